@@ -1,0 +1,145 @@
+"""The settings of Tacit: one frozen object, read from `TACIT_*`, a `.env` file and a few well-known names.
+
+Nothing else in the project reads the environment. `docs/settings.md` documents every field; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from tacit.errors import InvalidSettings
+from tacit.models import Permissions
+
+MIB = 1 << 20
+SAMPLE_FILE = "employee_database.json"
+"""The sample data that the shipped capabilities work on; the default grants cover it and nothing else."""
+
+
+def _folder(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "tacit"
+
+
+def _default_data() -> Path:
+    return _folder("XDG_DATA_HOME", ".local/share")
+
+
+def _default_cache() -> Path:
+    return _folder("XDG_CACHE_HOME", ".cache")
+
+
+class Limits(BaseModel):
+    """What one run may use. Bytes, seconds and counts; energy is Wasmtime fuel, about one unit an instruction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    energy: int = Field(default=5_000_000_000, ge=1, le=1 << 62)
+    wall_seconds: float = Field(default=30.0, gt=0, le=3600)
+    memory_bytes: int = Field(default=64 * MIB, ge=MIB, le=4096 * MIB)
+    stack_bytes: int = Field(default=512 * 1024, ge=64 * 1024, le=8 * MIB)
+    input_bytes: int = Field(default=4 * MIB, ge=1024)
+    stdout_bytes: int = Field(default=4 * MIB, ge=1024)
+    stderr_bytes: int = Field(default=256 * 1024, ge=1024)
+    host_calls: int = Field(default=1000, ge=0)
+    http_bytes: int = Field(default=8 * MIB, ge=1024)
+    http_seconds: float = Field(default=15.0, gt=0, le=300)
+    file_bytes: int = Field(default=16 * MIB, ge=1024)
+    call_depth: int = Field(default=8, ge=0, le=32)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default. Immutable; pass it in, never read the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TACIT_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    data: Path = Field(default_factory=_default_data)
+    files: Path | None = None
+    cache: Path = Field(default_factory=_default_cache)
+
+    transport: Literal["stdio", "http"] = "stdio"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    tokens: tuple[SecretStr, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+    grants: Permissions = Permissions(read=(SAMPLE_FILE,), write=(SAMPLE_FILE,), time=True, call=("*",))
+    limits: Limits = Limits()
+    workers: int = Field(default=8, ge=1, le=64)
+    shipped: bool = True
+
+    embedder: Literal["auto", "minilm", "openai", "azure", "none"] = "auto"
+    model_folder: Path | None = None
+    similarity_threshold: float | None = Field(default=None, ge=0, le=2)
+    duplicate_threshold: float | None = Field(default=None, ge=0, le=2)
+
+    confinement: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
+    toolchain: Path | None = None
+    build_seconds: float = Field(default=120.0, gt=0, le=3600)
+
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("TACIT_OPENAI_API_KEY", "OPENAI_API_KEY")
+    )
+    openai_base_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("TACIT_OPENAI_BASE_URL", "OPENAI_BASE_URL")
+    )
+    openai_embedding_model: str = Field(
+        default="text-embedding-3-small",
+        validation_alias=AliasChoices("TACIT_OPENAI_EMBEDDING_MODEL", "OPENAI_EMBEDDING_MODEL"),
+    )
+    azure_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("TACIT_AZURE_ENDPOINT", "FOUNDRY_ENDPOINT")
+    )
+    azure_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("TACIT_AZURE_API_KEY", "FOUNDRY_API_KEY")
+    )
+    azure_embed_deployment: str = Field(
+        default="text-embedding-3-small",
+        validation_alias=AliasChoices("TACIT_AZURE_EMBED_DEPLOYMENT", "FOUNDRY_EMBED_DEPLOYMENT"),
+    )
+    azure_chat_deployment: str | None = Field(
+        default=None, validation_alias=AliasChoices("TACIT_AZURE_CHAT_DEPLOYMENT", "FOUNDRY_CHAT_DEPLOYMENT")
+    )
+    azure_api_version: str = Field(
+        default="2024-12-01-preview",
+        validation_alias=AliasChoices("TACIT_AZURE_API_VERSION", "FOUNDRY_API_VERSION"),
+    )
+
+    @property
+    def files_folder(self) -> Path:
+        """The folder that capabilities' file paths are relative to."""
+        return self.files or self.data / "files"
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Read the settings; `overrides` that are not None win over the environment.
+
+        Raises `InvalidSettings`, which names each setting and what was wrong with it.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)  # pyright: ignore[reportArgumentType]  # validated by pydantic
+        except (ValidationError, SettingsError) as error:
+            raise InvalidSettings(f"The settings are not valid: {_problems(error)}.") from error
+
+
+def _problems(error: ValidationError | SettingsError) -> str:
+    if isinstance(error, SettingsError):
+        return str(error)
+    shown: list[str] = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        shown.append(f"{name}: {problem['msg']}")
+    return "; ".join(shown)

@@ -1,0 +1,253 @@
+"""The values that cross a boundary: manifests, tests, cards, and what the three use cases answer.
+
+Everything here is a frozen pydantic model. JSON values are `Any`; JSON Schemas are plain dicts
+(draft 2020-12). Times are milliseconds since the Unix epoch, durations are seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
+"""A capability's id: lower-case words joined by underscores, 2 to 64 characters."""
+
+STAGES = (
+    "request",
+    "duplicate",
+    "compile",
+    "imports",
+    "permissions",
+    "tests",
+    "register",
+)
+"""The stages of a build in their order; a refusal names one of them."""
+
+JsonSchema = dict[str, Any]
+CapabilityId = Annotated[str, Field(pattern=ID_PATTERN)]
+
+
+class Model(BaseModel):
+    """Base of the values: frozen, and nothing unknown is silently dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Effect(StrEnum):
+    """What a module can do, read off its imports; a module with none is pure."""
+
+    READS = "reads"
+    WRITES = "writes"
+    NETWORK = "network"
+    TIME = "time"
+    CALLS = "calls"
+
+
+class Status(StrEnum):
+    """Whether a capability or version is offered."""
+
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+
+
+def _glob(pattern: str) -> str:
+    if not pattern or pattern.startswith("/") or "\\" in pattern or "\0" in pattern or ".." in pattern.split("/"):
+        raise ValueError(f"{pattern!r} is not a relative glob such as 'reports/*.csv' or '**'")
+    return pattern
+
+
+_HOST = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$|^\[[0-9a-f:.]+\](:\d{1,5})?$")
+
+
+def _host(host: str) -> str:
+    lowered = host.lower()
+    if not _HOST.match(lowered):
+        raise ValueError(f"{host!r} is not a host such as 'api.example.com', '*.example.com' or 'localhost:8080'")
+    return lowered
+
+
+Glob = Annotated[str, AfterValidator(_glob)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
+class Permissions(Model):
+    """What a manifest asks for, and, in the same form, what the operator grants.
+
+    `http`: hosts, exact or `*.suffix`, optionally with `:port`; `read` and `write`: globs relative to the
+    files folder (`*` stays within a folder, `**` does not); `call`: capability ids or `*`.
+    """
+
+    http: tuple[Host, ...] = ()
+    read: tuple[Glob, ...] = ()
+    write: tuple[Glob, ...] = ()
+    time: bool = False
+    call: tuple[str, ...] = ()
+
+
+class HttpFixture(Model):
+    """What one URL answers in a test."""
+
+    status: int = Field(default=200, ge=100, le=599)
+    body: str = ""
+
+
+class Expectation(Model):
+    """What a test expects: exactly one of `output`, `output_matches` and `error`, and files if it writes them."""
+
+    output: Any = None
+    output_matches: JsonSchema | None = None
+    error: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_assertion(self) -> Expectation:
+        named = self.model_fields_set & {"output", "output_matches", "error"}
+        if len(named) != 1:
+            raise ValueError("expect needs exactly one of 'output', 'output_matches' and 'error'")
+        return self
+
+
+class TestCase(Model):
+    """One test of a version, with the world that its host functions see.
+
+    `files`: path to text; `http`: URL to body text or `{status, body}`; `now`: what the clock says, in
+    milliseconds; `calls`: capability id to the output that calling it gives.
+    """
+
+    __test__ = False  # not a test class of pytest
+
+    name: str = Field(min_length=1, max_length=200)
+    input: Any = None
+    files: dict[str, str] = Field(default_factory=dict)
+    http: dict[str, HttpFixture | str] = Field(default_factory=dict)
+    now: int = Field(default=0, ge=0)
+    calls: dict[str, Any] = Field(default_factory=dict)
+    expect: Expectation
+
+
+class Manifest(Model):
+    """A capability folder's `meta.json`."""
+
+    id: CapabilityId
+    summary: str = Field(min_length=10, max_length=1000)
+    binary: str = ""
+    version: int = Field(default=1, ge=1)
+    language: Literal["rust"] = "rust"
+    input_schema: JsonSchema = Field(default_factory=dict)
+    output_schema: JsonSchema = Field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+    permissions: Permissions = Permissions()
+    parent: str | None = None
+
+
+class Card(Model):
+    """What search indexes of a capability."""
+
+    id: str
+    summary: str
+    examples: tuple[str, ...] = ()
+
+
+class Hit(Model):
+    """One capability that search found."""
+
+    id: str
+    version: int
+    summary: str
+    score: float
+    input_schema: JsonSchema
+    example_input: Any = None
+    effects: tuple[Effect, ...] = ()
+    permissions_not_granted: Permissions | None = None
+
+
+class SearchAnswer(Model):
+    """What `search_capabilities` answers, best hit first; `advice` says what to do when nothing fits."""
+
+    hits: tuple[Hit, ...]
+    advice: str = ""
+
+
+class RunAnswer(Model):
+    """What `run_capability` answers for a run that ended well."""
+
+    run_id: str
+    capability: str
+    version: int
+    output: Any
+    energy: int
+    seconds: float
+
+
+class TestResult(Model):
+    """How one test went; `difference` is empty when it passed."""
+
+    __test__ = False  # not a test class of pytest
+
+    name: str
+    passed: bool
+    difference: str = ""
+
+
+class Brief(Model):
+    """What a caller needs to write the source of a new capability at once."""
+
+    task: str
+    nearest: dict[str, Any] | None
+    guest_api: str
+    crates: tuple[str, ...]
+    tests_form: str
+    limits: dict[str, Any]
+    example_call: dict[str, Any]
+
+
+class MutateAnswer(Model):
+    """What `mutate_capability` answers.
+
+    `needs_source` carries a `brief`; `registered` an id, version, effects and tests; `refused` a `stage`
+    and its diagnostics; `building` a `job` to ask for again.
+    """
+
+    status: Literal["needs_source", "building", "registered", "refused"]
+    id: str | None = None
+    version: int | None = None
+    parent: str | None = None
+    effects: tuple[Effect, ...] = ()
+    permissions_not_granted: Permissions | None = None
+    tests: tuple[TestResult, ...] = ()
+    stage: str | None = None
+    message: str = ""
+    hint: str = ""
+    diagnostics: str = ""
+    job: str | None = None
+    brief: Brief | None = None
+    closest: tuple[str, ...] = ()
+
+
+class MutateRequest(Model):
+    """The arguments of `mutate_capability`; `source` is the text of `main.rs` or a map of paths to texts."""
+
+    task: str = ""
+    parent_id: str | None = None
+    id: CapabilityId | None = None
+    summary: str = ""
+    source: str | dict[str, str] | None = None
+    language: Literal["rust"] = "rust"
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+    tests: tuple[TestCase, ...] = ()
+    examples: tuple[str, ...] = ()
+    permissions: Permissions = Permissions()
+    force: bool = False
+    job: str | None = None
+
+
+class Check(Model):
+    """One line of `tacit doctor`."""
+
+    name: str
+    ok: bool
+    detail: str
