@@ -172,7 +172,11 @@ class SearchAnswer(Model):
 
 
 class RunAnswer(Model):
-    """What `run_capability` answers for a run that ended well."""
+    """What `run_capability` answers for a run that ended well.
+
+    `run_id` replays it, and is empty where nothing can be recorded (a read-only data folder); `cached` says
+    that the output is that of the earlier, pure run `run_id`.
+    """
 
     run_id: str
     capability: str
@@ -180,6 +184,7 @@ class RunAnswer(Model):
     output: Any
     energy: int
     seconds: float
+    cached: bool = False
 
 
 class TestResult(Model):

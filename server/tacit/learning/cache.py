@@ -1,0 +1,63 @@
+"""Answers of pure runs, kept in memory.
+
+A module without effects gives the same output for the same input (its imports prove it), so a second run
+can be answered from the first. Nothing here outlives the process, and nothing with an effect enters.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+MIN_ENERGY = 2_000_000
+"""Runs below this many units of energy (about a millisecond) are cheaper to run again than worth remembering."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRun:
+    """The answer of an earlier run: its record's id, output, and the energy that it took."""
+
+    run_id: str
+    output: Any
+    output_bytes: int
+    energy: int
+
+
+class RunCache:
+    """A least-recently-used cache from (module digest, input bytes) to the run's answer; thread-safe.
+
+    It holds at most `max_bytes` of inputs and outputs together.
+    """
+
+    def __init__(self, max_bytes: int = 32 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._runs: OrderedDict[tuple[str, bytes], CachedRun] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: str, data: bytes, energy: int) -> CachedRun | None:
+        """Return the remembered run that `energy` units would have been enough for, or None."""
+        key = (digest, data)
+        with self._lock:
+            found = self._runs.get(key)
+            if found is None or found.energy > energy:
+                return None
+            self._runs.move_to_end(key)
+            return found
+
+    def put(self, digest: str, data: bytes, run: CachedRun) -> None:
+        """Remember a run if repeating it would cost more than remembering it."""
+        size = len(data) + run.output_bytes
+        if run.energy < MIN_ENERGY or size > self._max_bytes // 8:
+            return
+        key = (digest, data)
+        with self._lock:
+            if key in self._runs:
+                return
+            self._runs[key] = run
+            self._bytes += size
+            while self._bytes > self._max_bytes:
+                (_, oldest_data), oldest = self._runs.popitem(last=False)
+                self._bytes -= len(oldest_data) + oldest.output_bytes
