@@ -1,0 +1,151 @@
+"""Schemas: what violations say, and that a schema can reach neither the network nor the disk nor our time."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+
+import pytest
+
+from tacit.errors import InvalidManifest
+from tacit.schemas import MAX_VIOLATIONS, check_schema, compile_schema, shorten
+
+
+def test_a_fitting_value_has_no_violations() -> None:
+    """A value that fits gives an empty list."""
+    assert compile_schema({"type": "object", "required": ["id"]}).violations({"id": 1}) == []
+
+
+def test_each_violation_has_its_path_and_what_was_expected() -> None:
+    """Every violation is listed with its own path."""
+    schema = {
+        "type": "object",
+        "properties": {"orders": {"items": {"properties": {"id": {"type": "integer"}}}}, "odd name": {"minimum": 3}},
+    }
+    found = compile_schema(schema).violations({"orders": [{"id": 1}, {"id": "x"}], "odd name": 2})
+    assert {(each["path"], each["message"]) for each in found} == {
+        ("$.orders[1].id", '"x" is not of type "integer"'),
+        ('$["odd name"]', "2 is less than the minimum of 3"),
+    }
+
+
+def test_alternatives_say_why_each_did_not_fit() -> None:
+    """An anyOf names the reason of each branch."""
+    schema = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["id"]}]}
+    (only,) = compile_schema(schema).violations({"x": 1})
+    assert 'not of type "string"' in only["message"]
+    assert '"id" is a required property' in only["message"]
+
+
+def test_violations_are_cut() -> None:
+    """Many violations of a large value answer a short list of short messages."""
+    found = compile_schema({"items": {"type": "integer"}}).violations(["y" * 10_000] * 100)
+    assert len(found) == MAX_VIOLATIONS
+    assert max(len(each["message"]) for each in found) <= 600
+
+
+def test_true_is_not_one_and_one_is_one_point_zero() -> None:
+    """JSON's equality holds in const and enum."""
+    validator = compile_schema({"const": 1})
+    assert validator.is_valid(1.0)
+    assert not validator.is_valid(True)
+
+
+def test_known_formats_are_asserted() -> None:
+    """`format: date` refuses what is no date."""
+    assert compile_schema({"format": "date"}).violations("yesterday")
+
+
+@pytest.mark.parametrize("schema", [{"type": "strin"}, {"properties": []}, {"$ref": "#/$defs/missing"}])
+def test_a_malformed_schema_is_refused_with_its_place(schema: dict[str, object]) -> None:
+    """A schema that is none raises InvalidManifest with violations."""
+    with pytest.raises(InvalidManifest) as caught:
+        check_schema(schema)
+    assert caught.value.details["violations"][0]["path"].startswith("$")
+
+
+def test_an_http_ref_is_never_fetched() -> None:
+    """A `$ref` to a server is refused and the server sees no request."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(InvalidManifest):
+            check_schema({"$ref": f"http://127.0.0.1:{server.server_port}/schema"})
+        server.shutdown()
+        thread.join()
+    assert asked == []
+
+
+def test_a_file_ref_is_never_read(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A `$ref` to an existing file is refused."""
+    target = tmp_path_factory.mktemp("schema") / "s.json"
+    target.write_text('{"type": "string"}')
+    with pytest.raises(InvalidManifest):
+        check_schema({"$ref": target.as_uri()})
+
+
+def test_a_meta_schema_from_elsewhere_is_refused() -> None:
+    """A `$schema` that nobody published is refused."""
+    with pytest.raises(InvalidManifest):
+        check_schema({"$schema": "http://127.0.0.1:1/mine", "type": "string"})
+
+
+def test_patterns_with_look_around_are_refused_with_advice() -> None:
+    """The engine is linear; what it cannot do is refused when the schema is compiled."""
+    with pytest.raises(InvalidManifest) as caught:
+        check_schema({"pattern": "(?=a)b"})
+    assert "look-around" in caught.value.hint
+
+
+def test_a_catastrophic_pattern_answers() -> None:
+    """`^(a+)+$` on a long near-match answers instead of backtracking for years."""
+    assert compile_schema({"pattern": "^(a+)+$"}).violations("a" * 50_000 + "b")
+
+
+def test_a_pattern_that_would_fill_memory_is_refused() -> None:
+    """A counted repetition of a counted repetition is over the size limit."""
+    with pytest.raises(InvalidManifest):
+        check_schema({"pattern": "^((a{1000}){1000}){1000}$"})
+
+
+def test_a_schema_nested_too_deep_is_refused() -> None:
+    """Nesting cannot overflow the stack."""
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(100_000):
+        schema = {"items": schema}
+    with pytest.raises(InvalidManifest):
+        check_schema(schema)
+
+
+def test_a_value_nested_too_deep_is_one_violation() -> None:
+    """A value that the validator cannot walk is refused, not an exception."""
+    value: list[object] = []
+    for _ in range(10_000):
+        value = [value]
+    (only,) = compile_schema({"type": "string"}).violations(value)
+    assert only["path"] == "$"
+
+
+def test_an_oversized_schema_is_refused() -> None:
+    """The size of a schema has a limit."""
+    with pytest.raises(InvalidManifest, match="limit"):
+        check_schema({"description": "x" * 300_000})
+
+
+def test_equal_schemas_are_compiled_once() -> None:
+    """Key order does not matter for the cache."""
+    assert compile_schema({"type": "string", "minLength": 1}) is compile_schema({"minLength": 1, "type": "string"})
+
+
+def test_shorten_keeps_both_ends() -> None:
+    """A shortened text keeps its start and its end and the limit."""
+    assert shorten("a" * 500 + "z" * 500, 90) == "a" * 30 + " … " + "z" * 57
