@@ -1,0 +1,88 @@
+"""Opens, wires and closes everything, from one Settings object. Decides nothing else."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Self
+
+from tacit.building import Builder
+from tacit.catalog import Catalog, import_shipped, install_sample
+from tacit.config import SAMPLE_FILE, Settings
+from tacit.errors import StoreReadOnly
+from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
+from tacit.search import SearchIndex, open_embedder
+from tacit.service import Service
+from tacit.service.authoring import Author
+from tacit.service.finding import Finder
+from tacit.service.keeping import Keeper
+from tacit.service.prepared import Preparer
+from tacit.service.running import Outside, Runner
+from tacit.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+class App:
+    """A running Tacit: its `service`, until it is closed."""
+
+    def __init__(self, settings: Settings, service: Service, resources: ExitStack) -> None:
+        self.settings = settings
+        self.service = service
+        self._resources = resources
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the data folder, recover what a kill left, import the shipped capabilities, and wire the service.
+
+        Raises `StoreDamaged`, `StoreReadOnly` (with no database to read) or `InvalidSettings`.
+        """
+        with ExitStack() as opening:
+            store = opening.enter_context(Store.open(settings.data))
+            catalog = Catalog(store)
+            sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
+            opening.callback(sandbox.close)
+            files = FilesFolder(settings.files_folder, settings.data / "journal")
+            http = HttpGateway(settings.limits)
+            opening.callback(http.close)
+            index = SearchIndex(open_embedder(settings), store.vectors, settings.data / "index")
+            finder = Finder(catalog, index, settings.grants)
+            opening.callback(finder.close)
+            builder = Builder(settings)
+            author = Author(settings, store, catalog, finder, builder)
+            opening.callback(author.close)
+            _prepare_data(settings, catalog, files)
+            preparer = Preparer(catalog, sandbox, settings.grants)
+            runner = Runner(settings, store, preparer, sandbox, Outside(files, http))
+            service = Service(finder, runner, author, Keeper(catalog, settings.grants), lambda: [])
+            return cls(settings, service, opening.pop_all())
+
+    def close(self) -> None:
+        """Stop builds and runs, save the index and close the store."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> None:
+    try:
+        files.recover()
+        shipped = shipped_folder()
+        if settings.shipped and shipped is not None:
+            install_sample(shipped / SAMPLE_FILE, settings.files_folder / SAMPLE_FILE)
+            import_shipped(catalog, shipped, effects_of)
+    except StoreReadOnly as error:
+        _log.warning("%s", error)
+
+
+def shipped_folder() -> Path | None:
+    """Return the shipped capabilities: those in the wheel, else those of the repository; None without both."""
+    packaged = Path(str(resources.files("tacit"))) / "shipped"
+    repository = Path(__file__).resolve().parents[2] / "capabilities"
+    return next((folder for folder in (packaged, repository) if folder.is_dir()), None)

@@ -1,0 +1,129 @@
+"""The use cases: search, run, mutate, replay, and keeping the catalog. The only orchestrator.
+
+`Service` is synchronous and thread-safe; entry points call it through `anyio.to_thread`. It raises only
+`tacit.errors.TacitError`. It knows no protocol and prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tacit.models import Check, MutateAnswer, MutateRequest, RunAnswer, SearchAnswer
+from tacit.sandbox import Cancellation
+from tacit.service.authoring import Author
+from tacit.service.finding import Finder
+from tacit.service.keeping import Keeper
+from tacit.service.running import Runner
+
+__all__ = ["Service"]
+
+
+class Service:
+    """What an agent or a person can do with Tacit; each method is one use case."""
+
+    def __init__(
+        self,
+        finder: Finder,
+        runner: Runner,
+        author: Author,
+        keeper: Keeper,
+        doctor: Callable[[], list[Check]],
+    ) -> None:
+        self._finder = finder
+        self._runner = runner
+        self._author = author
+        self._keeper = keeper
+        self._doctor = doctor
+
+    def search(self, query: str, k: int = 3) -> SearchAnswer:
+        """Find the at most `k` active capabilities that fit a task in words, best first.
+
+        An exact id comes first. Where nothing is similar enough, there are no hits and `advice` says what to
+        do. Raises `InvalidArgument` for an empty query or a `k` outside 1 to 50.
+        """
+        return self._finder.search(query, k)
+
+    def run(
+        self,
+        capability: str,
+        data: Any,
+        *,
+        version: int | None = None,
+        energy: int | None = None,
+        fresh: bool = False,
+        session: str | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> RunAnswer:
+        """Run a capability on `data`, a JSON value or bytes that hold one, and return its output.
+
+        `energy` lowers the limit of this run; `fresh` runs a pure capability again even where the answer is
+        known. The run ends early when `cancellation` is cancelled. Raises `UnknownCapability`,
+        `UnknownVersion`, `CapabilityDeprecated`, `InvalidInput`, `InvalidJson`, `InputTooLarge`,
+        `PermissionDenied` or a `RunError`; then nothing that it wrote is kept.
+        """
+        return self._runner.run(
+            capability,
+            data,
+            version=version,
+            energy=energy,
+            fresh=fresh,
+            session=session,
+            cancellation=cancellation,
+        )
+
+    def replay(self, run_id: str) -> RunAnswer:
+        """Run a recorded run again on what its host calls answered then; the world is not touched.
+
+        Raises `UnknownRun`, `ReplayDiverged`, or the error that the run ended with.
+        """
+        return self._runner.replay(run_id)
+
+    def mutate(
+        self,
+        request: MutateRequest,
+        *,
+        on_progress: Callable[[str, float], None] | None = None,
+        wait_seconds: float = 20.0,
+        cancellation: Cancellation | None = None,
+    ) -> MutateAnswer:
+        """Make a capability or a version; without source, answer a brief of how to write it.
+
+        Waits for the build at most `wait_seconds`, then answers `building` with a job to ask for again.
+        `on_progress` gets a message and a fraction from 0 to 1, on the calling thread. What the author can
+        mend is an answer with status `refused`; what the operator can mend is raised (`ToolchainMissing` …).
+        """
+        return self._author.mutate(request, on_progress, wait_seconds, cancellation)
+
+    def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
+        """Return `{id, version, status, summary, effects}` of each capability, by id."""
+        return self._keeper.list(include_deprecated=include_deprecated)
+
+    def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
+        """Return everything kept of a version except its module."""
+        return self._keeper.show(capability, version)
+
+    def history(self, capability: str) -> list[dict[str, Any]]:
+        """Return the lineage of a capability's versions, oldest first."""
+        return self._keeper.history(capability)
+
+    def export(self, capability: str, folder: Path, version: int | None = None) -> Path:
+        """Write a version as a folder into `folder`; return the folder written."""
+        return self._keeper.export(capability, folder, version)
+
+    def import_folder(self, folder: Path) -> dict[str, Any]:
+        """Register a capability from a folder as `export` writes it."""
+        return self._keeper.import_folder(folder)
+
+    def deprecate(self, capability: str, version: int | None = None, successor: str | None = None) -> None:
+        """Stop offering a capability or one version, and name its successor."""
+        self._keeper.deprecate(capability, version, successor)
+
+    def restore(self, capability: str, version: int | None = None) -> None:
+        """Offer a deprecated capability or version again."""
+        self._keeper.restore(capability, version)
+
+    def doctor(self) -> list[Check]:
+        """Return one check for each thing that Tacit needs, with what to do where it is missing."""
+        return self._doctor()

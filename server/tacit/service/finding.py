@@ -1,0 +1,91 @@
+"""Searching the catalog: keeps the search index in step with it, and makes hits of matches.
+
+Other processes share the catalog, so each search first asks its change counter; only what changed is indexed.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from tacit.catalog import Catalog, Version
+from tacit.errors import InvalidArgument
+from tacit.models import Card, Hit, Permissions, SearchAnswer
+from tacit.sandbox import not_granted
+from tacit.search import Match, SearchIndex
+
+MAX_HITS = 50
+NOTHING_FITS = (
+    "Nothing stored fits this task. Make it: call mutate_capability with this task and no source, and it answers "
+    "with a brief of how to write the capability."
+)
+
+
+class Finder:
+    """Finds capabilities by meaning; thread-safe. Owns and closes its index."""
+
+    def __init__(self, catalog: Catalog, index: SearchIndex, grants: Permissions) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._grants = grants
+        self._generation = -1
+        self._lock = threading.Lock()
+
+    @property
+    def status(self) -> str:
+        """How search works at the moment, in one sentence."""
+        return self._index.status
+
+    def search(self, query: str, k: int = 3) -> SearchAnswer:
+        """Return the best hits for a task in words; `Service.search` says the rest."""
+        if not 1 <= k <= MAX_HITS:
+            raise InvalidArgument(f"k is {k}; ask for 1 to {MAX_HITS} hits.")
+        self.refresh()
+        hits = tuple(self._hit(match) for match in self._index.search(query, k) if match.fits)
+        return SearchAnswer(hits=hits, advice="" if hits else NOTHING_FITS)
+
+    def nearest(self, task: str) -> list[Match]:
+        """Return the capability nearest to a task, however far it is; empty only when there is none."""
+        self.refresh()
+        return self._index.search(task, 1)
+
+    def duplicates(self, card: Card, besides: set[str]) -> list[Match]:
+        """Return the active capabilities that already do what `card` says, those in `besides` left out."""
+        self.refresh()
+        return [match for match in self._index.closest(card, 3 + len(besides)) if match.duplicate and match.id not in besides]
+
+    def refresh(self) -> None:
+        """Bring the index up to date with the catalog, other processes' changes included."""
+        if self._catalog.generation() == self._generation:
+            return
+        with self._lock:
+            generation = self._catalog.generation()
+            if generation == self._generation:
+                return
+            self._index.sync(self._catalog.active_cards())
+            self._generation = generation
+
+    def close(self) -> None:
+        """Save the index and release it."""
+        self._index.close()
+
+    def _hit(self, match: Match) -> Hit:
+        version = self._catalog.get(match.id)
+        return Hit(
+            id=version.id,
+            version=version.version,
+            summary=version.manifest.summary,
+            score=round(match.score, 4),
+            input_schema=version.manifest.input_schema,
+            example_input=example_input(version),
+            effects=tuple(sorted(version.effects)),
+            permissions_not_granted=not_granted(version.manifest.permissions, self._grants),
+        )
+
+
+def example_input(version: Version) -> Any:
+    """Return the input of the first test that expects an output, or None."""
+    for test in version.tests:
+        if test.expect.error is None:
+            return test.input
+    return None

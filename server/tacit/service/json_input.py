@@ -1,0 +1,47 @@
+"""From what a caller sent to the bytes that a guest reads: strict JSON, within the size limit.
+
+NaN, infinities and lone surrogates are refused here, once, for every entry point.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic_core import from_json
+
+from tacit.errors import InputTooLarge, InvalidJson
+
+
+def parse(text: bytes, limit: int) -> Any:
+    """Return the JSON value that `text` (UTF-8) holds.
+
+    Raises `InputTooLarge` over `limit` bytes, and `InvalidJson` with where the text stops being JSON.
+    """
+    _check_size(len(text), limit)
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidJson(f"The input is not JSON: {error}.", hint="Send one JSON value.") from error
+
+
+def encode(value: Any, limit: int) -> bytes:
+    """Return the compact UTF-8 JSON of `value`; raises as `parse` does."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidJson(
+            f"The input is not JSON: {error}.",
+            hint="Send finite numbers, well-formed Unicode and at most a few hundred levels of nesting.",
+        ) from error
+    _check_size(len(text), limit)
+    return text
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise InputTooLarge(
+            f"The input has {size} bytes; the limit is {limit}.",
+            hint="Send less, or put the data into a file that the capability may read.",
+            details={"bytes": size, "limit": limit},
+        )

@@ -1,0 +1,115 @@
+"""From the arguments of `mutate_capability` to a plan: what will be built, and as whose version or child.
+
+A new version (the id is the parent's) inherits from its parent whatever the request leaves out and has to pass
+the parent's tests as well; a child inherits schemas and permissions alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from tacit.building import BuildRequest
+from tacit.catalog import Catalog, Version
+from tacit.errors import BuildRefused
+from tacit.models import Card, Manifest, MutateRequest, TestCase
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One version to be: its manifest, source and tests, and the version that it comes from."""
+
+    manifest: Manifest
+    source: dict[str, str]
+    tests: tuple[TestCase, ...]
+    parent: Version | None
+    parent_tests: tuple[TestCase, ...]
+
+    @property
+    def card(self) -> Card:
+        """What search will index of it."""
+        return Card(id=self.manifest.id, summary=self.manifest.summary, examples=self.manifest.examples)
+
+    def all_tests(self) -> tuple[TestCase, ...]:
+        """Return what the version keeps: its own tests, and those of its parent that it also had to pass."""
+        names = {test.name for test in self.tests}
+        kept = list(self.tests)
+        for test in self.parent_tests:
+            if test not in self.tests:
+                version = self.parent.version if self.parent else 0
+                kept.append(test if test.name not in names else test.model_copy(update={"name": f"{test.name} (@{version})"}))
+        return tuple(kept)
+
+    def build_request(self, job: str) -> BuildRequest:
+        """Return what the builder is asked for."""
+        return BuildRequest(
+            job=job,
+            id=self.manifest.id,
+            source=self.source,
+            permissions=self.manifest.permissions,
+            tests=self.tests,
+            parent_tests=self.parent_tests,
+            input_schema=self.manifest.input_schema,
+            output_schema=self.manifest.output_schema,
+        )
+
+
+def make_plan(request: MutateRequest, catalog: Catalog) -> Plan:
+    """Return what the request asks to build.
+
+    Raises `UnknownCapability` for the parent, and `BuildRefused("request")` naming all that is missing at once.
+    """
+    parent = catalog.get(request.parent_id) if request.parent_id else None
+    renewed = parent if parent is not None and parent.id == request.id else None
+    _require(request, renewed)
+    tests = request.tests or (renewed.tests if renewed else ())
+    return Plan(
+        manifest=_manifest(request, parent, renewed),
+        source={"main.rs": request.source} if isinstance(request.source, str) else dict(request.source or {}),
+        tests=tests,
+        parent=parent,
+        parent_tests=renewed.tests if renewed and request.tests else (),
+    )
+
+
+def _require(request: MutateRequest, renewed: Version | None) -> None:
+    missing: list[str] = []
+    if not request.id:
+        missing.append("id (lower_case_words, such as convert_currency)")
+    if not request.summary and renewed is None:
+        missing.append("summary (one sentence that says what it does; search goes by it)")
+    if not request.tests and renewed is None:
+        missing.append("tests (at least one: {name, input, expect: {output}})")
+    if missing:
+        raise BuildRefused(
+            "request",
+            f"The request has source, but lacks: {'; '.join(missing)}.",
+            hint="Add them and call again; without source you get a brief with an example call.",
+        )
+
+
+def _manifest(request: MutateRequest, parent: Version | None, renewed: Version | None) -> Manifest:
+    inherited = parent.manifest if parent else None
+    given = request.model_fields_set
+    schemas = {
+        name: getattr(request, name)
+        if getattr(request, name) is not None
+        else (getattr(inherited, name) if inherited else {})
+        for name in ("input_schema", "output_schema")
+    }
+    examples = request.examples or (renewed.manifest.examples if renewed else ())
+    try:
+        return Manifest(
+            id=request.id or "",
+            summary=request.summary or (renewed.manifest.summary if renewed else ""),
+            binary=f"{request.id}.wasm",
+            language=request.language,
+            examples=examples or ((request.task,) if request.task else ()),
+            permissions=request.permissions if "permissions" in given or not inherited else inherited.permissions,
+            parent=f"{parent.id}@{parent.version}" if parent else None,
+            **schemas,
+        )
+    except ValidationError as error:
+        problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_url=False))
+        raise BuildRefused("request", f"The manifest is not valid: {problems}.") from error

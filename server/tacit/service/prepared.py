@@ -1,0 +1,128 @@
+"""Versions made ready to run: what a run of them needs and never changes, computed once.
+
+A version is immutable and the grants are fixed for the life of the process, so its validators, its allowance
+and its compiled program can be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tacit.catalog import Catalog, Version
+from tacit.errors import CapabilityDeprecated, InvalidInput, InvalidOutput
+from tacit.models import Effect, Permissions, Status
+from tacit.sandbox import Allowance, Program, Sandbox
+from tacit.schemas import Validator, compile_schema
+
+MAX_PREPARED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A version with its compiled schemas and what it may do here."""
+
+    version: Version
+    inputs: Validator
+    outputs: Validator
+    allowance: Allowance
+
+    @property
+    def pure(self) -> bool:
+        """Whether its output depends on its input alone."""
+        return not self.version.effects
+
+    def check_input(self, value: Any) -> None:
+        """Raise `InvalidInput` with every violation of the input schema."""
+        if self.inputs.is_valid(value):
+            return
+        violations = self.inputs.violations(value)
+        shown = "; ".join(f"{item['path']}: {item['message']}" for item in violations)
+        raise InvalidInput(
+            f"The input does not fit {self.version.id}: {shown}.",
+            hint="Nothing was run. Correct the input and call again.",
+            details={"violations": violations, "input_schema": self.version.manifest.input_schema},
+        )
+
+    def check_output(self, value: Any) -> None:
+        """Raise `InvalidOutput` where the guest broke its own output schema."""
+        if self.outputs.is_valid(value):
+            return
+        violations = self.outputs.violations(value)
+        shown = "; ".join(f"{item['path']}: {item['message']}" for item in violations)
+        raise InvalidOutput(
+            f"{self.version.id} gave an output that breaks its own schema: {shown}.",
+            hint="Repair it with mutate_capability (same id, parent_id the same).",
+            details={"violations": violations},
+        )
+
+
+class Preparer:
+    """Looks versions up and keeps them prepared; thread-safe, since the worst race prepares one twice."""
+
+    def __init__(self, catalog: Catalog, sandbox: Sandbox, grants: Permissions) -> None:
+        self._catalog = catalog
+        self._sandbox = sandbox
+        self._grants = grants
+        self._prepared: dict[tuple[str, int], Prepared] = {}
+
+    def prepare(self, capability: str, version: int | None = None) -> Prepared:
+        """Return the named version, or the current one, ready to run.
+
+        Raises `UnknownCapability`, `UnknownVersion`, and `CapabilityDeprecated` with the successor's name.
+        """
+        found = self._catalog.get(capability, version)
+        if Status.DEPRECATED in (found.status, found.capability_status):
+            raise _deprecated(found)
+        return self.keep(found)
+
+    def keep(self, version: Version) -> Prepared:
+        """Return the version ready to run, whatever its status."""
+        key = (version.id, version.version)
+        prepared = self._prepared.get(key)
+        if prepared is not None and prepared.version.content_hash == version.content_hash:
+            return prepared
+        if len(self._prepared) >= MAX_PREPARED:
+            self._prepared.clear()
+        prepared = Prepared(
+            version=version,
+            inputs=compile_schema(version.manifest.input_schema),
+            outputs=compile_schema(version.manifest.output_schema),
+            allowance=Allowance(version.manifest.permissions, self._grants),
+        )
+        self._prepared[key] = prepared
+        return prepared
+
+    def version(self, capability: str, version: int) -> Version:
+        """Return a version, whatever its status."""
+        return self._catalog.get(capability, version)
+
+    def program(self, version: Version) -> Program:
+        """Return the version's module, compiled."""
+        return self._sandbox.load(version.digest, lambda: self._catalog.module(version.digest))
+
+    def written_globs(self, prepared: Prepared) -> tuple[str, ...]:
+        """Return the globs that a run of it may write to, those of the capabilities that it calls included."""
+        return tuple(sorted(self._writes(prepared, set())))
+
+    def _writes(self, prepared: Prepared, seen: set[str]) -> set[str]:
+        version = prepared.version
+        seen.add(version.id)
+        globs: set[str] = set()
+        if Effect.WRITES in version.effects:
+            globs.update(version.manifest.permissions.write)
+        if Effect.CALLS in version.effects:
+            called = version.manifest.permissions.call
+            if "*" in called:
+                return {"**"}
+            for name in sorted(set(called) & set(self._catalog.ids()) - seen):
+                globs |= self._writes(self.keep(self._catalog.get(name)), seen)
+        return globs
+
+
+def _deprecated(version: Version) -> CapabilityDeprecated:
+    successor = version.successor
+    whole = version.capability_status is Status.DEPRECATED
+    name = version.id if whole else f"{version.id}@{version.version}"
+    hint = f"Run {successor} instead." if successor else "Search for another, or make one with mutate_capability."
+    return CapabilityDeprecated(f"{name} is deprecated.", hint=hint, details={"id": version.id, "successor": successor})

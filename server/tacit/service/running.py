@@ -1,0 +1,291 @@
+"""Running a capability, and replaying a run.
+
+One run: resolve → validate → cache → lock what it writes → sandbox → validate the output → commit its writes
+→ record → answer. A capability that another one calls runs inside its caller's transaction, deadline and
+energy, under its own permissions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tacit.config import Limits, Settings
+from tacit.errors import (
+    InvalidArgument,
+    PermissionDenied,
+    ReplayDiverged,
+    RequestError,
+    RunCancelled,
+    RunTimedOut,
+    StoreReadOnly,
+    TacitError,
+)
+from tacit.learning import CachedRun, RunCache
+from tacit.models import Effect, RunAnswer
+from tacit.sandbox import (
+    Cancellation,
+    Execution,
+    FilesFolder,
+    HostCall,
+    HttpGateway,
+    LiveWorld,
+    RecordingWorld,
+    ReplayWorld,
+    Sandbox,
+    Transaction,
+    World,
+    decode_calls,
+    encode_calls,
+)
+from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.service import json_input
+from tacit.service.prepared import Prepared, Preparer
+from tacit.store import RunRecord, Store, new_run_id
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of a run's energy and time, shared with every capability that it calls."""
+
+    energy: int
+    deadline: float
+
+    def seconds(self) -> float:
+        """Return the seconds until the deadline, never negative."""
+        return max(self.deadline - time.monotonic(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One run within a tree of calls."""
+
+    run_id: str
+    parent_run: str | None
+    depth: int
+    session: str | None
+    budget: Budget
+    transaction: Transaction | None
+    cancellation: Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What runs see of the outside: the files folder and the HTTP gateway."""
+
+    files: FilesFolder
+    http: HttpGateway
+
+
+class Runner:
+    """Runs capabilities and replays their records; thread-safe."""
+
+    def __init__(self, settings: Settings, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside) -> None:
+        self._limits: Limits = settings.limits
+        self._store = store
+        self._preparer = preparer
+        self._sandbox = sandbox
+        self._outside = outside
+        self._cache = RunCache()
+
+    def run(
+        self,
+        capability: str,
+        data: Any,
+        *,
+        version: int | None = None,
+        energy: int | None = None,
+        fresh: bool = False,
+        session: str | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> RunAnswer:
+        """Run a capability on `data` (a JSON value, or bytes that hold one); `Service.run` says the rest."""
+        if energy is not None and energy < 1:
+            raise InvalidArgument(f"energy is {energy}; it has to be at least 1.")
+        prepared = self._preparer.prepare(capability, version)
+        value, text = self._read(data)
+        prepared.check_input(value)
+        allowed = min(energy or self._limits.energy, self._limits.energy)
+        if prepared.pure and not fresh and (known := self._cache.get(prepared.version.digest, text, allowed)):
+            return _answer(prepared, known.run_id, known.output, known.energy, 0.0, cached=True)
+        stop = cancellation or Cancellation()
+        budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
+        with self._transaction(prepared, stop, budget) as transaction:
+            frame = Frame(new_run_id(), None, 0, session, budget, transaction, stop)
+            execution, recorded = self._execute(prepared, text, frame, commit=True)
+        if execution.failure is not None:
+            raise _with_run(execution.failure, frame.run_id if recorded else "")
+        run_id = frame.run_id if recorded else ""
+        if prepared.pure and recorded:
+            known = CachedRun(run_id, execution.value, len(execution.output), execution.energy)
+            self._cache.put(prepared.version.digest, text, known)
+        return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+
+    def replay(self, run_id: str) -> RunAnswer:
+        """Run a recorded run again on its recorded host calls; nothing outside the sandbox is touched.
+
+        Raises `UnknownRun`, `ReplayDiverged` when the bytes differ, or the error that the run ended with.
+        """
+        record = self._store.runs.get(run_id)
+        prepared = self._preparer.keep(self._preparer.version(record.capability, record.version))
+        execution = self._sandbox.run(
+            self._preparer.program(prepared.version),
+            record.input,
+            ReplayWorld(decode_calls(record.calls)),
+            energy=record.energy_limit,
+            now_millis=record.now_millis,
+            seed=_seed(prepared, record.input),
+        )
+        execution = _checked(prepared, execution)
+        code = execution.failure.code if execution.failure else None
+        if code != record.error_code or (code is None and execution.output != record.output):
+            raise ReplayDiverged(
+                f"The replay of {run_id} did not give what was recorded.",
+                details={"recorded_error": record.error_code, "replayed_error": code},
+            )
+        if execution.failure is not None:
+            raise _with_run(execution.failure, run_id)
+        return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+
+    def _read(self, data: Any) -> tuple[Any, bytes]:
+        limit = self._limits.input_bytes
+        if isinstance(data, bytes):
+            return json_input.parse(data, limit), data
+        return data, json_input.encode(data, limit)
+
+    def _transaction(
+        self, prepared: Prepared, stop: Cancellation, budget: Budget
+    ) -> AbstractContextManager[Transaction | None]:
+        if prepared.version.effects.isdisjoint({Effect.READS, Effect.WRITES, Effect.CALLS}):
+            return nullcontext()
+        return self._outside.files.transaction(self._preparer.written_globs(prepared), stop, budget.seconds())
+
+    def _execute(self, prepared: Prepared, text: bytes, frame: Frame, *, commit: bool) -> tuple[Execution, bool]:
+        """Run once in the sandbox and record it; return the outcome and whether it was recorded."""
+        now = time.time_ns() // 1_000_000
+        world = RecordingWorld(self._world(prepared, frame, now))
+        energy = frame.budget.energy
+        execution = self._sandbox.run(
+            self._preparer.program(prepared.version),
+            text,
+            world,
+            energy=energy,
+            now_millis=now if Effect.TIME in prepared.version.effects else 0,
+            seed=_seed(prepared, text),
+            cancellation=frame.cancellation,
+            wall_seconds=frame.budget.seconds(),
+        )
+        frame.budget.energy = max(frame.budget.energy - execution.energy, 0)
+        execution = _checked(prepared, execution)
+        if commit and frame.transaction is not None and execution.failure is None:
+            execution = _committed(execution, frame.transaction)
+        return execution, self._record(prepared, text, frame, execution, world.calls, energy, now)
+
+    def _world(self, prepared: Prepared, frame: Frame, now: int) -> World:
+        return LiveWorld(
+            prepared.allowance,
+            frame.transaction,
+            self._outside.http,
+            clock=lambda: now,
+            call=lambda capability, data: self._call(capability, data, frame),
+            cancellation=frame.cancellation,
+        )
+
+    def _call(self, capability: str, data: bytes, caller: Frame) -> bytes:
+        """Run a capability for another one; its failure is the caller's to handle, its writes are then undone."""
+        if caller.depth >= self._limits.call_depth:
+            raise HostFailure(FailureCode.INVALID, f"capabilities may call each other {caller.depth} deep at most")
+        try:
+            prepared = self._preparer.prepare(capability)
+            prepared.check_input(json_input.parse(data, self._limits.input_bytes))
+        except RequestError as error:
+            raise HostFailure(FailureCode.INVALID, str(error)) from error
+        frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1)
+        savepoint = frame.transaction.savepoint() if frame.transaction else None
+        execution, _ = self._execute(prepared, data, frame, commit=False)
+        if execution.failure is None:
+            return execution.output
+        if isinstance(execution.failure, PermissionDenied | RunCancelled | RunTimedOut):
+            raise execution.failure
+        if frame.transaction is not None and savepoint is not None:
+            frame.transaction.rollback(savepoint)
+        raise HostFailure(FailureCode.FAILED, json.dumps(execution.failure.to_dict(), ensure_ascii=False))
+
+    def _record(
+        self,
+        prepared: Prepared,
+        text: bytes,
+        frame: Frame,
+        execution: Execution,
+        calls: list[HostCall],
+        energy: int,
+        now: int,
+    ) -> bool:
+        failure = execution.failure
+        record = RunRecord(
+            run_id=frame.run_id,
+            capability=prepared.version.id,
+            version=prepared.version.version,
+            input=text,
+            output=execution.output,
+            error=failure.to_dict() if failure else None,
+            calls=encode_calls(calls),
+            energy=execution.energy,
+            energy_limit=energy,
+            seconds=execution.seconds,
+            now_millis=now,
+            session=frame.session,
+            parent_run=frame.parent_run,
+        )
+        try:
+            self._store.runs.record(record)
+        except StoreReadOnly:
+            return False
+        return True
+
+
+def _seed(prepared: Prepared, text: bytes) -> bytes:
+    """Return the random source's seed: a function of module and input, so that a pure run stays pure."""
+    return hashlib.blake2b(text, digest_size=16, key=prepared.version.digest[:32].encode()).digest()
+
+
+def _checked(prepared: Prepared, execution: Execution) -> Execution:
+    if execution.failure is not None:
+        return execution
+    try:
+        prepared.check_output(execution.value)
+    except TacitError as failure:
+        return replace(execution, failure=failure)
+    return execution
+
+
+def _committed(execution: Execution, transaction: Transaction) -> Execution:
+    try:
+        transaction.commit()
+    except TacitError as failure:
+        return replace(execution, failure=failure)
+    return execution
+
+
+def _with_run(failure: TacitError, run_id: str) -> TacitError:
+    if run_id:
+        failure.details = {**failure.details, "run_id": run_id}
+    return failure
+
+
+def _answer(
+    prepared: Prepared, run_id: str, output: Any, energy: int, seconds: float, *, cached: bool = False
+) -> RunAnswer:
+    return RunAnswer.model_construct(
+        run_id=run_id,
+        capability=prepared.version.id,
+        version=prepared.version.version,
+        output=output,
+        energy=energy,
+        seconds=seconds,
+        cached=cached,
+    )
