@@ -1,0 +1,1 @@
+"""The builder subprocess: compiles an author's source confined, checks the module, and runs its tests."""

@@ -1,0 +1,7 @@
+"""Building new versions: the builder's protocol, the client that runs the builder, and the brief for authors."""
+
+from tacit.building.brief import make_brief
+from tacit.building.client import Builder
+from tacit.building.protocol import BuildRequest, BuildResult, Progress
+
+__all__ = ["BuildRequest", "BuildResult", "Builder", "Progress", "make_brief"]

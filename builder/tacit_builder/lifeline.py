@@ -1,0 +1,68 @@
+"""What ties the builder's process to its server: its own stdout, bounded resources, and an end when stdin ends.
+
+A server that is killed cannot kill its builders, but its end of their stdin closes; a thread waits for that, and
+takes the whole process group down. Children behind bubblewrap die with the process that started them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tacit.building.protocol import FOLDER_PREFIX
+
+MAX_FILE_BYTES = 256 << 20
+_STDIN = 0
+_CHUNK = 1 << 16
+
+
+def claim_stdout() -> int:
+    """Return a descriptor of the real stdout, and send everything that others print there to stderr."""
+    answers = os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    os.dup2(2, 1)
+    return answers
+
+
+def bound_resources() -> None:
+    """Allow no core dumps and no huge files, here and in the compiler."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILE_BYTES)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
+def read_line(limit: int, seconds: float) -> bytes | None:
+    """Return the line on stdin, or None when it ends, exceeds `limit` bytes, or does not begin in `seconds`."""
+    if not select.select([_STDIN], [], [], seconds)[0]:
+        return None
+    line = bytearray()
+    while len(line) <= limit:
+        data = os.read(_STDIN, _CHUNK)
+        line += data
+        if data.endswith(b"\n"):
+            return bytes(line)
+        if not data:
+            break
+    return None
+
+
+def die_with_stdin() -> None:
+    """From now on, end this process and its group as soon as stdin ends."""
+    threading.Thread(target=_wait_for_end, name="lifeline", daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while os.read(_STDIN, _CHUNK):
+        pass
+    folder = Path.cwd()
+    if folder.name.startswith(FOLDER_PREFIX):  # made by the client that is gone, for this builder alone
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)

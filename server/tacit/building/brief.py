@@ -1,0 +1,138 @@
+"""The brief for authors: all that an LLM needs to write a new capability at once, in under 6 KB.
+
+It is read by a model, so it is short; a test compiles the example for real.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS
+from tacit.config import Limits
+from tacit.models import Brief
+
+CRATES = (
+    "serde",
+    "serde_json",
+    "regex",
+    "chrono",
+    "csv",
+    "base64",
+    "sha2",
+    "url",
+    "itertools",
+    "rust_decimal",
+    "unicode_segmentation",
+)
+"""The crates of the guest SDK beside capability_common, as `use` names them."""
+
+GUEST_API = """\
+`source` is the text of main.rs (Rust 2021), or a map {"main.rs": …, "parsing.rs": …} whose modules main.rs \
+declares with `mod`. No Cargo.toml, no build.rs: the crates at hand are linked already. \
+std::fs, std::net, std::env and threads do not work; the world is reached through capability_common:
+  run(f)   call it in main; f: impl FnOnce(T) -> Result<U, Error>, the input T: Deserialize, the output U: Serialize
+  Error::new(code, message), Error::invalid_input(message)   `?` works on strings, serde_json, parse and host errors
+  http_get(url) -> Vec<u8>, http_get_text(url) -> String, http_get_json::<T>(url) -> T
+  file_read(path) -> Vec<u8>, file_read_text(path) -> String, file_write(path, data)   paths in the files folder
+  list_folder(path) -> Vec<String>   sorted names, those of folders end in "/"
+  capability_call::<T, U>(id, &input) -> U   runs another capability
+  current_time_millis() -> i64, log(&str)   log goes to stderr
+From http_get to capability_call they return Result<_, HostError>, with `message` and `kind` (HostErrorKind::NotFound, \
+TooLarge, TimedOut, Invalid, Failed). File writes land together when the run succeeds, or not at all. \
+What the source uses needs a permission: http_get* "http": ["api.example.com", "*.example.org"]; \
+file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis, std::time and \
+chrono's now "time": true; capability_call "call": ["other_id"]. \
+Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
+
+TESTS_FORM = """\
+A list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
+"http"?: {url: body or {"status", "body"}}, "now"?: milliseconds, "calls"?: {id: output}}. \
+"expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
+"error" (the code given to Error::new), and "files"?: {path: text} that must have been written. \
+At least one test asserts something about an output; cover an edge case and an error too. Inputs fit input_schema \
+(unless an error is expected) and outputs fit output_schema. Unnamed files and URLs are not found. \
+A new version of an existing id must also pass that id's earlier tests."""
+
+_EXAMPLE_SOURCE = """\
+use capability_common::{file_read_text, run, Error};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+struct Input {
+    path: String,
+    pattern: String,
+}
+
+#[derive(Serialize)]
+struct Output {
+    lines: usize,
+}
+
+fn count_matching_lines(input: Input) -> Result<Output, Error> {
+    let pattern = Regex::new(&input.pattern).map_err(|e| Error::new("bad_pattern", e))?;
+    let text = file_read_text(&input.path)?;
+    Ok(Output { lines: text.lines().filter(|line| pattern.is_match(line)).count() })
+}
+
+fn main() {
+    run(count_matching_lines)
+}
+"""
+
+EXAMPLE_CALL: dict[str, Any] = {
+    "task": "count the lines of a log file that match a pattern",
+    "id": "count_matching_lines",
+    "summary": "Count the lines of a text file in logs/ that match a regular expression.",
+    "source": _EXAMPLE_SOURCE,
+    "input_schema": {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "pattern": {"type": "string"}},
+        "required": ["path", "pattern"],
+        "additionalProperties": False,
+    },
+    "output_schema": {
+        "type": "object",
+        "properties": {"lines": {"type": "integer", "minimum": 0}},
+        "required": ["lines"],
+    },
+    "permissions": {"read": ["logs/**"]},
+    "examples": ["how many errors are in logs/today.txt?", "count lines with a status of 5xx in the access log"],
+    "tests": [
+        {
+            "name": "counts matching lines only",
+            "input": {"path": "logs/a.txt", "pattern": "^ERROR"},
+            "files": {"logs/a.txt": "ERROR one\nok\nERROR two\n"},
+            "expect": {"output": {"lines": 2}},
+        },
+        {
+            "name": "refuses a broken pattern",
+            "input": {"path": "logs/a.txt", "pattern": "("},
+            "expect": {"error": "bad_pattern"},
+        },
+    ],
+}
+"""The arguments of a call of `mutate_capability` that succeeds as it stands."""
+
+
+def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Brief:
+    """Return the brief for a task; `nearest` is the closest capability with its source, schemas and tests."""
+    return Brief(
+        task=task,
+        nearest=nearest,
+        guest_api=GUEST_API,
+        crates=CRATES,
+        tests_form=TESTS_FORM,
+        limits={
+            "source_bytes": MAX_SOURCE_BYTES,
+            "source_files": MAX_SOURCE_FILES,
+            "tests": MAX_TESTS,
+            "energy": limits.energy,
+            "wall_seconds": limits.wall_seconds,
+            "memory_bytes": limits.memory_bytes,
+            "input_bytes": limits.input_bytes,
+            "stdout_bytes": limits.stdout_bytes,
+            "host_calls": limits.host_calls,
+        },
+        example_call=EXAMPLE_CALL,
+    )
