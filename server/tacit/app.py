@@ -26,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class App:
-    """A running Tacit: its `service`, until it is closed."""
+    """A running Tacit: its `service` and, for programs that bring modules of their own, its `catalog`."""
 
-    def __init__(self, settings: Settings, service: Service, resources: ExitStack) -> None:
+    def __init__(self, settings: Settings, service: Service, catalog: Catalog, resources: ExitStack) -> None:
         self.settings = settings
         self.service = service
+        self.catalog = catalog
         self._resources = resources
 
     @classmethod
@@ -57,7 +58,7 @@ class App:
             preparer = Preparer(catalog, sandbox, settings.grants)
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http))
             service = Service(finder, runner, author, Keeper(catalog, settings.grants), lambda: [])
-            return cls(settings, service, opening.pop_all())
+            return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:
         """Stop builds and runs, save the index and close the store."""
