@@ -27,6 +27,7 @@ def main() -> int:
     lifeline.bound_resources()
     line = lifeline.read_line(MAX_REQUEST_BYTES, SPARE_SECONDS)
     if line is None:
+        lifeline.remove_folder()
         return 0
     lifeline.die_with_stdin()
 

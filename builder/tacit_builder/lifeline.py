@@ -1,7 +1,7 @@
 """What ties the builder's process to its server: its own stdout, bounded resources, and an end when stdin ends.
 
 A server that is killed cannot kill its builders, but its end of their stdin closes; a thread waits for that, and
-takes the whole process group down. Children behind bubblewrap die with the process that started them.
+takes the builder, its children and their groups down.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tacit.building.descendants import kill_children
 from tacit.building.protocol import FOLDER_PREFIX
 
 MAX_FILE_BYTES = 256 << 20
@@ -57,12 +58,18 @@ def die_with_stdin() -> None:
     threading.Thread(target=_wait_for_end, name="lifeline", daemon=True).start()
 
 
+def remove_folder() -> None:
+    """Remove the working folder if the client made it for this builder alone, since the client may be gone."""
+    folder = Path.cwd()
+    if folder.name.startswith(FOLDER_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _wait_for_end() -> None:
     while os.read(_STDIN, _CHUNK):
         pass
-    folder = Path.cwd()
-    if folder.name.startswith(FOLDER_PREFIX):  # made by the client that is gone, for this builder alone
-        shutil.rmtree(folder, ignore_errors=True)
+    kill_children(os.getpid())
+    remove_folder()
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

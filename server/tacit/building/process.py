@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tacit.building.descendants import kill_children
 from tacit.building.protocol import FOLDER_PREFIX
 from tacit.errors import BuilderFailed
 
@@ -97,10 +98,12 @@ class BuilderProcess:
         return without_folders(self._stderr.decode(errors="replace"))
 
     def kill(self) -> None:
-        """Kill the builder and every process of its group at once; those behind bubblewrap die with it."""
+        """Kill the builder, its group and its children's groups at once."""
         with self._lock:
             if not self._reaped:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(self._process.pid, signal.SIGSTOP)  # it starts no child while they are counted
+                    kill_children(self._process.pid)
                     os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> int:

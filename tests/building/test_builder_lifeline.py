@@ -1,0 +1,106 @@
+"""A builder whose server is killed ends by itself, with its children and its folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tacit.building.descendants import children
+
+WaitUntil = Callable[[Callable[[], bool], str], None]
+
+STUCK_BUILDER = """
+import os, subprocess, sys, time
+from tacit.building.protocol import Progress, encode_reply
+from tacit_builder import lifeline
+answers = lifeline.claim_stdout()
+lifeline.bound_resources()
+print("waiting", file=sys.stderr, flush=True)
+if lifeline.read_line(1 << 20, 60) is None:
+    lifeline.remove_folder()
+    sys.exit()
+lifeline.die_with_stdin()
+print("this is no answer", flush=True)
+child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+open("left", "w").close()
+message = f"{os.getpid()} {child.pid} {os.getcwd()}"
+os.write(answers, encode_reply(Progress(stage="compile", message=message, fraction=0)))
+time.sleep(300)
+"""
+SERVER = """
+import sys, threading
+from pathlib import Path
+from tacit.building import Builder, BuildRequest
+from tacit.config import Settings
+builder = Builder(Settings.load(data=Path(sys.argv[1])), command=(sys.executable, "-c", sys.argv[2]))
+request = BuildRequest(job="job", id="sample", source={"main.rs": ""})
+say = lambda progress: print(progress.message, flush=True)
+threading.Thread(target=builder.build, args=(request, say)).start()
+"""
+SERVER_WITH_SPARE = (
+    SERVER.split("request =", maxsplit=1)[0]
+    + """
+builder.prepare()
+print(builder._spare._process.pid, builder._spare._folder, flush=True)
+threading.Event().wait()
+"""
+)
+
+
+def serve(script: str, builder: str, folder: Path) -> subprocess.Popen[str]:
+    """Start a server that builds with a builder of ours."""
+    command = [sys.executable, "-c", script, str(folder), builder]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def running(pid: int) -> bool:
+    """Return whether the process exists and is no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
+def killed(server: subprocess.Popen[str]) -> str:
+    """Return what the server says first, and kill it."""
+    assert server.stdout is not None
+    with server, server.stdout:
+        said = server.stdout.readline()
+        server.kill()
+    return said
+
+
+def test_killed_server_leaves_no_builder_no_compiler_and_no_folder(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """SIGKILL of the server in the middle of a build ends even children in sessions of their own."""
+    builder, compiler, folder = killed(serve(SERVER, STUCK_BUILDER, tmp_path)).split()
+    wait_until(lambda: not running(int(builder)) and not running(int(compiler)), "the builder's end")
+    assert not Path(folder).exists()
+
+
+def test_killed_server_leaves_no_spare(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """A spare that waits for a request ends with its server."""
+    spare, folder = killed(serve(SERVER_WITH_SPARE, STUCK_BUILDER, tmp_path)).split()
+    wait_until(lambda: not running(int(spare)), "the spare's end")
+    assert not Path(folder).exists()
+
+
+def test_what_is_printed_inside_the_builder_is_no_answer(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """Only the builder's own replies reach the server; stray output of its libraries goes to stderr."""
+    said = killed(serve(SERVER, STUCK_BUILDER, tmp_path))
+    assert "this is no answer" not in said
+    assert said.split()[0].isdigit()
+
+
+def test_children_of_every_thread_are_found() -> None:
+    """A child that another thread started counts as well."""
+    child = subprocess.Popen(["sleep", "300"])
+    try:
+        assert child.pid in children(os.getpid())
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
