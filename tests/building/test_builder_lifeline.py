@@ -19,7 +19,6 @@ from tacit.building.protocol import Progress, encode_reply
 from tacit_builder import lifeline
 answers = lifeline.claim_stdout()
 lifeline.bound_resources()
-print("waiting", file=sys.stderr, flush=True)
 if lifeline.read_line(1 << 20, 60) is None:
     lifeline.remove_folder()
     sys.exit()
