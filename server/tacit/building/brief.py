@@ -40,8 +40,8 @@ std::fs, std::net, std::env and threads do not work; the world is reached throug
 From http_get to capability_call they return Result<_, HostError>, with `message` and `kind` (HostErrorKind::NotFound, \
 TooLarge, TimedOut, Invalid, Failed). File writes land together when the run succeeds, or not at all. \
 What the source uses needs a permission: http_get* "http": ["api.example.com", "*.example.org"]; \
-file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis, std::time and \
-chrono's now "time": true; capability_call "call": ["other_id"]. \
+file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis and \
+std::time "time": true; capability_call "call": ["other_id"]. \
 Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
 
 TESTS_FORM = """\
