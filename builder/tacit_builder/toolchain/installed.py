@@ -1,0 +1,194 @@
+"""The toolchain that set-up left in the cache: how its rustc, cargo and linkers are called, and what they read.
+
+A toolchain is described by `toolchain.json` in its folder, so that finding it starts no process. Each program
+can be called in two ways: `rooted`, inside bubblewrap, where the folder's files have fixed places, or hosted, by
+their real paths.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+from tacit.config import Settings
+from tacit.errors import ToolchainMissing
+
+DESCRIPTION = "toolchain.json"
+_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file or folder of this machine and where bubblewrap shows it."""
+
+    source: Path
+    inside: str
+
+
+class Toolchain(Protocol):
+    """rustc and cargo with the standard library of wasm32-wasip1."""
+
+    @property
+    def name(self) -> str:
+        """What doctor and a version's record show, such as `rustc 1.85.1 (Debian trixie)`."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The triple of this machine, which build scripts and procedural macros are compiled for."""
+        ...
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Return what bubblewrap shows, read-only."""
+        ...
+
+    def readable(self) -> tuple[Path, ...]:
+        """Return what the hosted programs read and execute."""
+        ...
+
+    def rustc(self, *, rooted: bool) -> list[str]:
+        """Return the command that compiles and links for wasm32-wasip1, to which arguments are added."""
+        ...
+
+    def cargo(self, *, rooted: bool) -> list[str]:
+        """Return the command of cargo, to which arguments are added."""
+        ...
+
+    def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
+        """Return the variables that make cargo use this rustc and these linkers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DebianToolchain:
+    """A private folder of Debian packages: `root/` with them, `hosted/` with scripts that call their programs."""
+
+    route: ClassVar[str] = "debian"
+    name: str
+    folder: Path
+    version: str
+    host: str
+    triplet: str
+
+    def write(self) -> None:
+        """Describe the toolchain in its own folder."""
+        _write(self.folder, self.route, asdict(self))
+
+    def at(self, folder: Path) -> Self:
+        """Return this toolchain, moved to `folder`."""
+        return replace(self, folder=folder)
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Return what bubblewrap shows: the packages as `/usr`, and the whole folder for the linker of `hosted/`."""
+        usr = self.folder / "root" / "usr"
+        return (
+            Mount(usr, "/usr"),
+            Mount(usr / "bin", "/bin"),
+            Mount(usr / "lib", "/lib"),
+            Mount(usr / "lib64", "/lib64"),
+            Mount(self.folder, "/toolchain"),
+        )
+
+    def readable(self) -> tuple[Path, ...]:
+        """Return the toolchain's folder and, for its scripts, this machine's shell with the libc that it loads."""
+        return (self.folder, *_shell())
+
+    def rustc(self, *, rooted: bool) -> list[str]:
+        """Return the command of rustc with LLVM's linker."""
+        if rooted:
+            return ["/usr/bin/rustc", "-Clinker=/usr/bin/wasm-ld-19"]
+        hosted = self.folder / "hosted"
+        return [str(hosted / "rustc"), f"-Clinker={hosted / 'wasm-ld'}"]
+
+    def cargo(self, *, rooted: bool) -> list[str]:
+        """Return the command of cargo."""
+        return ["/usr/bin/cargo"] if rooted else [str(self.folder / "hosted" / "cargo")]
+
+    def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
+        """Return the variables that name rustc and both linkers, which are LLVM's."""
+        hosted = "/toolchain/hosted" if rooted else str(self.folder / "hosted")
+        return {
+            "RUSTC": "/usr/bin/rustc" if rooted else f"{hosted}/rustc",
+            _linker_variable(self.host): f"{hosted}/ld",
+            _linker_variable("wasm32-wasip1"): "/usr/bin/wasm-ld-19" if rooted else f"{hosted}/wasm-ld",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RustupToolchain:
+    """A toolchain of rustup's with its own linker; `libraries` are the shared objects of this machine it loads."""
+
+    route: ClassVar[str] = "rustup"
+    name: str
+    folder: Path
+    version: str
+    host: str
+    libraries: tuple[str, ...]
+
+    def write(self, description: Path) -> None:
+        """Describe the toolchain in the folder `description`; rustup's own folder is left alone."""
+        _write(description, self.route, asdict(self))
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Return the toolchain's folder, and one mount for each shared object."""
+        return (Mount(self.folder, "/toolchain"), *(Mount(Path(path), path) for path in self.libraries))
+
+    def readable(self) -> tuple[Path, ...]:
+        """Return the toolchain's folder and the shared objects."""
+        return (self.folder, *(Path(path) for path in self.libraries))
+
+    def rustc(self, *, rooted: bool) -> list[str]:
+        """Return the command of rustc, which finds its own linker."""
+        return [self._program("rustc", rooted)]
+
+    def cargo(self, *, rooted: bool) -> list[str]:
+        """Return the command of cargo."""
+        return [self._program("cargo", rooted)]
+
+    def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
+        """Return the variable that names rustc; this machine's own C compiler links build scripts."""
+        return {"RUSTC": self._program("rustc", rooted)}
+
+    def _program(self, name: str, rooted: bool) -> str:
+        return f"/toolchain/bin/{name}" if rooted else str(self.folder / "bin" / name)
+
+
+def find_toolchain(settings: Settings) -> Toolchain:
+    """Return the toolchain of the settings or of the cache; raises `ToolchainMissing`. Reads one small file."""
+    folder = settings.toolchain or settings.cache / "toolchain"
+    try:
+        toolchain = read_toolchain(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToolchainMissing(f"There is no Rust toolchain in {folder}.", hint="Run `tacit setup`.") from error
+    if not Path(toolchain.rustc(rooted=False)[0]).exists():
+        raise ToolchainMissing(f"The Rust toolchain described in {folder} is gone.", hint="Run `tacit setup`.")
+    return toolchain
+
+
+def read_toolchain(folder: Path) -> Toolchain:
+    """Return the toolchain described in `folder`; raises what reading a file and a mapping raises."""
+    facts: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    route = facts.pop("route")
+    if route == DebianToolchain.route:
+        return DebianToolchain(**{**facts, "folder": folder})
+    return RustupToolchain(**{**facts, "folder": Path(facts["folder"]), "libraries": tuple(facts["libraries"])})
+
+
+def _write(folder: Path, route: str, facts: dict[str, Any]) -> None:
+    described = {"route": route, **facts, "folder": str(facts["folder"])}
+    (folder / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
+
+
+def _linker_variable(target: str) -> str:
+    return f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
+
+
+def _shell() -> tuple[Path, ...]:
+    """Return /bin/sh, its loader and its libc, as this machine has them."""
+    found = [Path("/bin/sh").resolve()]
+    for folder in _LIBRARY_FOLDERS:
+        for pattern in ("ld-linux*.so.*", "*-linux-gnu/ld-linux*.so.*", "*-linux-gnu/libc.so.6", "libc.so.6"):
+            found += [path.resolve() for path in Path(folder).glob(pattern)]
+    return tuple(dict.fromkeys(found))

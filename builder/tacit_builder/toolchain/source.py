@@ -1,0 +1,61 @@
+"""What an author may hand in: Rust files alone, few and small, at plain paths.
+
+No `Cargo.toml`, no `build.rs`, no procedural macro, nothing that is not Rust, and no path that leads out of the
+folder. Whether the Rust compiles is the compiler's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tacit.errors import BuildRefused
+
+ROOT = "main.rs"
+MOST_FILES = 64
+MOST_BYTES = 1 << 20
+_PATH = re.compile(r"^(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.rs$")
+
+
+def checked_source(source: Mapping[str, str]) -> dict[str, str]:
+    """Return the files by their paths below `src/`, where `src/main.rs` and `main.rs` mean the same.
+
+    Raises `BuildRefused` at the stage `compile` for anything that is not such a set of Rust files.
+    """
+    files: dict[str, str] = {}
+    for given, text in source.items():
+        path = given.removeprefix("src/")
+        if not _PATH.match(path) or len(path) > 200:
+            raise _refused(f"{given[:200]!r} is not a path such as 'main.rs' or 'parse/row.rs'")
+        if path == "build.rs":
+            raise _refused("A build script, 'build.rs', is not allowed")
+        if path in files:
+            raise _refused(f"{path!r} is given twice")
+        if "\0" in text:
+            raise _refused(f"{path!r} is not text")
+        files[path] = text
+    if ROOT not in files:
+        raise _refused(f"There is no {ROOT!r}")
+    if len(files) > MOST_FILES:
+        raise _refused(f"{len(files)} files are more than the {MOST_FILES} that are allowed")
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in files.values())
+    if size > MOST_BYTES:
+        raise _refused(f"{size} bytes of source are more than the {MOST_BYTES} that are allowed")
+    return files
+
+
+def write_source(files: Mapping[str, str], folder: Path) -> None:
+    """Write checked files below `folder`."""
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+def _refused(what: str) -> BuildRefused:
+    return BuildRefused(
+        "compile",
+        f"{what}.",
+        hint=f"Give {ROOT!r}, and further Rust files that it names with `mod` if needed; crates come from the SDK.",
+    )
