@@ -40,12 +40,8 @@ class Toolchain(Protocol):
         """The triple of this machine, which build scripts and procedural macros are compiled for."""
         ...
 
-    def mounts(self) -> tuple[Mount, ...]:
-        """Return what bubblewrap shows, read-only."""
-        ...
-
-    def readable(self) -> tuple[Path, ...]:
-        """Return what the hosted programs read and execute."""
+    def mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
+        """Return what its programs read and execute, with their places if `rooted`."""
         ...
 
     def rustc(self, *, rooted: bool) -> list[str]:
@@ -80,8 +76,13 @@ class DebianToolchain:
         """Return this toolchain, moved to `folder`."""
         return replace(self, folder=folder)
 
-    def mounts(self) -> tuple[Mount, ...]:
-        """Return what bubblewrap shows: the packages as `/usr`, and the whole folder for the linker of `hosted/`."""
+    def mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
+        """Return the packages as `/usr`, and the whole folder for the linker of `hosted/`.
+
+        Hosted, its scripts need this machine's shell as well, with the libc that it loads.
+        """
+        if not rooted:
+            return tuple(Mount(path, str(path)) for path in (self.folder, *_shell()))
         usr = self.folder / "root" / "usr"
         return (
             Mount(usr, "/usr"),
@@ -90,10 +91,6 @@ class DebianToolchain:
             Mount(usr / "lib64", "/lib64"),
             Mount(self.folder, "/toolchain"),
         )
-
-    def readable(self) -> tuple[Path, ...]:
-        """Return the toolchain's folder and, for its scripts, this machine's shell with the libc that it loads."""
-        return (self.folder, *_shell())
 
     def rustc(self, *, rooted: bool) -> list[str]:
         """Return the command of rustc with LLVM's linker."""
@@ -131,13 +128,9 @@ class RustupToolchain:
         """Describe the toolchain in the folder `description`; rustup's own folder is left alone."""
         _write(description, self.route, asdict(self))
 
-    def mounts(self) -> tuple[Mount, ...]:
+    def mounts(self, *, rooted: bool) -> tuple[Mount, ...]:  # noqa: ARG002  # the same both ways
         """Return the toolchain's folder, and one mount for each shared object."""
         return (Mount(self.folder, "/toolchain"), *(Mount(Path(path), path) for path in self.libraries))
-
-    def readable(self) -> tuple[Path, ...]:
-        """Return the toolchain's folder and the shared objects."""
-        return (self.folder, *(Path(path) for path in self.libraries))
 
     def rustc(self, *, rooted: bool) -> list[str]:
         """Return the command of rustc, which finds its own linker."""

@@ -88,7 +88,7 @@ def _job(toolchain: Toolchain, confinement: Confinement, crates: Path, target: P
     return Job(
         tuple(command),
         place(project),
-        (*toolchain.mounts(), project, capabilities, vendored),
+        (*toolchain.mounts(rooted=confinement.rooted), project, capabilities, vendored),
         (output,),
         environment,
         Limits(8 * GIB, GIB, int(_SECONDS)),
