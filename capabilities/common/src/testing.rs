@@ -114,6 +114,9 @@ pub fn failures<T: DeserializeOwned, U: Serialize>(
     capability: impl Fn(T) -> Result<U, Error>,
 ) -> Result<Vec<String>, serde_json::Error> {
     let cases: Vec<Case> = serde_json::from_str(cases)?;
+    if cases.is_empty() {
+        return Ok(vec!["there is no case".to_owned()]);
+    }
     let failed = cases.into_iter().filter_map(|case| {
         let name = case.name.clone();
         difference(case, &capability).map(|difference| format!("{name}: {difference}"))
@@ -275,6 +278,11 @@ mod tests {
         );
         let names: Vec<_> = failed.iter().filter_map(|line| line.split(':').next()).collect();
         assert_eq!(names, ["output", "error", "code", "file", "missing"]);
+    }
+
+    #[test]
+    fn no_cases_at_all_is_a_failure() {
+        assert_eq!(failed("[]"), ["there is no case"]);
     }
 
     #[test]
