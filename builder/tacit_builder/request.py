@@ -5,27 +5,23 @@ It looks at names, sizes, schemas and the form of the tests; whether the tests p
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS, BuildRequest
+from tacit.building.protocol import MAX_TESTS, BuildRequest
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, TestCase
 from tacit.schemas import check_schema, compile_schema
+from tacit_builder.toolchain.source import checked_source
 
-ROOT = "main.rs"
-_FOLDER = r"[A-Za-z_][A-Za-z0-9_-]{0,63}/"
-_FILE = r"[A-Za-z_][A-Za-z0-9_-]{0,63}\.(?:rs|json|txt|csv)"
-_PATH = re.compile(rf"(?:{_FOLDER}){{0,4}}{_FILE}\Z")
 _NOTES = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples"})
 """Keywords of JSON Schema that assert nothing."""
 
 
 def check_request(request: BuildRequest) -> None:
     """Raise `BuildRefused` at stage `request`, or at `tests` where a test contradicts the schemas."""
-    check_source(request.source)
+    checked_source(request.source)
     for name, schema in (("input_schema", request.input_schema), ("output_schema", request.output_schema)):
         _check_schema(name, schema)
     _check_tests(request.tests)
@@ -34,33 +30,6 @@ def check_request(request: BuildRequest) -> None:
         if test.expect.output_matches is not None:
             _check_schema(f"output_matches of test {test.name!r}", test.expect.output_matches)
     _check_against_schemas(request, tests)
-
-
-def check_source(source: Mapping[str, str]) -> None:
-    """Raise `BuildRefused("request")` unless these are texts that may be compiled: `main.rs` and its modules."""
-    if len(source) > MAX_SOURCE_FILES:
-        raise _refused(f"The source has {len(source)} files; the limit is {MAX_SOURCE_FILES}.")
-    for path in source:
-        _check_path(path)
-    if not source.get(ROOT, "").strip():
-        raise _refused(f"The source has no {ROOT}.", f"Send the program's text, or a map of paths that has {ROOT!r}.")
-    size = sum(len(text.encode()) for text in source.values())
-    if size > MAX_SOURCE_BYTES:
-        raise _refused(f"The source has {size} bytes; the limit is {MAX_SOURCE_BYTES}.", "Send less.")
-
-
-def _check_path(path: str) -> None:
-    shown = repr(path[:100])
-    if path.rsplit("/", 1)[-1] in {"Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"}:
-        raise _refused(
-            f"The source holds {shown}; builds take no manifest and no build script.",
-            "Send only modules; the crates at hand are linked without being declared.",
-        )
-    if not _PATH.match(path):
-        raise _refused(
-            f"The source holds {shown}, which is no path that a build takes.",
-            f"Use paths relative to src/ such as {ROOT!r} or 'parsing/dates.rs', ending in .rs, .json, .txt or .csv.",
-        )
 
 
 def _check_schema(name: str, schema: dict[str, Any]) -> None:

@@ -10,18 +10,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES
 from tacit.errors import BuildRefused
 
 ROOT = "main.rs"
-MOST_FILES = 64
-MOST_BYTES = 1 << 20
-_PATH = re.compile(r"^(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.rs$")
+_PATH = re.compile(r"(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.rs\Z")
 
 
 def checked_source(source: Mapping[str, str]) -> dict[str, str]:
     """Return the files by their paths below `src/`, where `src/main.rs` and `main.rs` mean the same.
 
-    Raises `BuildRefused` at the stage `compile` for anything that is not such a set of Rust files.
+    Raises `BuildRefused` at the stage `request` for anything that is not such a set of Rust files.
     """
     files: dict[str, str] = {}
     for given, text in source.items():
@@ -35,13 +34,13 @@ def checked_source(source: Mapping[str, str]) -> dict[str, str]:
         if "\0" in text:
             raise _refused(f"{path!r} is not text")
         files[path] = text
-    if ROOT not in files:
+    if not files.get(ROOT, "").strip():
         raise _refused(f"There is no {ROOT!r}")
-    if len(files) > MOST_FILES:
-        raise _refused(f"{len(files)} files are more than the {MOST_FILES} that are allowed")
+    if len(files) > MAX_SOURCE_FILES:
+        raise _refused(f"{len(files)} files are more than the {MAX_SOURCE_FILES} that are allowed")
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in files.values())
-    if size > MOST_BYTES:
-        raise _refused(f"{size} bytes of source are more than the {MOST_BYTES} that are allowed")
+    if size > MAX_SOURCE_BYTES:
+        raise _refused(f"{size} bytes of source are more than the {MAX_SOURCE_BYTES} that are allowed")
     return files
 
 
@@ -55,7 +54,7 @@ def write_source(files: Mapping[str, str], folder: Path) -> None:
 
 def _refused(what: str) -> BuildRefused:
     return BuildRefused(
-        "compile",
+        "request",
         f"{what}.",
         hint=f"Give {ROOT!r}, and further Rust files that it names with `mod` if needed; crates come from the SDK.",
     )
