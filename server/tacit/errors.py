@@ -38,8 +38,10 @@ TacitError
 │   ├── StoreReadOnly            store_read_only
 │   ├── StoreDamaged             store_damaged
 │   ├── StoreBusy                store_busy
+│   ├── FilesUnwritable          files_unwritable
 │   └── BuilderFailed            builder_failed
-└── ServiceClosed                closed
+├── ServiceClosed                closed
+└── InternalError                internal_error
 """
 
 from __future__ import annotations
@@ -307,6 +309,12 @@ class StoreBusy(OperatorError):
     code = "store_busy"
 
 
+class FilesUnwritable(OperatorError):
+    """What a run wrote could not be put into the files folder (full, read-only, not ours)."""
+
+    code = "files_unwritable"
+
+
 class BuilderFailed(OperatorError):
     """The builder subprocess died, overran its limits or broke its protocol."""
 
@@ -317,3 +325,9 @@ class ServiceClosed(TacitError):
     """The service has been closed."""
 
     code = "closed"
+
+
+class InternalError(TacitError):
+    """Something that nobody foresaw; the log has its traceback under `details.incident`."""
+
+    code = "internal_error"

@@ -1,0 +1,45 @@
+"""The files folder that capabilities work in, and the entry to its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tacit.config import Limits
+from tacit.sandbox.cancellation import Cancellation
+from tacit.sandbox.journal import Journal
+from tacit.sandbox.locks import FileLocks
+from tacit.sandbox.transaction import Transaction
+
+WAIT_SECONDS = 10.0
+
+
+class FilesFolder:
+    """A folder, and a state folder for its locks and staged writes that no guest reaches; thread-safe.
+
+    Several processes may have the same pair open at once. Neither folder need exist before the first write.
+    """
+
+    def __init__(self, root: Path, state: Path, file_bytes: int | None = None) -> None:
+        self.root = root
+        self._locks = state / "locks"
+        self._journal = Journal(root, state)
+        self._file_bytes = Limits().file_bytes if file_bytes is None else file_bytes
+
+    def transaction(
+        self,
+        write_patterns: Iterable[str] = (),
+        cancellation: Cancellation | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> Transaction:
+        """Return a run's transaction; entering it locks what `Allowance.write_patterns` names.
+
+        Entering raises `FileConflict` after `wait_seconds` and `RunCancelled`. Without patterns nothing is
+        locked and nothing may be written.
+        """
+        locks = FileLocks(self._locks, cancellation, wait_seconds)
+        return Transaction(self.root, self._journal, locks, write_patterns, self._file_bytes)
+
+    def recover(self) -> None:
+        """Complete or discard what killed processes left; to be called once at the start, by every process."""
+        self._journal.recover()

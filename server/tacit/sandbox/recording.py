@@ -1,0 +1,266 @@
+"""Recording what the world answered a run, and answering a replay from that record.
+
+Everything that is not determined by module, input, clock and seed enters a run through its host functions, so
+their answers in order are all that a replay needs. The world's own effects are not repeated: a replayed write
+answers as it did and writes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tacit.errors import BuildRefused, ReplayDiverged, StoreDamaged, TacitError, TooManyHostCalls
+from tacit.sandbox.world import FailureCode, HostFailure, World
+
+MAX_RECORDED = 64 << 20
+"""Bytes that one run may move through host functions, equal payloads counted once: all of them are kept."""
+
+_PLAIN, _PACKED = b"\x01", b"\x02"
+_PACK_FROM = 512
+_HEADER = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """One host call and its answer: exactly one of `result`, `failure` and `error` is set.
+
+    `subject` is the URL, path or capability; `data` what was handed over (a file's bytes, a callee's input);
+    `failure` what the guest saw, as (code, message); `error` what ended the run, as `TacitError.to_dict` gives it.
+    """
+
+    function: str
+    subject: str = ""
+    data: bytes = b""
+    result: bytes | int | None = None
+    failure: tuple[int, str] | None = None
+    error: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the call for people: JSON-ready, its payloads as text, shortened."""
+        shown: dict[str, Any] = {"function": self.function}
+        if self.subject:
+            shown["subject"] = self.subject
+        if self.data:
+            shown["data"] = _shown(self.data)
+        if self.error is not None:
+            return {**shown, "error": self.error}
+        if self.failure is not None:
+            code, message = self.failure
+            return {**shown, "failure": {"code": FailureCode(code).name.lower(), "message": message}}
+        return {**shown, "result": self.result if isinstance(self.result, int) else _shown(self.result or b"")}
+
+
+class RecordingWorld:
+    """Passes host calls to a world and keeps each with its answer, denials included, in `calls`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._payloads: dict[bytes, bytes] = {}
+        self._recorded = 0
+        self.calls: list[HostCall] = []
+
+    def http_get(self, url: str) -> bytes:
+        """Record the fetch of a URL."""
+        return self._bytes("http_get", url, b"", lambda: self._world.http_get(url))
+
+    def file_read(self, path: str) -> bytes:
+        """Record the reading of a file."""
+        return self._bytes("file_read", path, b"", lambda: self._world.file_read(path))
+
+    def file_write(self, path: str, data: bytes) -> None:
+        """Record the writing of a file."""
+        with self._failures("file_write", path, data):
+            kept = self._keep(data)
+            self._world.file_write(path, kept)
+        self.calls.append(HostCall("file_write", path, kept))
+
+    def capability_call(self, capability: str, data: bytes) -> bytes:
+        """Record the call of a capability."""
+        return self._bytes("capability_call", capability, data, lambda: self._world.capability_call(capability, data))
+
+    def current_time_millis(self) -> int:
+        """Record the reading of the clock."""
+        with self._failures("current_time_millis", "", b""):
+            now = self._world.current_time_millis()
+        self.calls.append(HostCall("current_time_millis", result=now))
+        return now
+
+    def _bytes(self, function: str, subject: str, data: bytes, answer: Callable[[], bytes]) -> bytes:
+        with self._failures(function, subject, data):
+            kept = self._keep(data)
+            result = self._keep(answer())
+        self.calls.append(HostCall(function, subject, kept, result))
+        return result
+
+    @contextmanager
+    def _failures(self, function: str, subject: str, data: bytes) -> Generator[None]:
+        try:
+            yield
+        except HostFailure as failure:
+            self.calls.append(HostCall(function, subject, data, failure=(int(failure.code), failure.message)))
+            raise
+        except TacitError as error:
+            self.calls.append(HostCall(function, subject, data, error=error.to_dict()))
+            raise
+
+    def _keep(self, payload: bytes) -> bytes:
+        """Return the payload, or the equal one that is kept already."""
+        known = self._payloads.get(payload)
+        if known is not None:
+            return known
+        self._recorded += len(payload)
+        if self._recorded > MAX_RECORDED:
+            raise TooManyHostCalls(
+                f"The run moved more than {MAX_RECORDED} bytes through host functions.",
+                hint="Fetch, read and write less in one run.",
+            )
+        self._payloads[payload] = payload
+        return payload
+
+
+class ReplayWorld:
+    """Answers host calls from a record, strictly in its order; touches nothing.
+
+    Raises `ReplayDiverged`, with what was asked and what was recorded, for any other call.
+    """
+
+    def __init__(self, calls: Sequence[HostCall]) -> None:
+        self._calls = calls
+        self._next = 0
+
+    @property
+    def remaining(self) -> int:
+        """How many recorded calls the replay has not made (yet)."""
+        return len(self._calls) - self._next
+
+    def http_get(self, url: str) -> bytes:
+        """Answer as recorded."""
+        return self._answer_bytes("http_get", url)
+
+    def file_read(self, path: str) -> bytes:
+        """Answer as recorded."""
+        return self._answer_bytes("file_read", path)
+
+    def file_write(self, path: str, data: bytes) -> None:
+        """Answer as recorded, when the same bytes are written."""
+        self._answer("file_write", path, data)
+
+    def capability_call(self, capability: str, data: bytes) -> bytes:
+        """Answer as recorded, when the input is the same."""
+        return self._answer_bytes("capability_call", capability, data)
+
+    def current_time_millis(self) -> int:
+        """Answer as recorded."""
+        result = self._answer("current_time_millis", "")
+        return result if isinstance(result, int) else 0
+
+    def _answer_bytes(self, function: str, subject: str, data: bytes = b"") -> bytes:
+        result = self._answer(function, subject, data)
+        return result if isinstance(result, bytes) else b""
+
+    def _answer(self, function: str, subject: str, data: bytes = b"") -> bytes | int | None:
+        recorded = self._calls[self._next] if self._next < len(self._calls) else None
+        if recorded is None or (recorded.function, recorded.subject, recorded.data) != (function, subject, data):
+            raise _diverged(HostCall(function, subject, data), recorded, self._next)
+        self._next += 1
+        if recorded.failure is not None:
+            raise HostFailure(FailureCode(recorded.failure[0]), recorded.failure[1])
+        if recorded.error is not None:
+            raise _error_of(recorded.error)
+        return recorded.result
+
+
+def encode_calls(calls: Sequence[HostCall]) -> bytes:
+    """Write the calls as bytes: each payload once, packed when that is worth it; no calls give no bytes."""
+    if not calls:
+        return b""
+    payloads: dict[bytes, int] = {b"": 0}
+    rows: list[list[Any]] = []
+    for call in calls:
+        result = call.result if not isinstance(call.result, bytes) else None
+        body = payloads.setdefault(call.result, len(payloads)) if isinstance(call.result, bytes) else None
+        data = payloads.setdefault(call.data, len(payloads))
+        rows.append([call.function, call.subject, data, body, result, call.failure, call.error])
+    index = json.dumps({"calls": rows, "sizes": [len(payload) for payload in payloads]}).encode()
+    plain = b"".join((_HEADER.pack(len(index)), index, *payloads))
+    return _PLAIN + plain if len(plain) < _PACK_FROM else _PACKED + zlib.compress(plain, 1)
+
+
+def decode_calls(encoded: bytes) -> list[HostCall]:
+    """Read what `encode_calls` wrote; raises `StoreDamaged` for anything else."""
+    if not encoded:
+        return []
+    try:
+        return _decode(encoded)
+    except (ValueError, IndexError, TypeError, KeyError, struct.error, zlib.error) as error:
+        raise StoreDamaged("The record of this run's host calls is damaged; the run cannot be replayed.") from error
+
+
+def _decode(encoded: bytes) -> list[HostCall]:
+    kind, plain = encoded[:1], encoded[1:]
+    if kind == _PACKED:
+        plain = zlib.decompress(plain)
+    elif kind != _PLAIN:
+        raise ValueError("unknown form")
+    (length,) = _HEADER.unpack_from(plain)
+    index = json.loads(plain[_HEADER.size : _HEADER.size + length])
+    payloads: list[bytes] = []
+    position = _HEADER.size + length
+    for size in index["sizes"]:
+        payloads.append(plain[position : position + size])
+        position += size
+    if position != len(plain):
+        raise ValueError("its length is wrong")
+    return [_call(row, payloads) for row in index["calls"]]
+
+
+def _call(row: list[Any], payloads: list[bytes]) -> HostCall:
+    function, subject, data, body, result, failure, error = row
+    return HostCall(
+        function,
+        subject,
+        payloads[data],
+        result if body is None else payloads[body],
+        (int(failure[0]), str(failure[1])) if failure else None,
+        error,
+    )
+
+
+def _diverged(asked: HostCall, recorded: HostCall | None, number: int) -> ReplayDiverged:
+    return ReplayDiverged(
+        f"At host call {number + 1} the replay asked for {_named(asked)}, but {_named(recorded)} was recorded.",
+        hint="Replay with the same version, input, clock and seed as the recorded run.",
+        details={"call": number + 1, "asked": _named(asked), "recorded": _named(recorded)},
+    )
+
+
+def _named(call: HostCall | None) -> str:
+    if call is None:
+        return "nothing more"
+    data = f", {len(call.data)} bytes" if call.data else ""
+    return f"{call.function}({call.subject[:200]!r}{data})"
+
+
+def _error_of(recorded: dict[str, Any]) -> TacitError:
+    """Return the error again, of the class that has its code."""
+    kinds = {kind.code: kind for kind in _all_kinds(TacitError)}
+    kind = kinds.get(str(recorded.get("code")), TacitError)
+    return kind(str(recorded.get("message")), hint=str(recorded.get("hint", "")), details=recorded.get("details"))
+
+
+def _all_kinds(kind: type[TacitError]) -> Iterator[type[TacitError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        if below is not BuildRefused:  # never the answer of a host function, and made differently
+            yield from _all_kinds(below)
+
+
+def _shown(payload: bytes) -> str:
+    text = payload[:2000].decode("utf-8", "replace")
+    return text if len(payload) <= 2000 else f"{text}… ({len(payload)} bytes)"
