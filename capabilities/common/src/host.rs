@@ -143,3 +143,34 @@ fn json<T: DeserializeOwned>(bytes: &[u8], source: &str) -> Result<T, HostError>
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_negative_answer_has_a_kind() {
+        let kinds: Vec<_> = (-6..0)
+            .rev()
+            .map(HostErrorKind::of_answer)
+            .map(HostErrorKind::code)
+            .collect();
+        let expected = [
+            "host_failed",
+            "not_found",
+            "too_large",
+            "timed_out",
+            "invalid_request",
+            "host_failed",
+        ];
+        assert_eq!(kinds, expected);
+        assert_eq!(HostErrorKind::of_answer(i64::MIN), HostErrorKind::Failed);
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_an_invalid_answer() {
+        crate::testing::with_world(|world| world.files.insert("raw".to_owned(), vec![0xff]));
+        assert_eq!(file_read("raw"), Ok(vec![0xff]));
+        assert_eq!(file_read_text("raw").unwrap_err().kind, HostErrorKind::Invalid);
+    }
+}

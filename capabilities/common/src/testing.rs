@@ -92,6 +92,20 @@ struct Case {
     expect: Expectation,
 }
 
+impl Case {
+    fn world(&self) -> World {
+        let files = self.files.iter();
+        World {
+            files: files
+                .map(|(path, text)| (path.clone(), text.as_bytes().to_owned()))
+                .collect(),
+            http: self.http.clone(),
+            now: self.now,
+            calls: self.calls.clone(),
+        }
+    }
+}
+
 /// `output_matches` is not known here: the shipped cases say what they expect in full.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
