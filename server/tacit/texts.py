@@ -1,0 +1,147 @@
+"""The compact text forms of answers and errors, for the reader of a tool's text and of a terminal.
+
+The structured forms are the models' own; a text says the same in fewer characters. No protocol here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tacit.errors import TacitError
+from tacit.models import Brief, Effect, Hit, MutateAnswer, Permissions, RunAnswer, SearchAnswer
+
+_SAID_IN_MESSAGE = frozenset({"violations", "stage"})
+"""Details that the message of their error already spells out."""
+
+
+def compact(value: Any) -> str:
+    """Return a value as JSON on one line, non-ASCII characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def error_text(error: TacitError) -> str:
+    """Return `code: message`, then the hint and each detail on a line of its own."""
+    lines = [f"{error.code}: {error.message}"]
+    if error.hint:
+        lines.append(error.hint)
+    lines += [f"{name}: {_detail(value)}" for name, value in error.details.items() if _worth_showing(name, value)]
+    return "\n".join(lines)
+
+
+def search_text(answer: SearchAnswer) -> str:
+    """Return a paragraph for each hit, best first, and the advice."""
+    parts = [_hit_text(number, hit) for number, hit in enumerate(answer.hits, start=1)]
+    return "\n\n".join([*parts, *([answer.advice] if answer.advice else [])])
+
+
+def run_line(answer: RunAnswer) -> str:
+    """Return where an output came from, on one line: version, run, energy and time."""
+    parts = [f"{answer.capability}@{answer.version}"]
+    if answer.run_id:
+        parts.append(f"run {answer.run_id}")
+    parts += [f"energy {answer.energy}", "cached" if answer.cached else f"{answer.seconds * 1000:.1f} ms"]
+    return " · ".join(parts)
+
+
+def mutate_text(answer: MutateAnswer) -> str:
+    """Return what became of a request to make a capability, with what to do next."""
+    describe = {
+        "needs_source": _needs_source_text,
+        "building": _building_text,
+        "registered": _registered_text,
+        "refused": _refused_text,
+    }[answer.status]
+    return "\n".join(line for line in describe(answer) if line)
+
+
+def effects_text(effects: Iterable[Effect | str]) -> str:
+    """Return effects by name, or `pure` when there are none."""
+    return ", ".join(str(effect) for effect in effects) or "pure"
+
+
+def permissions_text(permissions: Permissions | None) -> str:
+    """Return what is not granted, as compact JSON without the empty parts; empty when all is granted."""
+    asked = permissions.model_dump(mode="json", exclude_defaults=True) if permissions else {}
+    return compact(asked) if asked else ""
+
+
+def _worth_showing(name: str, value: Any) -> bool:
+    return name not in _SAID_IN_MESSAGE and value not in (None, "", [], {})
+
+
+def _detail(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
+        return ", ".join(value)  # pyright: ignore[reportUnknownArgumentType]
+    return compact(value)
+
+
+def _hit_text(number: int, hit: Hit) -> str:
+    lines = [
+        f"{number}. {hit.id}@{hit.version} (score {hit.score:.2f}, {effects_text(hit.effects)}): {hit.summary}",
+        f"   input schema: {compact(hit.input_schema)}",
+    ]
+    if hit.example_input is not None:
+        lines.append(f"   example input: {compact(hit.example_input)}")
+    if denied := permissions_text(hit.permissions_not_granted):
+        lines.append(f"   permissions not granted: {denied}")
+    return "\n".join(lines)
+
+
+def _registered_text(answer: MutateAnswer) -> list[str]:
+    denied = permissions_text(answer.permissions_not_granted)
+    return [
+        f"registered {answer.id}@{answer.version} ({effects_text(answer.effects)})"
+        + (f", from {answer.parent}" if answer.parent else ""),
+        f"tests passed: {', '.join(test.name for test in answer.tests if test.passed)}" if answer.tests else "",
+        f"permissions not granted (the operator has to): {denied}" if denied else "",
+        answer.message,
+        f"Run it: run_capability with id {answer.id}.",
+    ]
+
+
+def _refused_text(answer: MutateAnswer) -> list[str]:
+    failed = [f"test {test.name} failed: {test.difference}" for test in answer.tests if not test.passed]
+    return [
+        f"refused at {answer.stage}: {answer.message}",
+        answer.hint,
+        f"closest: {', '.join(answer.closest)}" if answer.closest else "",
+        answer.diagnostics,
+        *failed,
+    ]
+
+
+def _building_text(answer: MutateAnswer) -> list[str]:
+    return [
+        f"building, job {answer.job}. {answer.message}".rstrip(),
+        f'Ask again: mutate_capability with {{"job": "{answer.job}"}}.',
+    ]
+
+
+def _needs_source_text(answer: MutateAnswer) -> list[str]:
+    lines = [f"needs_source. {answer.message}".rstrip(), answer.hint]
+    return lines + (_brief_lines(answer.brief) if answer.brief else [])
+
+
+def _brief_lines(brief: Brief) -> list[str]:
+    lines = [f"task: {brief.task}" if brief.task else ""]
+    if brief.nearest:
+        lines.append("nearest capability:")
+        lines += [f"- {name}: {_block(value)}" for name, value in brief.nearest.items()]
+    return [
+        *lines,
+        f"guest API:\n{brief.guest_api}",
+        f"crates: {', '.join(brief.crates)}",
+        f"tests:\n{brief.tests_form}",
+        f"limits: {compact(brief.limits)}",
+        f"example call of mutate_capability: {compact(brief.example_call)}",
+    ]
+
+
+def _block(value: Any) -> str:
+    if isinstance(value, dict) and any(isinstance(text, str) and "\n" in text for text in value.values()):  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
+        return "".join(f"\n--- {path}\n{text}" for path, text in value.items())  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
+    return value if isinstance(value, str) else compact(value)

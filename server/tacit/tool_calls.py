@@ -1,0 +1,150 @@
+"""How a tool call is carried out: off the event loop, cancellable, with one kind of answer for what fails.
+
+A failed call is an answer with `isError`: its text starts with a stable code, its `_meta` holds the same as
+JSON. What was not foreseen is logged with its traceback under an id, and only the id is answered.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp_types import CallToolResult, TextContent
+from pydantic import ValidationError
+
+from tacit.errors import InternalError, InvalidArgument, InvalidInput, TacitError
+from tacit.models import Model, MutateRequest, RunAnswer
+from tacit.texts import error_text
+
+if TYPE_CHECKING:
+    from tacit.sandbox.cancellation import Cancellation
+    from tacit.service import Service
+
+ERROR_META = "tacit/error"
+"""The key in `_meta` of a failed call. Not in the structured content: clients check that against the tool's
+output schema, failed call or not."""
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+async def in_thread(work: Callable[[Cancellation], T], limiter: anyio.CapacityLimiter | None = None) -> T:
+    """Do `work` on a worker thread and return or raise what it does.
+
+    A cancelled call cancels the `Cancellation` that `work` got, and still waits for the thread to end.
+    """
+    # Loads the sandbox's engine; by the time of a call the App is open and has loaded it.
+    from tacit.sandbox.cancellation import Cancellation  # noqa: PLC0415
+
+    cancellation = Cancellation()
+    outcome: list[T] = []
+    failure: Exception | None = None
+    waiting = anyio.CancelScope()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_pass_on, waiting, cancellation)
+        try:
+            outcome.append(await anyio.to_thread.run_sync(work, cancellation, limiter=limiter))
+        except Exception as error:  # raised again below, outside the task group that would wrap it
+            failure = error
+        waiting.cancel()
+    if failure is not None:
+        raise failure
+    return outcome[0]
+
+
+async def _pass_on(waiting: anyio.CancelScope, cancellation: Cancellation) -> None:
+    try:
+        with waiting:
+            await anyio.sleep_forever()
+    except anyio.get_cancelled_exc_class():
+        cancellation.cancel()
+        raise
+
+
+def run_input(service: Service, capability: str, given: Any, **options: Any) -> RunAnswer:
+    """Run a capability on `given`, or on the JSON in it where it is a string that does not fit as it stands.
+
+    Clients often send JSON as a string. A capability that takes strings still gets its string unchanged.
+    """
+    try:
+        return service.run(capability, given, **options)
+    except InvalidInput:
+        parsed = _json_within(given)
+        if parsed is None:
+            raise
+        return service.run(capability, parsed, **options)
+
+
+def _json_within(given: Any) -> dict[str, Any] | list[Any] | None:
+    if not isinstance(given, str) or given.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        return None
+
+
+def answered(answer: Model, *texts: str, refused: bool = False) -> CallToolResult:
+    """Return an answer in both forms; `refused` marks it as a failed call that is an answer all the same."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=text) for text in texts],
+        structured_content=answer.model_dump(mode="json"),
+        is_error=refused,
+    )
+
+
+def failed(error: TacitError) -> CallToolResult:
+    """Return a failed call's answer."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=error_text(error))],
+        is_error=True,
+        _meta={ERROR_META: error.to_dict()},
+    )
+
+
+def meant_by(error: ToolError, tool: str) -> TacitError:
+    """Return the error of Tacit behind what the SDK raised for a call of `tool`."""
+    cause = error.__cause__
+    if isinstance(cause, TacitError):
+        return cause
+    if isinstance(error, UnexpectedToolError):
+        return _internal(error, tool)
+    if isinstance(cause, ValidationError):
+        return _invalid_arguments(cause, tool)
+    return InvalidArgument(f"{error}.")
+
+
+def mutate_request(given: dict[str, Any]) -> MutateRequest:
+    """Return the request that the arguments of `mutate_capability` make; raises `InvalidArgument`.
+
+    A new version inherits what is left out, so what was not given (None or empty) must not look given.
+    """
+    try:
+        return MutateRequest.model_validate({name: value for name, value in given.items() if value not in (None, ())})
+    except ValidationError as error:
+        raise _invalid_arguments(error, "mutate_capability") from error
+
+
+def _invalid_arguments(error: ValidationError, tool: str) -> InvalidArgument:
+    problems = [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)
+    ]
+    return InvalidArgument(
+        f"The arguments of {tool} are not valid: {'; '.join(problems)}.", hint="Nothing was done. Correct them."
+    )
+
+
+def _internal(error: ToolError, tool: str) -> InternalError:
+    incident = secrets.token_hex(4)
+    _log.error("internal error %s in %s", incident, tool, exc_info=error)
+    return InternalError(
+        f"Something broke inside Tacit (incident {incident}).",
+        hint="Trying again may help; the operator finds the cause in the server's log under that number.",
+        details={"incident": incident},
+    )
