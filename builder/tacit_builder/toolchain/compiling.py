@@ -92,7 +92,9 @@ def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, s
 def _read(module: Path) -> bytes:
     size = module.stat().st_size
     if size > MOST_MODULE_BYTES:
-        raise BuildRefused("compile", f"The module has {size} bytes, more than the {MOST_MODULE_BYTES} that are allowed.")
+        raise BuildRefused(
+            "compile", f"The module has {size} bytes, more than the {MOST_MODULE_BYTES} that are allowed."
+        )
     return module.read_bytes()
 
 

@@ -39,7 +39,10 @@ _KEPT = (
     "usr/lib/*-linux-gnu/Scrt1.o",
     "usr/lib/*-linux-gnu/crt[in].o",
     "usr/lib/*-linux-gnu/libc_nonshared.a",
-    "usr/lib/*-linux-gnu/lib[dpru]*.a",
+    "usr/lib/*-linux-gnu/libdl.a",
+    "usr/lib/*-linux-gnu/libpthread.a",
+    "usr/lib/*-linux-gnu/librt.a",
+    "usr/lib/*-linux-gnu/libutil.a",
 )
 _DROPPED = (
     "*/audit/*",

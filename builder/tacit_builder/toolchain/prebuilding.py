@@ -55,7 +55,9 @@ def prebuild(toolchain: Toolchain, confinement: Confinement, crates: Path, cache
     lines = done.output.decode(errors="replace").splitlines()
     if done.code:
         shown = "\n".join(line for line in lines if not line.startswith("{"))[-_TAIL:]
-        raise ToolchainMissing(f"Compiling the guest SDK failed: {shown}", hint="Mend that and run `tacit setup` again.")
+        raise ToolchainMissing(
+            f"Compiling the guest SDK failed: {shown}", hint="Mend that and run `tacit setup` again."
+        )
     target = Mount(cache / "sdk" / "build", "/target")
     made = work / "sdk"
     facts = _collect(_artifacts(lines), confinement.place(target), target.source, made / "lib")
@@ -117,7 +119,9 @@ def _collect(artifacts: Iterator[dict[str, Any]], inside: str, target: Path, lib
             if wanted.get(crate) in (version, "") and TARGET in path.parts:
                 externs[crate] = path.name
     if missing := sorted(set(wanted) - set(externs)):
-        raise ToolchainMissing(f"The guest SDK was compiled without {', '.join(missing)}.", hint="This is a fault of Tacit.")
+        raise ToolchainMissing(
+            f"The guest SDK was compiled without {', '.join(missing)}.", hint="This is a fault of Tacit."
+        )
     crates = [f"{crate} {version}".strip() for crate, version in sorted(wanted.items())]
     return {"externs": dict(sorted(externs.items())), "crates": crates}
 

@@ -59,9 +59,9 @@ def find_sdk(settings: Settings, toolchain: Toolchain) -> Sdk:
         facts: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         return Sdk(folder, key, dict(facts["externs"]), tuple(facts["crates"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ToolchainMissing("The guest SDK is not built for this version of Tacit.", hint="Run `tacit setup`.") from (
-            error
-        )
+        raise ToolchainMissing(
+            "The guest SDK is not built for this version of Tacit.", hint="Run `tacit setup`."
+        ) from (error)
 
 
 def guest_sources() -> Path:
