@@ -142,16 +142,7 @@ fn difference<T: DeserializeOwned, U: Serialize>(
     case: Case,
     capability: impl Fn(T) -> Result<U, Error>,
 ) -> Option<String> {
-    set_world(World {
-        files: case
-            .files
-            .into_iter()
-            .map(|(path, text)| (path, text.into_bytes()))
-            .collect(),
-        http: case.http,
-        now: case.now,
-        calls: case.calls,
-    });
+    set_world(case.world());
     let answer = respond(case.input.to_string().as_bytes(), capability);
     let files = set_world(World::default()).files;
     match answer {
@@ -204,16 +195,7 @@ mod tests {
 
     fn world(json: &str) {
         let case: Case = serde_json::from_str(json).unwrap();
-        set_world(World {
-            files: case
-                .files
-                .into_iter()
-                .map(|(path, text)| (path, text.into_bytes()))
-                .collect(),
-            http: case.http,
-            now: case.now,
-            calls: case.calls,
-        });
+        set_world(case.world());
     }
 
     #[test]
