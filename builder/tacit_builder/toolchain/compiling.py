@@ -52,7 +52,7 @@ def compile_source(
     Raises `BuildRefused` at the stage `compile` with rustc's errors in `details.diagnostics`, or `RunCancelled`.
     """
     files = checked_source(source)
-    with tempfile.TemporaryDirectory(prefix="tacit-build-") as made:
+    with tempfile.TemporaryDirectory(prefix="tacit-compile-") as made:
         work = Path(made)
         write_source(files, work / "source")
         (work / "out").mkdir()

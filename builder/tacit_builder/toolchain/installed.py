@@ -163,10 +163,11 @@ def find_toolchain(settings: Settings) -> Toolchain:
 def read_toolchain(folder: Path) -> Toolchain:
     """Return the toolchain described in `folder`; raises what reading a file and a mapping raises."""
     facts: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
-    route = facts.pop("route")
+    route = facts["route"]
+    name, version, host = facts["name"], facts["version"], facts["host"]
     if route == DebianToolchain.route:
-        return DebianToolchain(**{**facts, "folder": folder})
-    return RustupToolchain(**{**facts, "folder": Path(facts["folder"]), "libraries": tuple(facts["libraries"])})
+        return DebianToolchain(name, folder, version, host, facts["triplet"])
+    return RustupToolchain(name, Path(facts["folder"]), version, host, tuple(facts["libraries"]))
 
 
 def _write(folder: Path, route: str, facts: dict[str, Any]) -> None:

@@ -83,8 +83,8 @@ def _limit(rules: dict[str, Any]) -> None:
     }
     for which, amount in wanted.items():
         _, most = resource.getrlimit(which)
-        amount = amount if most == resource.RLIM_INFINITY else min(amount, most)
-        resource.setrlimit(which, (amount, amount))
+        allowed = amount if most == resource.RLIM_INFINITY else min(amount, most)
+        resource.setrlimit(which, (allowed, allowed))
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ TARGET = "wasm32-wasip1"
 _SECONDS = 1800.0
 _MOST_OUTPUT = 64 << 20
 _TAIL = 1500
+_KEPT = 3
 
 
 def vendor(toolchain: Toolchain, cache: Path, work: Path) -> Path:
@@ -65,6 +66,14 @@ def prebuild(toolchain: Toolchain, confinement: Confinement, crates: Path, cache
     folder = cache / "sdk" / key
     shutil.rmtree(folder, ignore_errors=True)
     made.rename(folder)
+    _forget_old(cache / "sdk")
+
+
+def _forget_old(prebuilt: Path) -> None:
+    """Remove all but the newest prebuilt SDKs; servers of other versions of Tacit may use the same cache."""
+    folders = sorted(prebuilt.glob(f"*/{MANIFEST}"), key=lambda manifest: manifest.stat().st_mtime, reverse=True)
+    for manifest in folders[_KEPT:]:
+        shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 def _job(toolchain: Toolchain, confinement: Confinement, crates: Path, target: Path) -> Job:
