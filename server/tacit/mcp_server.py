@@ -154,8 +154,8 @@ class TacitServer(MCPServer[Backend]):
                 + (" What the capability needs goes into `input`." if name == "run_capability" else ""),
             )
 
-    async def _warm_up(self, context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        result = await call_next(context)
+    async def _warm_up(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
         if not self._answered:
             self._answered = True
             timer = threading.Timer(WARM_UP_SECONDS, self.opening.warm_up)

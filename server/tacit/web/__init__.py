@@ -1,0 +1,1 @@
+"""Serving over HTTP: streamable HTTP, SSE and a health check on one port, guarded. No pages yet."""
