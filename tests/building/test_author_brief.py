@@ -31,7 +31,7 @@ def test_brief_carries_the_nearest_capability_and_the_limits() -> None:
 
 def test_example_call_is_a_valid_request() -> None:
     """The example's arguments are those of mutate_capability."""
-    assert MutateRequest.model_validate(EXAMPLE_CALL).id == "count_matching_lines"
+    assert MutateRequest.model_validate(EXAMPLE_CALL).id == "count_lines_with"
 
 
 def test_named_crates_are_those_of_the_sdk() -> None:

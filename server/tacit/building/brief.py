@@ -55,13 +55,12 @@ A new version of an existing id must also pass that id's earlier tests."""
 
 _EXAMPLE_SOURCE = """\
 use capability_common::{file_read_text, run, Error};
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
 struct Input {
     path: String,
-    pattern: String,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -69,26 +68,28 @@ struct Output {
     lines: usize,
 }
 
-fn count_matching_lines(input: Input) -> Result<Output, Error> {
-    let pattern = Regex::new(&input.pattern).map_err(|e| Error::new("bad_pattern", e))?;
-    let text = file_read_text(&input.path)?;
-    Ok(Output { lines: text.lines().filter(|line| pattern.is_match(line)).count() })
+fn count_lines_with(input: Input) -> Result<Output, Error> {
+    if input.text.is_empty() {
+        return Err(Error::new("empty_text", "Give a text to look for."));
+    }
+    let file = file_read_text(&input.path)?;
+    Ok(Output { lines: file.lines().filter(|line| line.contains(&input.text)).count() })
 }
 
 fn main() {
-    run(count_matching_lines)
+    run(count_lines_with)
 }
 """
 
 EXAMPLE_CALL: dict[str, Any] = {
-    "task": "count the lines of a log file that match a pattern",
-    "id": "count_matching_lines",
-    "summary": "Count the lines of a text file in logs/ that match a regular expression.",
+    "task": "count the lines of a log file that contain a text",
+    "id": "count_lines_with",
+    "summary": "Count the lines of a file in logs/ that contain a text.",
     "source": _EXAMPLE_SOURCE,
     "input_schema": {
         "type": "object",
-        "properties": {"path": {"type": "string"}, "pattern": {"type": "string"}},
-        "required": ["path", "pattern"],
+        "properties": {"path": {"type": "string"}, "text": {"type": "string"}},
+        "required": ["path", "text"],
         "additionalProperties": False,
     },
     "output_schema": {
@@ -97,18 +98,18 @@ EXAMPLE_CALL: dict[str, Any] = {
         "required": ["lines"],
     },
     "permissions": {"read": ["logs/**"]},
-    "examples": ["how many errors are in logs/today.txt?", "count lines with a status of 5xx in the access log"],
+    "examples": ["how many errors are in logs/today.txt?", "count the lines with status=500 in the access log"],
     "tests": [
         {
-            "name": "counts matching lines only",
-            "input": {"path": "logs/a.txt", "pattern": "^ERROR"},
+            "name": "counts only lines that contain it",
+            "input": {"path": "logs/a.txt", "text": "ERROR"},
             "files": {"logs/a.txt": "ERROR one\nok\nERROR two\n"},
             "expect": {"output": {"lines": 2}},
         },
         {
-            "name": "refuses a broken pattern",
-            "input": {"path": "logs/a.txt", "pattern": "("},
-            "expect": {"error": "bad_pattern"},
+            "name": "refuses an empty text",
+            "input": {"path": "logs/a.txt", "text": ""},
+            "expect": {"error": "empty_text"},
         },
     ],
 }
