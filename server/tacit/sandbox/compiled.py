@@ -1,0 +1,87 @@
+"""Compiled code on disk, so that a start does not compile again what it compiled before.
+
+Loading code that was tampered with or damaged is undefined behaviour, so the folder must be its owner's alone, and
+each entry begins with a checksum over its code, its module's digest and all that compilation depends on. An entry
+that does not match is as good as none: its module is compiled again and the entry replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+_CHECKSUM = 32
+_log = logging.getLogger(__name__)
+
+
+class CompiledFolder:
+    """A folder of compiled modules, one file each; thread-safe, and shared between processes."""
+
+    def __init__(self, folder: Path, fingerprint: bytes) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+
+    @classmethod
+    def open(cls, folder: Path, fingerprint: bytes) -> CompiledFolder | None:
+        """Return the folder, made if it is missing; None, with a warning, where it cannot be trusted or made."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            problem = _distrust(folder.lstat())
+        except OSError as error:
+            problem = f"cannot be made: {error.strerror}"
+        if problem:
+            _log.warning("Compiled code is not kept: the folder %s %s.", folder, problem)
+            return None
+        return cls(folder, fingerprint)
+
+    def read(self, digest: str) -> bytes | None:
+        """Return the code for a module, or None if there is none, it is damaged, or it is for another set-up."""
+        path = self._path(digest)
+        try:
+            entry = path.read_bytes()
+        except OSError:
+            return None
+        code = entry[_CHECKSUM:]
+        if hmac.compare_digest(entry[:_CHECKSUM], self._checksum(digest, code)):
+            return code
+        _log.info("The compiled code in %s is damaged; it is compiled again.", path)
+        return None
+
+    def write(self, digest: str, code: bytes) -> None:
+        """Keep the code for a module; a full or read-only disk is no error."""
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(self._checksum(digest, code) + code)
+                Path(temporary).replace(self._path(digest))
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            _log.warning("The compiled code of %s… could not be kept: %s.", digest[:12], error.strerror)
+
+    def _path(self, digest: str) -> Path:
+        name = hashlib.sha256(self._fingerprint + digest.encode()).hexdigest()
+        return self._folder / f"{name}.cwasm"
+
+    def _checksum(self, digest: str, code: bytes) -> bytes:
+        keyed = hashlib.blake2b(digest.encode(), key=self._fingerprint, digest_size=_CHECKSUM)
+        keyed.update(code)
+        return keyed.digest()
+
+
+def _distrust(found: os.stat_result) -> str:
+    if not stat.S_ISDIR(found.st_mode):
+        return "is not a folder"
+    if os.name == "posix":
+        if found.st_uid != os.geteuid():
+            return "belongs to someone else"
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            return "is open to others (chmod 700 it)"
+    return ""

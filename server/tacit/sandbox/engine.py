@@ -1,0 +1,242 @@
+"""The sandbox: everything that runs share, and the way in for the rest of Tacit."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from tacit.config import Limits
+from tacit.errors import RunCancelled, RunTimedOut, ServiceClosed, TacitError, TooManyHostCalls
+from tacit.sandbox.cancellation import Cancellation
+from tacit.sandbox.compiled import CompiledFolder
+from tacit.sandbox.configuration import fingerprint, open_engine
+from tacit.sandbox.execution import Execution
+from tacit.sandbox.programs import Program, Programs
+from tacit.sandbox.stacks import HOST_STACK, on_larger_stack, thread_stack_size
+from tacit.sandbox.ticker import Ticker
+from tacit.sandbox.worker import Request, Worker
+from tacit.sandbox.world import World
+
+_POLL = 0.05
+"""Seconds between two looks at a cancellation while a run waits for its turn."""
+_CLOSE_SECONDS = 30.0
+
+
+class _Lane:
+    """Room for one run and those that it starts through its world: a worker for each level."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        self.level = 0
+
+
+class _Here(threading.local):
+    lane: _Lane | None = None
+
+
+class Sandbox:
+    """Loads and runs modules; thread-safe, at most `workers` runs at once, each with those that it calls.
+
+    `compiled_folder` keeps compiled code between processes. Close it when done; it is a context manager.
+    """
+
+    def __init__(self, limits: Limits, compiled_folder: Path | None = None, workers: int = 8) -> None:
+        self._limits = limits
+        self._levels = limits.call_depth + 1
+        self._engine = open_engine(limits, slots=workers * self._levels)
+        folder = CompiledFolder.open(compiled_folder, fingerprint(limits)) if compiled_folder else None
+        self._programs = Programs(self._engine, limits, folder)
+        self._ticker = Ticker(self._engine)
+        self._lanes = [_Lane() for _ in range(workers)]
+        self._free = list(self._lanes)
+        self._turn = threading.Condition()
+        self._waiting = 0
+        self._closed = False
+        self._here = _Here()
+        _open.add(self)
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def load(self, digest: str, wasm: Callable[[], bytes]) -> Program:
+        """Return the program for the module with that SHA-256 (hex), from memory, from disk, or compiled.
+
+        `wasm` is called only when it has to be compiled. Raises `BuildRefused` (stage `imports`) for a module that
+        the sandbox does not take, `MemoryExhausted` for one that begins with more memory than the limit,
+        `StoreDamaged` when `wasm` gives other bytes than the digest says.
+        """
+        self._check_open()
+        program = self._programs.load(digest, wasm)
+        if not program.linked:
+            self._link_ahead(program)
+        return program
+
+    def run(
+        self,
+        program: Program,
+        stdin: bytes,
+        world: World,
+        *,
+        energy: int | None = None,
+        now_millis: int = 0,
+        seed: bytes = b"",
+        cancellation: Cancellation | None = None,
+        wall_seconds: float | None = None,
+    ) -> Execution:
+        """Run a program on `stdin` in a fresh instance, and return what it came to.
+
+        What guest and world did wrong is the execution's `failure`; an exception of the world that is no TacitError
+        is raised. `energy` and `wall_seconds` can only lower the limits. The same program, stdin, `now_millis`,
+        `seed` and answers of the world give the same output on any machine. May be called from within a world, on
+        the same thread, as deep as the limits' `call_depth`. Raises `ServiceClosed` after `close`.
+        """
+        self._check_open()
+        limits = self._limits
+        seconds = limits.wall_seconds if wall_seconds is None else min(wall_seconds, limits.wall_seconds)
+        request = Request(
+            program,
+            stdin,
+            world,
+            limits.energy if energy is None else max(min(energy, limits.energy), 0),
+            now_millis,
+            seed,
+            time.monotonic() + seconds,
+            cancellation,
+        )
+        lane = self._here.lane
+        if lane is not None:
+            return self._run_in(lane, request)
+        try:
+            lane = self._take(request)
+        except (RunCancelled, RunTimedOut) as failure:
+            return _unstarted(failure)
+        self._here.lane = lane
+        try:
+            return self._run_in(lane, request)
+        finally:
+            self._here.lane = None
+            self._give(lane)
+
+    def close(self) -> None:
+        """Cancel what runs, wait for it, and free what was compiled; later calls raise `ServiceClosed`."""
+        if self._closed:
+            return
+        self._closed = True
+        _open.discard(self)
+        for lane in self._lanes:
+            for worker in lane.workers:
+                worker.closing = True
+        with self._turn:
+            self._waiting += 1
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: len(self._free) == len(self._lanes), _CLOSE_SECONDS)
+        self._ticker.close()
+        self._programs.clear()
+        for lane in self._free:
+            lane.workers.clear()
+
+    def abandon(self) -> None:
+        """Refuse all further use without touching threads or memory; for a process forked from the owner."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ServiceClosed("The sandbox is closed.")
+
+    def _link_ahead(self, program: Program) -> None:
+        """Link a program where its first run will most likely be, so that this run does not have to."""
+        try:
+            lane = self._free.pop()
+        except IndexError:
+            return
+        try:
+            self._worker(lane, 0).link(program)
+        finally:
+            self._give(lane)
+
+    def _worker(self, lane: _Lane, level: int) -> Worker:
+        if level == len(lane.workers):
+            lane.workers.append(Worker(self._engine, self._limits))
+        return lane.workers[level]
+
+    def _run_in(self, lane: _Lane, request: Request) -> Execution:
+        level = lane.level
+        if level >= self._levels:
+            return _unstarted(
+                TooManyHostCalls(f"Capabilities call each other more than {self._limits.call_depth} deep.")
+            )
+        worker = self._worker(lane, level)
+        worker.closing = self._closed
+        lane.level += 1
+        self._ticker.enter(worker)
+        try:
+            needed = (level + 1) * (self._limits.stack_bytes + HOST_STACK)
+            if needed > thread_stack_size():
+                return self._run_deeper(lane, worker, request)
+            return worker.run(request)
+        finally:
+            self._ticker.leave(worker)
+            lane.level -= 1
+
+    def _run_deeper(self, lane: _Lane, worker: Worker, request: Request) -> Execution:
+        """Run on a thread of our own, since this one's stack is too small for what the limits allow a guest."""
+
+        def run() -> Execution:
+            self._here.lane = lane
+            return worker.run(request)
+
+        return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
+
+    def _take(self, request: Request) -> _Lane:
+        """Return a free lane, the one used last first; raises when cancelled, closed or out of time before."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
+        with self._turn:
+            self._waiting += 1
+            try:
+                return self._wait_for_lane(request)
+            finally:
+                self._waiting -= 1
+
+    def _wait_for_lane(self, request: Request) -> _Lane:
+        while True:
+            self._check_open()
+            if self._free:
+                return self._free.pop()
+            if request.cancellation is not None and request.cancellation.cancelled:
+                raise RunCancelled("The run was cancelled before its turn came.")
+            if time.monotonic() >= request.deadline:
+                raise RunTimedOut("The run waited for its turn as long as it might have run.", hint="Try again later.")
+            self._turn.wait(_POLL)
+
+    def _give(self, lane: _Lane) -> None:
+        self._free.append(lane)
+        if self._waiting:
+            with self._turn:
+                self._turn.notify_all() if self._closed else self._turn.notify()
+
+
+def _unstarted(failure: TacitError) -> Execution:
+    return Execution(b"", None, "", 0, 0.0, failure)
+
+
+_open: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+"""Those that a forked child must not use: its ticker does not run, so nothing would stop a guest."""
+
+
+def _after_fork() -> None:
+    for sandbox in list(_open):
+        sandbox.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

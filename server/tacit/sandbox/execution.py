@@ -1,0 +1,135 @@
+"""What a run came to: its output as one JSON value, or the error that says why there is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic_core import from_json
+
+from tacit.errors import (
+    CapabilityFailed,
+    EnergyExhausted,
+    GuestExited,
+    GuestTrapped,
+    InvalidOutput,
+    MemoryExhausted,
+    NoOutput,
+    StackOverflowed,
+    TacitError,
+)
+
+_MAYBE_INFINITE = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
+"""Numbers that may be too large for a double, which the parser reads as infinity."""
+_LOG_TAIL = 400
+_MESSAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The outcome of one run.
+
+    `output` is what the guest printed, byte for byte, and `value` the JSON value it holds, None unless the run
+    ended well; `log` is its stderr; `energy` the Wasmtime fuel it used; `failure` why it did not end well.
+    """
+
+    output: bytes
+    value: Any
+    log: str
+    energy: int
+    seconds: float
+    failure: TacitError | None
+
+
+def read_output(output: bytes, exit_code: int, log: str) -> tuple[Any, TacitError | None]:
+    """Return the JSON value that a guest printed, or why that is no answer.
+
+    Strict: UTF-8, one value, no NaN or infinities, no lone surrogates, at most 200 levels deep.
+    """
+    try:
+        value: Any = from_json(output, allow_inf_nan=False)
+        if _MAYBE_INFINITE.search(output):
+            json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        return None, _unreadable(output, exit_code, log, str(error))
+    reported = _error_in(value)
+    if reported is not None:
+        return None, _reported(reported)
+    if exit_code:
+        return None, _exited(exit_code, log)
+    return value, None
+
+
+def _error_in(value: Any) -> dict[str, Any] | None:
+    """Return the error that an output reports: an object whose only key is `error`, with an object or a text."""
+    if type(value) is not dict or len(cast("dict[str, Any]", value)) != 1:
+        return None
+    reported = cast("dict[str, Any]", value).get("error")
+    if isinstance(reported, str):
+        return {"message": reported}
+    return cast("dict[str, Any]", reported) if isinstance(reported, dict) else None
+
+
+def _unreadable(output: bytes, exit_code: int, log: str, problem: str) -> TacitError:
+    if exit_code:
+        return _exited(exit_code, log)
+    if not output.strip():
+        return NoOutput(
+            "The capability ended without printing anything.",
+            hint="It has to print one JSON value to stdout.",
+            details=_with_log(log),
+        )
+    return InvalidOutput(
+        f"The capability printed something that is not one JSON value: {problem}.",
+        hint="It has to print one JSON value to stdout; log lines go to stderr.",
+        details={"output": output[:200].decode("utf-8", "replace"), **_with_log(log)},
+    )
+
+
+def _reported(error: dict[str, Any]) -> CapabilityFailed:
+    code = str(error.get("code", "error"))[:100]
+    message = str(error.get("message", ""))[:_MESSAGE] or "no message"
+    return CapabilityFailed(
+        f"The capability reported {code}: {message}",
+        details={**error, "code": code, "message": message},
+    )
+
+
+def _exited(code: int, log: str) -> GuestExited:
+    return GuestExited(
+        f"The capability exited with code {code} and no error object.",
+        hint="See details.log for what it wrote to stderr." if log else "",
+        details={"exit_code": code, **_with_log(log)},
+    )
+
+
+def trap_failure(name: str | None, message: str, log: str) -> TacitError:
+    """Return the error for a trap; `name` is Wasmtime's name for it in lower case."""
+    if name == "out_of_fuel":
+        return EnergyExhausted(
+            "The capability used up its energy.",
+            hint="Give it less to do, or more energy if the limit allows.",
+        )
+    if name == "stack_overflow":
+        return StackOverflowed("The capability overflowed its stack.", hint="Look for recursion without an end.")
+    shown = (name or message or "unknown").replace("_", " ")
+    return GuestTrapped(
+        f"The capability trapped: {shown}.",
+        hint="See details.log for what it wrote to stderr." if log else "",
+        details={"trap": name or "unknown", **_with_log(log)},
+    )
+
+
+def memory_failure(limit: int, log: str) -> MemoryExhausted:
+    """Return the error for a guest that gave up after being refused more memory than `limit` bytes."""
+    return MemoryExhausted(
+        f"The capability needed more memory than its limit of {limit} bytes.",
+        hint="Give it less to do at once.",
+        details={"limit": limit, **_with_log(log)},
+    )
+
+
+def _with_log(log: str) -> dict[str, str]:
+    return {"log": log[-_LOG_TAIL:]} if log else {}

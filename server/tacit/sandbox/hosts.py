@@ -1,0 +1,119 @@
+"""The functions of module `host`: a guest's way to the world of its run.
+
+A call answers the length of its result, which is kept until `result_read` fetches it, in one piece or several, or
+a negative code with the message as the result. What the guest may reach is the world's to decide; here its
+arguments are read within its memory and its limits. A wild pointer traps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tacit.config import Limits
+from tacit.errors import TooManyHostCalls
+from tacit.sandbox.memory import GuestMemory
+from tacit.sandbox.world import FailureCode, HostFailure, World
+
+MAX_NAME_BYTES = 8192
+"""Longest URL, path or capability id that is looked at."""
+
+
+class Hosts:
+    """The host functions of one worker and the state of its current run; `begin` starts another."""
+
+    def __init__(self, memory: GuestMemory, limits: Limits) -> None:
+        self._memory = memory
+        self._limits = limits
+        self._world: World | None = None
+        self.begin(None)
+
+    def begin(self, world: World | None) -> None:
+        """Forget the last run and answer from `world`."""
+        self._world = world
+        self._calls = 0
+        self._result = b""
+        self._read = 0
+
+    def functions(self) -> dict[str, Callable[..., int]]:
+        """Return the functions by name."""
+        return {
+            "http_get": self._http_get,
+            "file_read": self._file_read,
+            "file_write": self._file_write,
+            "capability_call": self._capability_call,
+            "current_time_millis": self._current_time_millis,
+            "result_read": self._result_read,
+        }
+
+    def _http_get(self, pointer: int, length: int) -> int:
+        url = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        return self._answer(lambda world: _bounded(world.http_get(_name(url)), self._limits.http_bytes))
+
+    def _file_read(self, pointer: int, length: int) -> int:
+        path = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        return self._answer(lambda world: _bounded(world.file_read(_name(path)), self._limits.file_bytes))
+
+    def _file_write(self, pointer: int, length: int, data: int, size: int) -> int:
+        path = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        limit = self._limits.file_bytes
+        content = self._memory.read(data, min(size, limit + 1))
+
+        def write(world: World) -> bytes:
+            world.file_write(_name(path), _bounded(content, limit))
+            return b""
+
+        return self._answer(write)
+
+    def _capability_call(self, pointer: int, length: int, data: int, size: int) -> int:
+        name = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        limit = self._limits.input_bytes
+        sent = self._memory.read(data, min(size, limit + 1))
+        return self._answer(
+            lambda world: _bounded(world.capability_call(_name(name), _bounded(sent, limit)), self._limits.stdout_bytes)
+        )
+
+    def _current_time_millis(self) -> int:
+        world = self._count()
+        return world.current_time_millis()
+
+    def _result_read(self, pointer: int, capacity: int) -> int:
+        part = self._result[self._read : self._read + capacity]
+        self._memory.write(pointer, part)
+        self._read += len(part)
+        return len(part)
+
+    def _answer(self, call: Callable[[World], bytes]) -> int:
+        world = self._count()
+        self._read = 0
+        try:
+            self._result = call(world)
+        except HostFailure as failure:
+            self._result = failure.message.encode("utf-8", "replace")
+            return int(failure.code)
+        return len(self._result)
+
+    def _count(self) -> World:
+        self._calls += 1
+        limit = self._limits.host_calls
+        if self._calls > limit or self._world is None:
+            raise TooManyHostCalls(
+                f"The capability called host functions more than {limit} times.",
+                hint="Have it ask for more at once.",
+                details={"limit": limit},
+            )
+        return self._world
+
+
+def _name(raw: bytes) -> str:
+    if len(raw) > MAX_NAME_BYTES:
+        raise HostFailure(FailureCode.INVALID, f"a name of more than {MAX_NAME_BYTES} bytes")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise HostFailure(FailureCode.INVALID, "a name that is not UTF-8") from error
+
+
+def _bounded(data: bytes, limit: int) -> bytes:
+    if len(data) > limit:
+        raise HostFailure(FailureCode.TOO_LARGE, f"more than {limit} bytes")
+    return data

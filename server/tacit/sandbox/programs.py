@@ -1,0 +1,122 @@
+"""Compiled modules: kept in memory, loaded from disk, or compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import wasmtime
+
+from tacit.config import Limits
+from tacit.errors import BuildRefused, MemoryExhausted, StoreDamaged
+from tacit.sandbox.binary import Outline
+from tacit.sandbox.compiled import CompiledFolder
+from tacit.sandbox.effects import checked_outline
+from tacit.sandbox.growth import show_refused_growth
+
+KEPT_PROGRAMS = 128
+"""Programs kept ready in memory; each holds its code and one file descriptor."""
+_PAGE = 1 << 16
+
+
+@dataclass(eq=False, slots=True)
+class Program:
+    """A module, compiled and ready to run; valid as long as it is referenced, whatever the sandbox forgets."""
+
+    digest: str
+    module: wasmtime.Module
+    size: int
+    """Bytes of its compiled code."""
+    linked: dict[Any, int] = field(default_factory=dict[Any, int])
+    """The address of its InstancePre for each worker that ran it."""
+    kept: list[wasmtime.InstancePre] = field(default_factory=list[wasmtime.InstancePre])
+
+
+class Programs:
+    """Loads programs by the digest of their modules; thread-safe, and compiles none twice at once."""
+
+    def __init__(self, engine: wasmtime.Engine, limits: Limits, folder: CompiledFolder | None) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Program] = OrderedDict()
+        self._loading: dict[str, Future[Program]] = {}
+
+    def load(self, digest: str, wasm: Callable[[], bytes]) -> Program:
+        """Return the program; `wasm` is asked for the module only if it has to be compiled.
+
+        Raises `BuildRefused` for what the sandbox does not take, `MemoryExhausted` for a module that begins with
+        more memory than the limit, `StoreDamaged` for bytes of another digest.
+        """
+        with self._lock:
+            program = self._kept.get(digest)
+            if program is not None:
+                self._kept.move_to_end(digest)
+                return program
+            promise = self._loading.get(digest)
+            mine = promise is None
+            if promise is None:
+                promise = self._loading[digest] = Future[Program]()
+        if mine:
+            self._load(digest, wasm, promise)
+        return promise.result()
+
+    def clear(self) -> None:
+        """Forget all programs."""
+        with self._lock:
+            self._kept.clear()
+
+    def _load(self, digest: str, wasm: Callable[[], bytes], promise: Future[Program]) -> None:
+        try:
+            program = self._read(digest) or self._compile(digest, wasm())
+        except BaseException as error:  # raised to all who wait for it
+            with self._lock:
+                del self._loading[digest]
+            promise.set_exception(error)
+            return
+        with self._lock:
+            self._kept[digest] = program
+            while len(self._kept) > KEPT_PROGRAMS:
+                self._kept.popitem(last=False)
+            del self._loading[digest]
+        promise.set_result(program)
+
+    def _read(self, digest: str) -> Program | None:
+        code = self._folder.read(digest) if self._folder else None
+        if code is None:
+            return None
+        try:
+            return Program(digest, wasmtime.Module.deserialize(self._engine, code), len(code))
+        except wasmtime.WasmtimeError:
+            return None
+
+    def _compile(self, digest: str, wasm: bytes) -> Program:
+        if hashlib.sha256(wasm).hexdigest() != digest:
+            raise StoreDamaged(
+                f"The module {digest[:12]}… is damaged in the store.", hint="Restore the data folder from a backup."
+            )
+        outline = checked_outline(wasm)
+        self._check_memory(outline)
+        try:
+            module = wasmtime.Module(self._engine, show_refused_growth(wasm, outline))
+        except wasmtime.WasmtimeError as error:
+            problem = str(error).strip().rpartition("\n")[2][:300]
+            raise BuildRefused("imports", f"The module is not WebAssembly that the sandbox takes: {problem}") from error
+        code = bytes(module.serialize())
+        if self._folder:
+            self._folder.write(digest, code)
+        return Program(digest, module, len(code))
+
+    def _check_memory(self, outline: Outline) -> None:
+        needed, limit = outline.memory_pages[0] * _PAGE, self._limits.memory_bytes
+        if needed > limit:
+            raise MemoryExhausted(
+                f"The module begins with {needed} bytes of memory; the limit is {limit}.",
+                details={"limit": limit},
+            )

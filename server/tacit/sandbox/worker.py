@@ -1,0 +1,245 @@
+"""One run at a time: a worker owns the buffers, the callbacks and the linked modules that its runs need.
+
+Each run gets a store and an instance of its own, so nothing of it is left for the next. The callbacks are closures
+of the worker: a host function finds its run without a look-up, and what it raises is kept here, turned into a trap
+that unwinds the guest, and judged after the call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import wasmtime
+
+from tacit.config import Limits
+from tacit.errors import RunCancelled, RunTimedOut, TacitError
+from tacit.sandbox import bindings
+from tacit.sandbox.cancellation import Cancellation
+from tacit.sandbox.execution import Execution, memory_failure, read_output, trap_failure
+from tacit.sandbox.growth import REFUSED_EXPORT
+from tacit.sandbox.hosts import Hosts
+from tacit.sandbox.memory import GuestMemory
+from tacit.sandbox.programs import Program
+from tacit.sandbox.signatures import SIGNATURES
+from tacit.sandbox.trampolines import trampoline
+from tacit.sandbox.wasi import EFAULT, GuestExit, Wasi
+from tacit.sandbox.world import World
+
+_LONG_RUN = 0.001
+"""Seconds after which a run may have so many pages to give back that others should get the GIL meanwhile."""
+_LARGE_MODULE = 4 << 20
+_FINAL_TRAPS = {"out_of_fuel", "stack_overflow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is given; `deadline` is on the monotonic clock."""
+
+    program: Program
+    stdin: bytes
+    world: World
+    energy: int
+    now_millis: int
+    seed: bytes
+    deadline: float
+    cancellation: Cancellation | None
+
+
+class _Buffers:
+    """Places that Wasmtime writes to, as addresses in one aligned block."""
+
+    __slots__ = ("_block", "export", "fuel", "instance", "memory", "memory_export", "start", "trap", "value")
+
+    def __init__(self) -> None:
+        self._block = ctypes.create_string_buffer(256)
+        base = ctypes.addressof(self._block)
+        base += -base % 16
+        self.instance = base
+        self.trap = base + 16
+        self.fuel = base + 24
+        self.export = base + 32
+        self.memory_export = base + 64
+        self.value = base + 96
+        self.start = self.export + bindings.EXTERN_ITEM
+        self.memory = self.memory_export + bindings.EXTERN_ITEM
+
+
+class Worker:
+    """Runs programs one after another; not thread-safe, but not bound to a thread."""
+
+    def __init__(self, engine: wasmtime.Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._engine_address = bindings.address(engine)
+        self._limits = limits
+        self._buffers = _Buffers()
+        self._trap = ctypes.c_void_p.from_address(self._buffers.trap)
+        self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
+        self._memory = GuestMemory()
+        self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes)
+        self._hosts = Hosts(self._memory, limits)
+        self._on_epoch = bindings.EPOCH_CALLBACK(self._check)
+        self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
+        self._callbacks: dict[tuple[str, str], Any] = {}
+        self._stopped: BaseException | None = None
+        self._deadline = 0.0
+        self._cancellation: Cancellation | None = None
+        self.closing = False
+
+    def run(self, request: Request) -> Execution:
+        """Run a program to its end in an instance of its own.
+
+        What the guest or the world did wrong is the execution's failure; only an exception that is no TacitError
+        (a bug of the world, an interrupt of the user) is raised.
+        """
+        started = time.perf_counter()
+        program = request.program
+        linked = program.linked.get(self) or self.link(program)
+        self._wasi.begin(request.stdin, request.now_millis, request.seed)
+        self._hosts.begin(request.world)
+        self._deadline, self._cancellation, self._stopped = request.deadline, request.cancellation, None
+        failure: TacitError | None = None
+        exit_code = 0
+        store = bindings.store_new(self._engine_address, None, None)
+        try:
+            context = self._prepare(store, request.energy)
+            error = self._enter(context, program, linked)
+            if error or self._trap.value:
+                exit_code, failure = self._ended(context, error)
+            bindings.get_fuel(context, self._buffers.fuel)
+        finally:
+            self._memory.detach()
+            self._hosts.begin(None)
+            self._cancellation = None
+            long = time.perf_counter() - started > _LONG_RUN
+            (bindings.store_delete_released if long else bindings.store_delete)(store)
+        return self._execution(request.energy, started, exit_code, failure)
+
+    def _prepare(self, store: int, energy: int) -> int:
+        context = bindings.store_context(store)
+        bindings.store_limiter(store, self._limits.memory_bytes, -1, 1, -1, 1)
+        bindings.store_on_epoch(store, self._on_epoch_address, None, None)
+        bindings.set_epoch_deadline(context, 1)
+        bindings.set_fuel(context, energy)
+        return context
+
+    def _enter(self, context: int, program: Program, linked: int) -> int | None:
+        """Instantiate and call `_start`; a trap is left in its buffer, and another error's address returned."""
+        buffers = self._buffers
+        # Instantiating runs no guest code (start sections are refused); only a large module takes its time.
+        instantiate = bindings.instantiate_released if program.size > _LARGE_MODULE else bindings.instantiate
+        error = instantiate(linked, context, buffers.instance, buffers.trap)
+        if not (error or self._trap.value):
+            bindings.export_get(context, buffers.instance, b"memory", 6, buffers.memory_export)
+            bindings.export_get(context, buffers.instance, b"_start", 6, buffers.export)
+            self._memory.attach(context, buffers.memory)
+            error = bindings.function_call(context, buffers.start, buffers.value, 1, buffers.trap)
+        return error
+
+    def _ended(self, context: int, error: int | None) -> tuple[int, TacitError | None]:
+        """Judge why the guest did not return: its exit code, and the failure unless it exited by itself."""
+        name, message = None, bindings.consume_error(error) if error else ""
+        if self._trap.value:
+            name, message = bindings.consume_trap(self._trap.value)
+            self._trap.value = None
+        stopped, self._stopped = self._stopped, None
+        refused = self._growth_refused(context)
+        log = self._wasi.stderr.decode("utf-8", "replace")
+        if isinstance(stopped, GuestExit):
+            if stopped.code and refused:
+                return stopped.code, memory_failure(self._limits.memory_bytes, log)
+            return stopped.code, None
+        if stopped is not None:
+            return 0, _of_the_host(stopped)
+        if refused and name not in _FINAL_TRAPS:
+            return 0, memory_failure(self._limits.memory_bytes, log)
+        return 0, trap_failure(name, message, log)
+
+    def _execution(self, energy: int, started: float, exit_code: int, failure: TacitError | None) -> Execution:
+        output = self._wasi.stdout
+        log = self._wasi.stderr.decode("utf-8", "replace")
+        value = None
+        if failure is None:
+            value, failure = read_output(output, exit_code, log)
+        return Execution(output, value, log, energy - self._fuel.value, time.perf_counter() - started, failure)
+
+    def _growth_refused(self, context: int) -> bool:
+        buffers = self._buffers
+        if not self._memory.size:
+            return False
+        if not bindings.export_get(context, buffers.instance, REFUSED_EXPORT, len(REFUSED_EXPORT), buffers.export):
+            return False
+        bindings.global_get(context, buffers.export + bindings.EXTERN_ITEM, buffers.value)
+        return ctypes.c_int32.from_address(buffers.value + bindings.VALUE_ITEM).value != 0
+
+    def _check(self, _context: int, _data: int, delta: int, _kind: int) -> int | None:
+        """Look at the deadline and the cancellation; called between two instructions of the guest at each tick."""
+        try:
+            if self.closing or (self._cancellation is not None and self._cancellation.cancelled):
+                raise RunCancelled("The run was cancelled.")
+            if time.monotonic() >= self._deadline:
+                raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.")
+            ctypes.c_uint64.from_address(delta).value = 1
+        except BaseException as error:  # must not cross C; raised or judged after the call
+            self._stopped = error
+            return bindings.error_new(b"stopped")
+        return None
+
+    def _stop(self, error: BaseException) -> int:
+        """Keep what a host function raised, and return the trap that unwinds the guest."""
+        self._stopped = error
+        return bindings.trap_new(b"stopped", 7)
+
+    def link(self, program: Program) -> int:
+        """Link a program to this worker's functions, once for as long as it lives; return the address."""
+        linker = wasmtime.Linker(self._engine)
+        defined: set[tuple[str, str]] = set()
+        for item in program.module.imports:
+            name = (item.module, item.name or "")
+            if name not in defined:
+                defined.add(name)
+                self._define(linker, *name)
+        instance_pre = linker.instantiate_pre(program.module)
+        program.kept.append(instance_pre)
+        program.linked[self] = bindings.address(instance_pre)
+        return program.linked[self]
+
+    def _define(self, linker: wasmtime.Linker, module: str, name: str) -> None:
+        signature = SIGNATURES[module, name]
+        callback = self._callbacks.get((module, name))
+        if callback is None:
+            callback = self._callbacks[module, name] = self._callback(module, name, signature)
+        kind = _function_type(signature)
+        error = bindings.linker_define(
+            bindings.address(linker),
+            module.encode(),
+            len(module),
+            name.encode(),
+            len(name),
+            bindings.address(kind),
+            ctypes.cast(callback, ctypes.c_void_p),
+            None,
+            None,
+        )
+        if error:
+            raise RuntimeError(f"Wasmtime refused {module}.{name}: {bindings.consume_error(error)}")
+
+    def _callback(self, module: str, name: str, signature: str) -> Any:
+        if module == "host":
+            return trampoline(signature, self._hosts.functions()[name], self._stop)
+        function = self._wasi.functions().get(name, self._wasi.unknown)
+        return trampoline(signature, function, self._stop, EFAULT)
+
+
+def _of_the_host(stopped: BaseException) -> TacitError:
+    if isinstance(stopped, TacitError):
+        return stopped
+    raise stopped
+
+
+def _function_type(signature: str) -> wasmtime.FuncType:
+    types = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
+    parameters, results = signature.split(">")
+    return wasmtime.FuncType([types[letter]() for letter in parameters], [types[letter]() for letter in results])
