@@ -59,20 +59,24 @@ def build_app(server: TacitServer, settings: Settings) -> ASGIApp:
 
 
 class _SingleResponse:
-    """Drops a second response on one request: the SDK's SSE endpoint answers once more when its stream ends."""
+    """Ends a response where a second one begins: the SDK's SSE endpoint answers once more after its stream."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        ended = False
+        started = ended = False
 
         async def send_one(message: Message) -> None:
-            nonlocal ended
-            if not ended:
-                await send(message)
-            ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
+            nonlocal started, ended
+            if ended:
+                return
+            if started and message["type"] == "http.response.start":
+                message = {"type": "http.response.body"}
+            started = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
 
         await self._app(scope, receive, send if scope["type"] == "lifespan" else send_one)
 
