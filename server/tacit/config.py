@@ -6,6 +6,7 @@ Nothing else in the project reads the environment. `docs/settings.md` documents 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal, Self
 
@@ -143,3 +144,12 @@ def _problems(error: ValidationError | SettingsError) -> str:
         name = ".".join(str(part) for part in problem["loc"])
         shown.append(f"{name}: {problem['msg']}")
     return "; ".join(shown)
+
+
+def client_config_folder() -> Path:
+    """Return where this system's desktop programs, such as Claude Desktop, keep their configuration."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
