@@ -225,8 +225,8 @@ def _call(row: list[Any], payloads: list[bytes]) -> HostCall:
     return HostCall(
         function,
         subject,
-        payloads[data],
-        result if body is None else payloads[body],
+        payloads[int(data)],
+        result if body is None else payloads[int(body)],
         (int(failure[0]), str(failure[1])) if failure else None,
         error,
     )

@@ -1,0 +1,168 @@
+"""Running a version's tests: each in the sandbox, against the world that it describes, judged by its assertion.
+
+It says how a test differed in a few lines that an author can act on. It does not decide whether the tests are
+enough; that is the build's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol, cast
+
+from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
+from tacit.models import Permissions, TestCase, TestResult
+from tacit.sandbox.execution import Execution
+from tacit.sandbox.fixture import FixtureWorld
+from tacit.sandbox.programs import Program
+from tacit.sandbox.world import HostFailure, World
+from tacit.schemas import compile_schema, path_of, shorten
+
+MAX_DIFFERENCES = 3
+MAX_SHOWN = 300
+_LOG_TAIL = 600
+
+
+class RunsPrograms(Protocol):
+    """What of the sandbox is needed here; `Sandbox` is one."""
+
+    def run(
+        self,
+        program: Program,
+        stdin: bytes,
+        world: World,
+        *,
+        energy: int | None = None,
+        now_millis: int = 0,
+        seed: bytes = b"",
+    ) -> Execution:
+        """Run a program as `Sandbox.run` does."""
+        ...
+
+
+def run_tests(
+    sandbox: RunsPrograms,
+    program: Program,
+    tests: Iterable[TestCase],
+    permissions: Permissions,
+    energy: int | None = None,
+) -> tuple[TestResult, ...]:
+    """Run every test, each in a fresh instance and world, and return how it went, in the order of the tests.
+
+    The manifest's `permissions` hold, the operator's grants play no part, and the random source has one seed, so
+    a test goes the same way everywhere. `energy` may lower each test's limit.
+    """
+    return tuple(_run_test(sandbox, program, test, permissions, energy) for test in tests)
+
+
+def differences(expected: Any, got: Any, path: tuple[str | int, ...] = ()) -> Iterator[str]:
+    """Yield where two JSON values differ, by path; numbers are equal by value (1 and 1.0), true is no number."""
+    if isinstance(expected, dict) and isinstance(got, dict):
+        yield from _object_differences(cast("dict[str, Any]", expected), cast("dict[str, Any]", got), path)
+    elif isinstance(expected, list) and isinstance(got, list):
+        yield from _list_differences(cast("list[Any]", expected), cast("list[Any]", got), path)
+    elif isinstance(expected, bool) is not isinstance(got, bool) or expected != got:
+        yield f"at {_at(path)}: expected {_shown(expected)}, got {_shown(got)}"
+
+
+def _run_test(
+    sandbox: RunsPrograms, program: Program, test: TestCase, permissions: Permissions, energy: int | None
+) -> TestResult:
+    try:
+        world = FixtureWorld(test, permissions)
+    except HostFailure as failure:
+        return TestResult(name=test.name, passed=False, difference=f"the test's 'http' is wrong: {failure.message}")
+    text = json.dumps(test.input, ensure_ascii=False).encode()
+    execution = sandbox.run(program, text, world, energy=energy, now_millis=test.now)
+    found = [*islice(_judge(test, execution), MAX_DIFFERENCES), *islice(_judge_files(test, world, execution), 3)]
+    return TestResult(name=test.name, passed=not found, difference="\n".join(found))
+
+
+def _judge(test: TestCase, execution: Execution) -> Iterator[str]:
+    expect = test.expect
+    if expect.error is not None:
+        yield from _judge_error(expect.error, execution)
+    elif execution.failure is not None:
+        yield _unexpected(execution.failure, execution.log)
+    elif expect.output_matches is not None:
+        yield from _judge_schema(expect.output_matches, execution.value)
+    else:
+        yield from differences(expect.output, execution.value)
+
+
+def _judge_error(expected: str, execution: Execution) -> Iterator[str]:
+    failure = execution.failure
+    if failure is None:
+        yield f"expected the error {expected!r}, got the output {_shown(execution.value)}"
+    elif expected not in _codes(failure):
+        yield f"expected the error {expected!r}, got {_unexpected(failure, execution.log)}"
+
+
+def _judge_schema(schema: dict[str, Any], value: Any) -> Iterator[str]:
+    try:
+        violations = compile_schema(schema).violations(value)
+    except InvalidManifest as error:
+        yield f"expect.output_matches: {error.message}"
+        return
+    for violation in violations:
+        yield f"at {violation['path']}: {violation['message']}"
+
+
+def _judge_files(test: TestCase, world: FixtureWorld, execution: Execution) -> Iterator[str]:
+    """Compare the files as they are after the run; a run that failed has written nothing."""
+    written = {} if execution.failure is not None else world.written
+    for path, expected in test.expect.files.items():
+        got = written.get(path)
+        text = test.files.get(path) if got is None else got.decode("utf-8", "replace")
+        if text is None:
+            yield f"expected the file {path!r}, which was not written"
+        elif text != expected and not _same_json(path, expected, text):
+            yield f"the file {path!r}: expected {_shown(expected)}, got {_shown(text)}"
+
+
+def _same_json(path: str, expected: str, got: str) -> bool:
+    """Return whether two texts of a `.json` file hold the same value, however they are spaced."""
+    if not path.endswith(".json"):
+        return False
+    try:
+        return next(differences(json.loads(expected), json.loads(got)), None) is None
+    except (ValueError, RecursionError):
+        return False
+
+
+def _codes(failure: TacitError) -> set[str]:
+    own = {str(failure.details.get("code"))} if isinstance(failure, CapabilityFailed) else set[str]()
+    return own | {failure.code}
+
+
+def _unexpected(failure: TacitError, log: str) -> str:
+    code = failure.details.get("code", failure.code) if isinstance(failure, CapabilityFailed) else failure.code
+    said = f"the run failed with {code!r}: {shorten(str(failure), 2 * MAX_SHOWN)}"
+    return f"{said}\nlog: {log[-_LOG_TAIL:]}" if log else said
+
+
+def _object_differences(expected: dict[str, Any], got: dict[str, Any], path: tuple[str | int, ...]) -> Iterator[str]:
+    for name, value in expected.items():
+        if name in got:
+            yield from differences(value, got[name], (*path, name))
+        else:
+            yield f"at {_at((*path, name))}: expected {_shown(value)}, got nothing"
+    for name, value in got.items():
+        if name not in expected:
+            yield f"at {_at((*path, name))}: expected nothing, got {_shown(value)}"
+
+
+def _list_differences(expected: list[Any], got: list[Any], path: tuple[str | int, ...]) -> Iterator[str]:
+    for number, (value, other) in enumerate(zip(expected, got, strict=False)):
+        yield from differences(value, other, (*path, number))
+    if len(expected) != len(got):
+        yield f"at {_at(path)}: expected {len(expected)} items, got {len(got)}: {_shown(got)}"
+
+
+def _at(path: tuple[str | int, ...]) -> str:
+    return shorten(path_of(list(path)), 150)
+
+
+def _shown(value: Any) -> str:
+    return shorten(json.dumps(value, ensure_ascii=False), MAX_SHOWN)
