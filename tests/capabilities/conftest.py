@@ -1,0 +1,40 @@
+"""The shipped capabilities as they are in the repository, and a sandbox to run their modules in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from shipped import FOLDER
+
+from tacit.config import Limits
+from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.programs import Program
+
+
+@pytest.fixture(scope="session")
+def employees() -> dict[str, dict[str, object]]:
+    """The records of the employee database, by id."""
+    return json.loads((FOLDER / "employee_database.json").read_text(encoding="utf-8"))["employees"]
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox with the default limits."""
+    with Sandbox(Limits(), workers=1) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def load(sandbox: Sandbox) -> Callable[[str], Program]:
+    """Load a shipped capability's module, as set-up built it."""
+
+    def loading(capability: str) -> Program:
+        path: Path = FOLDER / capability / f"{capability}.wasm"
+        wasm = path.read_bytes()
+        return sandbox.load(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
+
+    return loading

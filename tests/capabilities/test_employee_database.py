@@ -1,0 +1,106 @@
+"""The employee database: complete, consistent, and answering for every employee in the real sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from shipped import FOLDER, IDS, manifest
+
+from tacit.models import Expectation, TestCase
+from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.fixture import FixtureWorld
+from tacit.sandbox.programs import Program
+from tacit.schemas import compile_schema
+
+SECTIONS = {
+    "profile",
+    "salary",
+    "hr_records",
+    "car",
+    "family",
+    "emergency_contacts",
+    "leave_balance",
+    "benefits",
+    "performance_reviews",
+    "calendar",
+}
+READING = [name for name in IDS if manifest(name).permissions.read == ("employee_database.json",)]
+READING = [name for name in READING if not manifest(name).permissions.write]
+Employees = dict[str, dict[str, Any]]
+
+
+def test_there_are_enough_employees_with_every_section(employees: Employees) -> None:
+    """At least 25 employees, each with all sections, the first of them John Smith on 95,000 dollars."""
+    assert len(employees) >= 25
+    assert all(set(record) == SECTIONS for record in employees.values())
+    john = employees["E001"]
+    assert john["profile"]["name"] == "John Smith"
+    assert (john["salary"]["base_salary"], john["salary"]["currency"]) == (95000, "USD")
+
+
+def test_whole_names_are_unique(employees: Employees) -> None:
+    """Everybody can be found by their whole name."""
+    names = [record["profile"]["name"].casefold() for record in employees.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_managers_lead_to_one_head(employees: Employees) -> None:
+    """Everybody's chain of managers exists and ends at the one employee without a manager."""
+    heads = {name for name, record in employees.items() if record["profile"]["manager_id"] is None}
+    assert len(heads) == 1
+    for name in employees:
+        chain = [name]
+        while (manager := employees[chain[-1]]["profile"]["manager_id"]) is not None:
+            assert manager not in chain
+            chain.append(manager)
+        assert chain[-1] in heads
+
+
+def test_the_salary_is_the_last_of_its_history(employees: Employees) -> None:
+    """The history of a salary begins when the employee was hired, is in order and ends at what holds now."""
+    for record in employees.values():
+        salary, history = record["salary"], record["salary"]["history"]
+        dates = [entry["effective_date"] for entry in history]
+        assert dates[0] == record["profile"]["hire_date"]
+        assert dates == sorted(dates)
+        assert history[-1]["base_salary"] == salary["base_salary"]
+        assert dates[-1] == salary["effective_date"]
+
+
+def test_everybody_has_somebody_to_call(employees: Employees) -> None:
+    """Emergency contacts are there, and begin with the spouse or partner where there is one."""
+    for record in employees.values():
+        contacts, spouse = record["emergency_contacts"], record["family"]["spouse"]
+        assert [contact["priority"] for contact in contacts] == list(range(1, len(contacts) + 1))
+        assert contacts
+        assert spouse is None or contacts[0]["name"] == spouse
+
+
+def test_events_and_reviews_name_real_employees(employees: Employees) -> None:
+    """Who attends an event or wrote a review works here, and events end after they start."""
+    for name, record in employees.items():
+        for event in record["calendar"]:
+            assert event["start"] < event["end"]
+            assert {name, event["organizer"]} <= set(event["attendees"]) <= set(employees)
+        for review in record["performance_reviews"]:
+            assert review["reviewer_id"] == record["profile"]["manager_id"]
+
+
+@pytest.mark.parametrize("name", READING)
+def test_answers_for_every_employee(
+    name: str, employees: Employees, sandbox: Sandbox, load: Callable[[str], Program]
+) -> None:
+    """A capability that reads the database answers for every employee in it as its schema promises."""
+    program, found = load(name), manifest(name)
+    promises = compile_schema(found.output_schema)
+    text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
+    case = TestCase(name=name, files={"employee_database.json": text}, expect=Expectation(output=None))
+    for employee in employees:
+        world = FixtureWorld(case, found.permissions)
+        execution = sandbox.run(program, json.dumps({"employee_id": employee}).encode(), world)
+        assert execution.failure is None
+        assert execution.value["employee_id"] == employee
+        assert not promises.violations(execution.value)

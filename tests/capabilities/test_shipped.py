@@ -1,0 +1,109 @@
+"""Every shipped capability: its manifest, its tests, and its module in the real sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from shipped import FOLDER, IDS, cases, manifest, workspace_members
+
+from tacit.models import Effect, Permissions
+from tacit.sandbox.effects import effects_of
+from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.grants import missing_for
+from tacit.sandbox.programs import Program
+from tacit.sandbox.verification import run_tests
+from tacit.schemas import compile_schema
+
+PROMISED = {
+    "calculate_percentage",
+    "current_time",
+    "fetch_json",
+    "format_number",
+    "get_benefits_info",
+    "get_car_details",
+    "get_emergency_contacts",
+    "get_employee_profile",
+    "get_family_details",
+    "get_hr_records",
+    "get_leave_balance",
+    "get_outlook_calendar",
+    "get_performance_reviews",
+    "get_salary_details",
+    "reverse_string",
+    "search_files",
+    "summarize_csv",
+    "update_employee_car_details",
+    "update_employee_salary",
+}
+
+
+def test_the_promised_capabilities_are_there() -> None:
+    """The folder has exactly the capabilities that were promised, each a member of the Cargo workspace."""
+    assert set(IDS) == PROMISED
+    assert workspace_members() == IDS
+
+
+def test_no_two_capabilities_share_a_summary_or_an_example() -> None:
+    """What search tells capabilities apart by is different for each."""
+    texts = [text for name in IDS for text in (manifest(name).summary, *manifest(name).examples)]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_manifest_is_complete(name: str) -> None:
+    """A manifest names its folder and module, and has schemas that compile and three to five examples."""
+    found = manifest(name)
+    assert (found.id, found.binary) == (name, f"{name}.wasm")
+    assert 3 <= len(found.examples) <= 5
+    compile_schema(found.input_schema)
+    compile_schema(found.output_schema)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_cases_agree_with_the_schemas(name: str) -> None:
+    """An input that gives an output is one the schema takes, and every expected output is one it promises."""
+    found = manifest(name)
+    takes, promises = compile_schema(found.input_schema), compile_schema(found.output_schema)
+    for case in cases(name):
+        if case.expect.error is None:
+            assert not takes.violations(case.input), case.name
+            assert not promises.violations(case.expect.output), case.name
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_cases_cover_success_and_failure(name: str) -> None:
+    """A capability has at least two cases that succeed and one that fails."""
+    failing = [case.expect.error is not None for case in cases(name)]
+    assert failing.count(False) >= 2
+    assert any(failing)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program]) -> None:
+    """The module answers every case as it says, with no more than the manifest's permissions."""
+    results = run_tests(sandbox, load(name), cases(name), manifest(name).permissions)
+    assert not [result for result in results if not result.passed]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_permissions_are_what_the_effects_need(name: str) -> None:
+    """A manifest asks for permissions of all kinds that its module imports need, and of no other."""
+    effects = effects_of((FOLDER / name / f"{name}.wasm").read_bytes())
+    permissions = manifest(name).permissions
+    assert not missing_for(effects, permissions)
+    asked = {
+        Effect.NETWORK: permissions.http,
+        Effect.READS: permissions.read,
+        Effect.WRITES: permissions.write,
+        Effect.TIME: permissions.time,
+        Effect.CALLS: permissions.call,
+    }
+    assert {effect for effect, value in asked.items() if value} == effects
+
+
+@pytest.mark.parametrize("name", ["calculate_percentage", "format_number", "reverse_string"])
+def test_what_only_computes_is_pure(name: str) -> None:
+    """Capabilities that only compute import no host function and ask for nothing."""
+    assert effects_of((FOLDER / name / f"{name}.wasm").read_bytes()) == set()
+    assert manifest(name).permissions == Permissions()
