@@ -9,10 +9,33 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: setup lock
+.PHONY: setup demo test serve bench check fix lock
 
 setup: $(STAMPS)/environment
 	@$(VENV)/bin/python -m tacit_builder.setup
+
+demo: setup
+	@$(VENV)/bin/python examples/demo.py
+
+test: setup
+	@$(VENV)/bin/python -m pytest $(TESTS)
+
+serve: setup
+	@$(VENV)/bin/tacit serve --transport http
+
+bench: setup
+	@$(VENV)/bin/python -m benchmarks $(BENCH)
+
+# What has to hold before a change is taken, the tests aside.
+check: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/pyright
+	@$(VENV)/bin/lint-imports
+
+fix: setup
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
 
 .cache/uv/bin/uv: requirements/uv.txt
 	@echo "uv: installing one of our own into .cache/uv."
