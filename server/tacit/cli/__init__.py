@@ -1,0 +1,55 @@
+"""The command line: `tacit`. Each command is one use case; see `tacit --help`.
+
+Exit codes: 0 success, 1 an error that is said in one line, 2 wrong usage, 130 interrupted, 141 nobody reads.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+import tacit
+from tacit.cli import authoring, catalog, machine, running, serving
+from tacit.cli.terminal import report
+from tacit.errors import InternalError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+NOBODY_READS = 141
+_log = logging.getLogger(__name__)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tacit.__version__, prog_name="tacit")
+def program() -> None:
+    """Procedural memory for LLM agents: find, run and make sandboxed capabilities."""
+
+
+for _module in (serving, running, authoring, catalog, machine):
+    for _command in _module.COMMANDS:
+        program.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command that `sys.argv` names and exit with its code."""
+    try:
+        code = program.main(standalone_mode=False, prog_name="tacit")
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NOBODY_READS
+    except Exception:
+        _log.exception("the command broke")
+        code = report(InternalError("Something broke inside Tacit; the lines above say where."))
+    sys.exit(code if isinstance(code, int) else 0)

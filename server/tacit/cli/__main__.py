@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m tacit.cli`."""
+
+from tacit.cli import main
+
+main()

@@ -1,0 +1,127 @@
+"""What the commands share: their options, how they print, how they fail, how they are interrupted.
+
+Data goes to stdout, everything else to stderr. With `--json`, data and errors are JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+import tacit
+from tacit.config import Settings
+from tacit.errors import TacitError
+from tacit.texts import error_text
+
+if TYPE_CHECKING:
+    from tacit.sandbox.cancellation import Cancellation
+    from tacit.service import Service
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command: its settings, and whether it answers in JSON."""
+
+    settings: Settings
+    as_json: bool
+
+    @contextmanager
+    def service(self) -> Generator[Service]:
+        """Open Tacit for the length of the command."""
+        with tacit.open(self.settings) as app:
+            yield app.service
+
+    def show(self, data: Any, text: str) -> None:
+        """Print `data` as JSON where that was asked for, `text` otherwise."""
+        click.echo(as_json(data) if self.as_json else text)
+
+
+def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command `--data` (and `--json` where it prints data), its session, and one way to fail."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def carry_out(data: Path | None, as_json: bool = False, **arguments: Any) -> None:
+            try:
+                settings = Settings.load(data=data)
+                logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+                function(Session(settings, as_json), **arguments)
+            except TacitError as error:
+                raise click.exceptions.Exit(report(error, as_json=as_json)) from error
+
+        command = click.option(
+            "--data", type=click.Path(file_okay=False, path_type=Path), help="The data folder, instead of the default."
+        )(carry_out)
+        return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command) if prints_data else command
+
+    return decorate
+
+
+def report(error: TacitError, *, as_json: bool = False) -> int:
+    """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code."""
+    if as_json:
+        click.echo(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2))
+    else:
+        click.echo(f"tacit: {'; '.join(error_text(error).splitlines())}", err=True)
+    return 1
+
+
+def as_json(data: Any) -> str:
+    """Return data as indented JSON."""
+    return json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows under their headings in aligned columns; the last column is not padded."""
+    lines = [tuple(headings), *(tuple(str(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def interruptible(work: Callable[[Cancellation], T]) -> T:
+    """Do `work` on a thread, so that Ctrl-C reaches it: the guest is stopped, then `KeyboardInterrupt` is raised.
+
+    The main thread would only see the signal once the guest returned.
+    """
+    from tacit.sandbox.cancellation import Cancellation  # noqa: PLC0415  # loads the sandbox's engine
+
+    cancellation = Cancellation()
+    outcome: list[T] = []
+    failures: list[BaseException] = []
+
+    def carry_out() -> None:
+        try:
+            outcome.append(work(cancellation))
+        except BaseException as error:  # raised again on the main thread
+            failures.append(error)
+
+    worker = threading.Thread(target=carry_out, name="tacit-command")
+    worker.start()
+    try:
+        worker.join()
+    except KeyboardInterrupt:
+        cancellation.cancel()
+        worker.join()
+        raise
+    if failures:
+        raise failures[0]
+    return outcome[0]
+
+
+def read_stdin() -> bytes:
+    """Return all of stdin."""
+    return sys.stdin.buffer.read()
