@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
 """A capability's id: lower-case words joined by underscores, 2 to 64 characters."""
@@ -103,12 +103,31 @@ class Expectation(Model):
     error: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        """Drop the nulls that some models write for what they leave out; `output: null` alone is an assertion."""
+        if not isinstance(given, dict):
+            return given
+        named = cast("dict[str, Any]", given)
+        others = {name for name in ("output_matches", "error") if named.get(name) is not None}
+        dropped = {"output_matches", "error"} - others
+        if others and named.get("output") is None:
+            dropped.add("output")
+        return {name: value for name, value in named.items() if name not in dropped}
+
     @model_validator(mode="after")
     def _one_assertion(self) -> Expectation:
         named = self.model_fields_set & {"output", "output_matches", "error"}
         if len(named) != 1:
             raise ValueError("expect needs exactly one of 'output', 'output_matches' and 'error'")
         return self
+
+    @model_serializer
+    def _as_given(self) -> dict[str, Any]:
+        """Write only what was named, whatever the options, so that it reads back as it was (`output: null` too)."""
+        named = {name: getattr(self, name) for name in ("output", "output_matches", "error", "files")}
+        return {name: value for name, value in named.items() if name in self.model_fields_set}
 
 
 class TestCase(Model):

@@ -114,6 +114,7 @@ fn main() {
     run(|text: String| -> Result<serde_json::Value, Error> {
         let row: Row = csv::Reader::from_reader(text.as_bytes()).deserialize().next().unwrap().unwrap();
         let day = chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+        let sorted = [3, 1, 2].iter().sorted().join("");
         Ok(serde_json::json!([
             row.name.graphemes(true).count(),
             (row.price * rust_decimal::Decimal::TWO).to_string(),
@@ -121,7 +122,7 @@ fn main() {
             sha2::Sha256::digest(b"")[0],
             url::Url::parse("https://example.com/a").unwrap().host_str(),
             regex::Regex::new("e+").unwrap().replace(&text, "-"),
-            [3, 1, 2].iter().sorted().join(""),
+            sorted,
             day.to_string(),
         ]))
     })
@@ -206,6 +207,16 @@ def test_output_that_breaks_its_schema_is_refused(make_builder: MakeBuilder) -> 
     assert "output_schema" in refused.details["tests"][0]["difference"]
 
 
+def test_input_that_the_server_refuses_is_not_run(make_builder: MakeBuilder) -> None:
+    """A test may expect what the server answers to an input that breaks the schema, though the guest would take it."""
+    outside = case("outside", -1, {"error": "invalid_input"})
+    asked = request(tests=[outside, case("doubles", 4, {"output": 8})], input_schema={"type": "integer", "minimum": 0})
+    assert [(test.name, test.passed) for test in make_builder().build(asked).tests] == [
+        ("outside", True),
+        ("doubles", True),
+    ]
+
+
 def test_new_version_that_fails_its_parents_test_is_refused(make_builder: MakeBuilder) -> None:
     """Passing the own tests is not enough to replace a version."""
     refused = refusal(make_builder(), request(parent_tests=[case("triples", 1, {"output": 3})]))
@@ -268,7 +279,7 @@ def test_endless_compilation_is_refused_and_ended(make_builder: MakeBuilder, wai
     def compilers() -> set[int]:
         return {pid for pid in descendants(os.getpid()) - before if name_of(pid) == "rustc"}
 
-    with pytest.raises(BuildRefused, match="more than|longer than") as refused:
+    with pytest.raises(BuildRefused, match=r"more than|longer than") as refused:
         builder.build(request(ENDLESS_TO_COMPILE), watch)
     assert refused.value.stage == "compile"
     builder.close()
@@ -302,10 +313,10 @@ def test_cancelling_ends_the_compiler(make_builder: MakeBuilder, wait_until: Wai
 
 SERVER = """
 import sys
+import threading
 from pathlib import Path
 from tacit.building import Builder, BuildRequest
 from tacit.config import Settings
-import threading
 builder = Builder(Settings.load(data=Path(sys.argv[1])))
 request = BuildRequest.model_validate_json(sys.argv[2])
 say = lambda progress: print(progress.stage, flush=True)

@@ -48,7 +48,8 @@ TESTS_FORM = """\
 A list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
 "http"?: {url: body or {"status", "body"}}, "now"?: milliseconds, "calls"?: {id: output}}. \
 "expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
-"error" (the code given to Error::new), and "files"?: {path: text} that must have been written. \
+"error" (the code given to Error::new; "invalid_input" for an input that breaks input_schema), \
+and "files"?: {path: text} that must have been written. \
 At least one test asserts something about an output; cover an edge case and an error too. Inputs fit input_schema \
 (unless an error is expected) and outputs fit output_schema. Unnamed files and URLs are not found. \
 A new version of an existing id must also pass that id's earlier tests."""

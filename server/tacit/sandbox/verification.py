@@ -7,17 +7,17 @@ enough; that is the build's business.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol, cast
 
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
-from tacit.models import Permissions, TestCase, TestResult
+from tacit.models import JsonSchema, Permissions, TestCase, TestResult
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.programs import Program
 from tacit.sandbox.world import HostFailure, World
-from tacit.schemas import compile_schema, path_of, shorten
+from tacit.schemas import Validator, compile_schema, path_of, shorten
 
 MAX_DIFFERENCES = 3
 MAX_SHOWN = 300
@@ -47,13 +47,22 @@ def run_tests(
     tests: Iterable[TestCase],
     permissions: Permissions,
     energy: int | None = None,
+    *,
+    output_schema: JsonSchema | None = None,
 ) -> tuple[TestResult, ...]:
     """Run every test, each in a fresh instance and world, and return how it went, in the order of the tests.
 
     The manifest's `permissions` hold, the operator's grants play no part, and the random source has one seed, so
-    a test goes the same way everywhere. `energy` may lower each test's limit.
+    a test goes the same way everywhere. `energy` may lower each test's limit. An output that breaks
+    `output_schema` fails its test, whatever the test expects of it.
     """
-    return tuple(_run_test(sandbox, program, test, permissions, energy) for test in tests)
+    gives = compile_schema(output_schema or {})
+
+    def run(test: TestCase, world: World) -> Execution:
+        text = json.dumps(test.input, ensure_ascii=False).encode()
+        return sandbox.run(program, text, world, energy=energy, now_millis=test.now)
+
+    return tuple(_result(test, permissions, run, gives) for test in tests)
 
 
 def differences(expected: Any, got: Any, path: tuple[str | int, ...] = ()) -> Iterator[str]:
@@ -66,16 +75,18 @@ def differences(expected: Any, got: Any, path: tuple[str | int, ...] = ()) -> It
         yield f"at {_at(path)}: expected {_shown(expected)}, got {_shown(got)}"
 
 
-def _run_test(
-    sandbox: RunsPrograms, program: Program, test: TestCase, permissions: Permissions, energy: int | None
+def _result(
+    test: TestCase, permissions: Permissions, run: Callable[[TestCase, World], Execution], gives: Validator
 ) -> TestResult:
     try:
         world = FixtureWorld(test, permissions)
     except HostFailure as failure:
         return TestResult(name=test.name, passed=False, difference=f"the test's 'http' is wrong: {failure.message}")
-    text = json.dumps(test.input, ensure_ascii=False).encode()
-    execution = sandbox.run(program, text, world, energy=energy, now_millis=test.now)
+    execution = run(test, world)
     found = [*islice(_judge(test, execution), MAX_DIFFERENCES), *islice(_judge_files(test, world, execution), 3)]
+    if execution.failure is None and not found:
+        violations = gives.violations(execution.value)[:MAX_DIFFERENCES]
+        found = [f"output_schema, at {each['path']}: {each['message']}" for each in violations]
     return TestResult(name=test.name, passed=not found, difference="\n".join(found))
 
 
