@@ -14,11 +14,11 @@ from benchmarks.guests import EXTISM_ECHO, WASI_ECHO, wasm
 from benchmarks.table import Row, interleaved
 from tacit.app import App
 from tacit.config import Limits, Settings
-from tacit.models import Expectation, Manifest, TestCase
+from tacit.models import Expectation, Manifest, Permissions, TestCase
 from tacit.sandbox import FixtureWorld, Sandbox, effects_of
 
 INPUT = b'{"text":"hello"}'
-NO_WORLD = FixtureWorld(TestCase(name="none", expect=Expectation(output=None)))
+NO_WORLD = FixtureWorld(TestCase(name="none", expect=Expectation(output=None)), Permissions())
 
 
 class Bare:
