@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import c_bool, c_char_p, c_size_t, c_uint64, c_void_p
 from importlib.metadata import version
 from typing import Any
 
@@ -81,7 +81,6 @@ def _released(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
 
 store_new = _held("wasmtime_store_new", c_void_p, c_void_p, c_void_p, c_void_p)
 store_context = _held("wasmtime_store_context", c_void_p, c_void_p)
-store_limiter = _held("wasmtime_store_limiter", None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64)
 store_on_epoch = _held("wasmtime_store_epoch_deadline_callback", None, c_void_p, c_void_p, c_void_p, c_void_p)
 store_delete = _held("wasmtime_store_delete", None, c_void_p)
 store_delete_released = _released("wasmtime_store_delete", None, c_void_p)

@@ -1,14 +1,15 @@
 """Compiled code on disk, so that a start does not compile again what it compiled before.
 
 Loading code that was tampered with or damaged is undefined behaviour, so the folder must be its owner's alone, and
-each entry begins with a checksum over its code, its module's digest and all that compilation depends on. An entry
-that does not match is as good as none: its module is compiled again and the entry replaced.
+each entry ends with a checksum over its code, its module's digest and all that compilation depends on. An entry
+that does not match is as good as none: its module is compiled again and the entry replaced. Entries are mapped, not
+read: they are replaced by renaming and never changed in place. (On a file system mounted `noexec` Wasmtime refuses
+to map them, and every start compiles.)
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
 import os
 import stat
@@ -39,16 +40,15 @@ class CompiledFolder:
             return None
         return cls(folder, fingerprint)
 
-    def read(self, digest: str) -> bytes | None:
-        """Return the code for a module, or None if there is none, it is damaged, or it is for another set-up."""
+    def find(self, digest: str) -> Path | None:
+        """Return the file with the code for a module, or None if there is none or it is damaged."""
         path = self._path(digest)
         try:
             entry = path.read_bytes()
         except OSError:
             return None
-        code = entry[_CHECKSUM:]
-        if hmac.compare_digest(entry[:_CHECKSUM], self._checksum(digest, code)):
-            return code
+        if entry[-_CHECKSUM:] == self._checksum(digest, memoryview(entry)[:-_CHECKSUM]):
+            return path
         _log.info("The compiled code in %s is damaged; it is compiled again.", path)
         return None
 
@@ -58,7 +58,8 @@ class CompiledFolder:
             handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(self._checksum(digest, code) + code)
+                    file.write(code)
+                    file.write(self._checksum(digest, code))
                 Path(temporary).replace(self._path(digest))
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
@@ -70,10 +71,10 @@ class CompiledFolder:
         name = hashlib.sha256(self._fingerprint + digest.encode()).hexdigest()
         return self._folder / f"{name}.cwasm"
 
-    def _checksum(self, digest: str, code: bytes) -> bytes:
-        keyed = hashlib.blake2b(digest.encode(), key=self._fingerprint, digest_size=_CHECKSUM)
-        keyed.update(code)
-        return keyed.digest()
+    def _checksum(self, digest: str, code: bytes | memoryview) -> bytes:
+        summed = hashlib.sha256(self._fingerprint + digest.encode())
+        summed.update(code)
+        return summed.digest()
 
 
 def _distrust(found: os.stat_result) -> str:

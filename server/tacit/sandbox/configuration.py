@@ -78,7 +78,7 @@ def _pool(config: wasmtime.Config, limits: Limits, slots: int) -> None:
         "total_stacks": 0,
         "max_memories_per_module": 1,
         "max_tables_per_module": 1,
-        "max_memory_size": limits.memory_bytes,
+        "max_memory_size": limits.memory_bytes,  # the limit itself: a store has this one memory and no other
         "table_elements": MAX_TABLE_ELEMENTS,
         "max_unused_warm_slots": slots,
         # Zeroing pages that were kept costs more than taking fresh ones.

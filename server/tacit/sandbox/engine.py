@@ -75,7 +75,7 @@ class Sandbox:
         self._check_open()
         program = self._programs.load(digest, wasm)
         if not program.linked:
-            self._link_ahead(program)
+            self._rehearse(program)
         return program
 
     def run(
@@ -150,15 +150,18 @@ class Sandbox:
         if self._closed:
             raise ServiceClosed("The sandbox is closed.")
 
-    def _link_ahead(self, program: Program) -> None:
-        """Link a program where its first run will most likely be, so that this run does not have to."""
+    def _rehearse(self, program: Program) -> None:
+        """Prepare the first run of a program where it will most likely be."""
         try:
             lane = self._free.pop()
         except IndexError:
             return
+        worker = self._worker(lane, 0)
+        self._ticker.enter(worker)
         try:
-            self._worker(lane, 0).link(program)
+            worker.rehearse(program)
         finally:
+            self._ticker.leave(worker)
             self._give(lane)
 
     def _worker(self, lane: _Lane, level: int) -> Worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -64,12 +64,12 @@ def read_output(output: bytes, exit_code: int, log: str) -> tuple[Any, TacitErro
 
 def _error_in(value: Any) -> dict[str, Any] | None:
     """Return the error that an output reports: an object whose only key is `error`, with an object or a text."""
-    if type(value) is not dict or len(cast("dict[str, Any]", value)) != 1:
+    if value.__class__ is not dict or len(value) != 1:
         return None
-    reported = cast("dict[str, Any]", value).get("error")
-    if isinstance(reported, str):
+    reported = value.get("error")
+    if reported.__class__ is str:
         return {"message": reported}
-    return cast("dict[str, Any]", reported) if isinstance(reported, dict) else None
+    return reported if reported.__class__ is dict else None
 
 
 def _unreadable(output: bytes, exit_code: int, log: str, problem: str) -> TacitError:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+if sys.platform != "win32":
+    import resource
 
 HOST_STACK = 256 << 10
 """Bytes of stack that the host needs for itself beneath each guest: callbacks, name resolution, TLS."""
 
 _UNKNOWN = 512 << 10
 """What any thread is assumed to have where the system does not tell."""
+_UNLIMITED = 64 << 20
+"""What a main thread without a limit is taken to have."""
 _known = threading.local()
 
 
@@ -55,7 +61,7 @@ _sizing = threading.Lock()
 def _ask() -> int:
     try:
         if sys.platform == "linux":
-            return _ask_linux(ctypes.CDLL(None))
+            return _ask_linux()
         if sys.platform == "darwin":
             library = ctypes.CDLL(None)
             library.pthread_get_stacksize_np.restype = ctypes.c_size_t
@@ -65,7 +71,12 @@ def _ask() -> int:
     return _UNKNOWN
 
 
-def _ask_linux(library: ctypes.CDLL) -> int:
+def _ask_linux() -> int:
+    if threading.get_native_id() == os.getpid():
+        # The main thread's stack grows up to this limit; glibc would read all of /proc/self/maps to say so.
+        limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
+        return _UNLIMITED if limit == resource.RLIM_INFINITY else limit
+    library = ctypes.CDLL(None)
     attributes = ctypes.create_string_buffer(256)
     size = ctypes.c_size_t()
     if library.pthread_getattr_np(ctypes.c_void_p(threading.get_ident()), attributes):
