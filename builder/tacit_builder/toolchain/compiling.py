@@ -84,7 +84,7 @@ def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, s
         confinement.place(source),
         (*toolchain.mounts(rooted=confinement.rooted), sdk.mount, source),
         (output,),
-        {"PATH": "/usr/bin:/bin", "TMPDIR": out},
+        {**toolchain.environment(rooted=confinement.rooted), "PATH": "/usr/bin:/bin", "TMPDIR": out},
         Limits(_MEMORY_BYTES, 8 * MOST_MODULE_BYTES, max(1, int(2 * seconds))),
     )
 

@@ -1,9 +1,9 @@
 """Keeping a compiler away from the machine it runs on: bubblewrap, else Landlock, else a refusal.
 
-Bubblewrap gives a job its own root with nothing but what it names, no network, no `/proc` and no processes but
-its own. Landlock, where there is no bubblewrap, lets it open nothing but what it names and, from Linux 6.7 on,
-no TCP connection; it can still ask whether a file exists. Both get an empty environment and the limits of
-`Limits`. Neither guards against a fault of the kernel's, and neither bounds the sum of what a job writes.
+Bubblewrap gives a job its own root with nothing but what it names, no network and no processes but its own; a
+compiler has no `/proc` either. Landlock, where there is no bubblewrap, lets it open nothing but what it names and,
+from Linux 6.7 on, no TCP connection; it can still ask whether a file exists. Both get an empty environment and the
+limits of `Limits`. Neither guards against a fault of the kernel's, and neither bounds the sum of what a job writes.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Job:
     writable: tuple[Mount, ...]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     limits: Limits = Limits()
+    runs_output: bool = False
+    """Whether it executes what it wrote, as cargo does with build scripts; linkers for these want a `/proc`."""
 
 
 class Confinement(Protocol):
@@ -94,6 +96,8 @@ class Bubblewrap:
             arguments += ["--ro-bind", str(mount.source), mount.inside]
         for mount in job.writable:
             arguments += ["--bind", str(mount.source), mount.inside]
+        if job.runs_output:
+            arguments += ["--proc", "/proc"]
         arguments += ["--dev-bind", str(_NULL), str(_NULL), "--chdir", job.folder]
         for name, value in job.environment.items():
             arguments += ["--setenv", name, value]
@@ -119,6 +123,7 @@ class Landlock:
             "readable": [str(mount.source) for mount in job.readable],
             "writable": [*(str(mount.source) for mount in job.writable), str(_NULL)],
             "folder": job.folder,
+            "runs_output": job.runs_output,
             **asdict(job.limits),
         }
         return [sys.executable, "-I", "-S", landlock.__file__, json.dumps(rules), *job.command]

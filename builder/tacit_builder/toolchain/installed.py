@@ -17,6 +17,7 @@ from tacit.errors import ToolchainMissing
 
 DESCRIPTION = "toolchain.json"
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
+_MACHINE = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,16 @@ class Toolchain(Protocol):
         """Return the command of cargo, to which arguments are added."""
         ...
 
+    def environment(self, *, rooted: bool) -> dict[str, str]:
+        """Return the variables that its programs need to start."""
+        ...
+
     def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
         """Return the variables that make cargo use this rustc and these linkers."""
+        ...
+
+    def cargo_mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
+        """Return what cargo reads and executes, with what links build scripts and procedural macros."""
         ...
 
 
@@ -103,6 +112,14 @@ class DebianToolchain:
         """Return the command of cargo."""
         return ["/usr/bin/cargo"] if rooted else [str(self.folder / "hosted" / "cargo")]
 
+    def environment(self, *, rooted: bool) -> dict[str, str]:  # noqa: ARG002  # none either way
+        """Return no variables."""
+        return {}
+
+    def cargo_mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
+        """Return what `mounts` does: the toolchain's own linker and libraries link everything."""
+        return self.mounts(rooted=rooted)
+
     def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
         """Return the variables that name rustc and both linkers, which are LLVM's."""
         hosted = "/toolchain/hosted" if rooted else str(self.folder / "hosted")
@@ -139,6 +156,15 @@ class RustupToolchain:
     def cargo(self, *, rooted: bool) -> list[str]:
         """Return the command of cargo."""
         return [self._program("cargo", rooted)]
+
+    def environment(self, *, rooted: bool) -> dict[str, str]:
+        """Return where the loader finds rustc's own libraries, which it cannot work out without `/proc`."""
+        return {"LD_LIBRARY_PATH": "/toolchain/lib"} if rooted else {}
+
+    def cargo_mounts(self, *, rooted: bool) -> tuple[Mount, ...]:  # noqa: ARG002  # the same both ways
+        """Return the toolchain's folder and this machine's programs and libraries, with its C compiler."""
+        machine = (Mount(path, str(path)) for path in map(Path, _MACHINE) if path.exists())
+        return (Mount(self.folder, "/toolchain"), *machine)
 
     def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
         """Return the variable that names rustc; this machine's own C compiler links build scripts."""

@@ -37,8 +37,11 @@ def abi() -> int:
     return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG))
 
 
-def restrict(readable: list[str], writable: list[str]) -> None:
-    """Let this process and its children open nothing but these files and folders; raises `OSError`."""
+def restrict(readable: list[str], writable: list[str], *, runs_output: bool = False) -> None:
+    """Let this process and its children open nothing but these files and folders; raises `OSError`.
+
+    What is readable may be executed; what is writable may be, too, only if `runs_output`.
+    """
     version = abi()
     handled = (1 << _FILESYSTEM_BITS.get(version, _BITS_SINCE_5)) - 1
     attributes = struct.pack("=Q", handled)
@@ -50,7 +53,7 @@ def restrict(readable: list[str], writable: list[str]) -> None:
     for path in readable:
         _allow(ruleset, path, (_EXECUTE | _READ_FILE | _READ_FOLDER) & handled)
     for path in writable:
-        _allow(ruleset, path, handled & ~_EXECUTE)
+        _allow(ruleset, path, handled if runs_output else handled & ~_EXECUTE)
     _checked(_libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
@@ -95,7 +98,7 @@ def main() -> None:
     os.chdir(rules["folder"])
     _limit(rules)
     if rules["confines"]:
-        restrict(rules["readable"], rules["writable"])
+        restrict(rules["readable"], rules["writable"], runs_output=rules["runs_output"])
     os.execv(command[0], command)  # noqa: S606  # the point of this script
 
 

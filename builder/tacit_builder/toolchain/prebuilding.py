@@ -83,13 +83,14 @@ def _job(toolchain: Toolchain, confinement: Confinement, crates: Path, target: P
     project = Mount(sources.source / "builder" / "sdk", "/tacit/builder/sdk")
     capabilities = Mount(sources.source / "capabilities", "/tacit/capabilities")
     output = Mount(target, "/target")
-    place = confinement.place
-    command = [*toolchain.cargo(rooted=confinement.rooted), "build", "--release", "--frozen", "--target", TARGET]
+    place, rooted = confinement.place, confinement.rooted
+    command = [*toolchain.cargo(rooted=rooted), "build", "--release", "--frozen", "--target", TARGET]
     command += ["--message-format", "json-render-diagnostics"]
     command += ["--config", 'source.crates-io.replace-with="vendored"']
     command += ["--config", f"source.vendored.directory={json.dumps(place(vendored))}"]
     environment = {
-        **toolchain.cargo_environment(rooted=confinement.rooted),
+        **toolchain.environment(rooted=rooted),
+        **toolchain.cargo_environment(rooted=rooted),
         "CARGO_HOME": f"{place(output)}/home",
         "CARGO_TARGET_DIR": place(output),
         "PATH": "/usr/bin:/bin",
@@ -99,10 +100,11 @@ def _job(toolchain: Toolchain, confinement: Confinement, crates: Path, target: P
     return Job(
         tuple(command),
         place(project),
-        (*toolchain.mounts(rooted=confinement.rooted), project, capabilities, vendored),
+        (*toolchain.cargo_mounts(rooted=rooted), project, capabilities, vendored),
         (output,),
         environment,
         Limits(8 * GIB, GIB, int(_SECONDS)),
+        runs_output=True,
     )
 
 
