@@ -104,3 +104,41 @@ def test_answers_for_every_employee(
         assert execution.failure is None
         assert execution.value["employee_id"] == employee
         assert not promises.violations(execution.value)
+
+
+@pytest.mark.parametrize(
+    ("update", "change", "read", "section"),
+    [
+        (
+            "update_employee_car_details",
+            {"make": "Kia", "model": "EV6", "license_plate": "K 1"},
+            "get_car_details",
+            "car",
+        ),
+        (
+            "update_employee_salary",
+            {"base_salary": 120000, "effective_date": "2027-01-01"},
+            "get_salary_details",
+            "salary",
+        ),
+    ],
+)
+def test_an_update_changes_one_line_and_is_read_again(
+    update: str,
+    change: dict[str, Any],
+    read: str,
+    section: str,
+    sandbox: Sandbox,
+    load: Callable[[str], Program],
+) -> None:
+    """What an update writes is what the next read answers, and all other lines of the file stay as they were."""
+    text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
+    case = TestCase(name=update, files={"employee_database.json": text}, expect=Expectation(output=None))
+    world = FixtureWorld(case, manifest(update).permissions)
+    updated = sandbox.run(load(update), json.dumps({"employee_id": "E008", **change}).encode(), world)
+    assert updated.failure is None
+    answer = sandbox.run(load(read), b'{"employee_id": "E008"}', world)
+    assert answer.failure is None
+    assert answer.value[section] == updated.value[section]
+    lines = zip(text.splitlines(), world.written["employee_database.json"].decode().splitlines(), strict=True)
+    assert sum(before != after for before, after in lines) == 1

@@ -69,9 +69,10 @@ fn percentage_of(part: &Number, whole: &Number) -> Result<Output, Error> {
 /// The number as it was written, so that 0.1 is a tenth.
 fn decimal(number: &Number) -> Result<Decimal, Error> {
     let text = number.to_string();
-    let parsed = match text.contains(['e', 'E']) {
-        true => Decimal::from_scientific(&text),
-        false => Decimal::from_str_exact(&text),
+    let parsed = if text.contains(['e', 'E']) {
+        Decimal::from_scientific(&text)
+    } else {
+        Decimal::from_str_exact(&text)
     };
     parsed.map_err(|_| out_of_range())
 }

@@ -50,7 +50,7 @@ fn format_number(input: Input) -> Result<Output, Error> {
             "A number cannot be both a percentage and an amount of money.",
         ));
     }
-    let number = rounded(decimal(&input.number)?, input.decimals);
+    let number = rounded(decimal(&input.number)?, input.decimals)?;
     let digits = written(&number.abs(), &input.thousands_separator, &input.decimal_separator);
     let sign = if number.is_sign_negative() && !number.is_zero() {
         "-"
@@ -70,21 +70,30 @@ fn decimal(number: &Value) -> Result<Decimal, Error> {
         Value::String(text) => text.trim().to_owned(),
         other => return Err(Error::invalid_input(format!("number is {other}, not a number."))),
     };
-    let parsed = match text.contains(['e', 'E']) {
-        true => Decimal::from_scientific(&text),
-        false => Decimal::from_str_exact(&text),
+    let parsed = if text.contains(['e', 'E']) {
+        Decimal::from_scientific(&text)
+    } else {
+        Decimal::from_str_exact(&text)
     };
-    parsed.map_err(|_| Error::new("not_a_number", format!("{text} is not a number of at most 28 digits.")))
+    // The parser takes 1_000 for a number, as Rust does.
+    let parsed = parsed.ok().filter(|_| !text.contains('_'));
+    parsed.ok_or_else(|| Error::new("not_a_number", format!("{text} is not a number of at most 28 digits.")))
 }
 
 /// Rounded half away from zero, and padded with zeros, to that many decimals.
-fn rounded(number: Decimal, decimals: Option<u32>) -> Decimal {
+fn rounded(number: Decimal, decimals: Option<u32>) -> Result<Decimal, Error> {
     let Some(decimals) = decimals else {
-        return number;
+        return Ok(number);
     };
     let mut number = number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
     number.rescale(decimals);
-    number
+    if number.scale() != decimals {
+        return Err(Error::new(
+            "out_of_range",
+            format!("{number} with {decimals} decimals has more than 28 digits."),
+        ));
+    }
+    Ok(number)
 }
 
 fn written(number: &Decimal, thousands: &str, point: &str) -> String {

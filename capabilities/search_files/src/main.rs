@@ -87,9 +87,10 @@ fn search(input: Input) -> Result<Output, Error> {
 }
 
 fn pattern(input: &Input) -> Result<Regex, Error> {
-    let pattern = match input.regex {
-        true => input.query.clone(),
-        false => regex::escape(&input.query),
+    let pattern = if input.regex {
+        input.query.clone()
+    } else {
+        regex::escape(&input.query)
     };
     RegexBuilder::new(&pattern)
         .case_insensitive(!input.case_sensitive)
@@ -100,9 +101,10 @@ fn pattern(input: &Input) -> Result<Regex, Error> {
 
 /// The paths of what is in a folder, last one first, as a stack wants them.
 fn entries(folder: &str) -> Result<Vec<String>, Error> {
-    let folder = folder.trim_matches('/');
+    let folder = folder.trim_start_matches("./").trim_matches('/');
+    let folder = if folder == "." { "" } else { folder };
     let names = list_folder(folder).map_err(|error| match error.kind {
-        HostErrorKind::NotFound => Error::new("folder_not_found", format!("There is no folder {folder}.")),
+        HostErrorKind::NotFound => Error::new("folder_not_found", format!("There is no folder '{folder}'.")),
         _ => error.into(),
     })?;
     let prefix = if folder.is_empty() {
@@ -151,3 +153,29 @@ fn excerpt(line: &str, start: usize) -> String {
 
 #[cfg(test)]
 capability_common::test_cases!(search);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use capability_common::testing::with_world;
+
+    #[test]
+    fn stops_before_the_limit_on_host_calls() {
+        with_world(|world| {
+            world.files = (0..1200)
+                .map(|number| (format!("{number}.txt"), b"x".to_vec()))
+                .collect();
+        });
+        let output = search(serde_json::from_str(r#"{"query": "y"}"#).unwrap()).unwrap();
+        assert_eq!(output.files_searched, MOST_READS - 1);
+        assert!(!output.complete);
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_skipped() {
+        with_world(|world| world.files = [("image".to_owned(), vec![0xff])].into());
+        let output = search(serde_json::from_str(r#"{"query": "y", "folder": "./"}"#).unwrap()).unwrap();
+        assert_eq!((output.files_searched, output.files_skipped), (0, 1));
+        assert!(output.complete);
+    }
+}

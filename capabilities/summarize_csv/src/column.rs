@@ -150,10 +150,12 @@ fn is_missing(cell: &str) -> bool {
 }
 
 fn decimal(cell: &str) -> Option<Decimal> {
-    let parsed = match cell.contains(['e', 'E']) {
-        true => Decimal::from_scientific(cell),
-        false => Decimal::from_str_exact(cell),
+    let parsed = if cell.contains(['e', 'E']) {
+        Decimal::from_scientific(cell)
+    } else {
+        Decimal::from_str_exact(cell)
     };
+    // The parser takes 1_000 for a number, as Rust does; tables don't.
     parsed.ok().filter(|_| !cell.contains('_'))
 }
 

@@ -71,9 +71,9 @@ fn table(input: &Input) -> Result<String, Error> {
     }
 }
 
-/// The delimiter that is most often in the first line, quoted parts apart; a comma if none is.
+/// The delimiter that is most often in the header, quoted parts apart; a comma if none is.
 fn guess_delimiter(text: &str) -> char {
-    let first = text.lines().next().unwrap_or_default();
+    let first = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
     let bare: String = first.split('"').step_by(2).collect();
     let count = |delimiter: &char| bare.matches(*delimiter).count();
     // The first of several maxima is the comma, which is why the search goes backwards.
