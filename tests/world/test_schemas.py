@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-
 import pytest
+from world_site import Site
 
 from tacit.errors import InvalidManifest
 from tacit.schemas import MAX_VIOLATIONS, check_schema, compile_schema, shorten
@@ -64,25 +62,12 @@ def test_a_malformed_schema_is_refused_with_its_place(schema: dict[str, object])
     assert caught.value.details["violations"][0]["path"].startswith("$")
 
 
-def test_an_http_ref_is_never_fetched() -> None:
+def test_an_http_ref_is_never_fetched(site: Site) -> None:
     """A `$ref` to a server is refused and the server sees no request."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        with pytest.raises(InvalidManifest):
-            check_schema({"$ref": f"http://127.0.0.1:{server.server_port}/schema"})
-        server.shutdown()
-        thread.join()
-    assert asked == []
+    site.answers("/schema", b"{}")
+    with pytest.raises(InvalidManifest):
+        check_schema({"$ref": f"http://127.0.0.1:{site.port}/schema"})
+    assert site.seen == []
 
 
 def test_a_file_ref_is_never_read(tmp_path_factory: pytest.TempPathFactory) -> None:

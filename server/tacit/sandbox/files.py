@@ -43,3 +43,4 @@ class FilesFolder:
     def recover(self) -> None:
         """Complete or discard what killed processes left; to be called once at the start, by every process."""
         self._journal.recover()
+        self._journal.forget_probes()

@@ -29,6 +29,7 @@ from tacit.sandbox.folder import opened_folder
 from tacit.sandbox.paths import RESERVED_PREFIX
 
 RECORD = "record"
+PROBE = f"{RESERVED_PREFIX}probe"
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,6 +73,12 @@ class Journal:
             for folder in (self._beside, self._inside):
                 for name in _staging_folders(folder):
                     self._recover_one(folder / name)
+
+    def forget_probes(self) -> None:
+        """Remove the empty files of processes that were killed while they chose where to stage."""
+        for probe in (self._root / PROBE, *self._beside.glob("probe-*")):
+            with suppress(OSError):
+                probe.unlink()
 
     def _recover_one(self, folder: Path) -> None:
         try:
@@ -119,7 +126,7 @@ class Journal:
             return
         self._beside.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._root.mkdir(parents=True, exist_ok=True)
-        landed = self._root / f"{RESERVED_PREFIX}probe"
+        landed = self._root / PROBE
         probe = self._beside / f"probe-{secrets.token_hex(8)}"
         probe.touch(mode=0o600)
         try:

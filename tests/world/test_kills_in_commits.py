@@ -1,0 +1,135 @@
+"""SIGKILL at every step of a commit and of its recovery leaves the folder whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tacit.sandbox.files import FilesFolder
+
+HARNESS = Path(__file__).with_name("killed_commit.py")
+
+
+def _run(*arguments: str) -> list[list[str]]:
+    done = subprocess.run([sys.executable, HARNESS, *arguments], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_commit_killed_anywhere_is_all_or_nothing(tmp_path: Path) -> None:
+    """Killed before any of its steps, the three files are all old or all new, and nothing else is left."""
+    outcomes = [left for _, *left in _run(str(tmp_path))]
+    assert {tuple(left) for left in outcomes} == {("old",), ("new",)}
+    assert outcomes == sorted(outcomes, reverse=True)
+
+
+def test_a_recovery_killed_anywhere_is_completed_by_the_next(tmp_path: Path) -> None:
+    """A commit that is true lands whole, however often its recovery is killed."""
+    sealed = next(int(step) for step, state in _run(str(tmp_path / "first")) if state == "new")
+    outcomes = _run(str(tmp_path / "second"), str(sealed))
+    assert len(outcomes) > 10
+    assert {tuple(left) for _, *left in outcomes} == {("new",)}
+
+
+def _dead_commit(tmp_path: Path, files: FilesFolder) -> None:
+    """Leave the state of a process that was killed right after its commit became true."""
+    staged = tmp_path / "journal/journal/run-dead"
+    staged.mkdir(parents=True)
+    for number, data in enumerate((b"1", b"2")):
+        (staged / str(number)).write_bytes(data)
+    (staged / "record").write_text(json.dumps(["a", "sub/b"]))
+    assert not (files.root / "a").exists()
+
+
+def test_the_next_writer_completes_a_dead_commit_first(files: FilesFolder, tmp_path: Path) -> None:
+    """A run that changes a file sees what the killed one committed, without a restart in between."""
+    _dead_commit(tmp_path, files)
+    with files.transaction(["a"]) as transaction:
+        transaction.write("a", transaction.read("a") + b" and more")
+        transaction.commit()
+    assert (files.root / "a").read_bytes() == b"1 and more"
+    assert (files.root / "sub/b").read_bytes() == b"2"
+
+
+def test_a_reader_completes_a_dead_commit_too(files: FilesFolder, tmp_path: Path) -> None:
+    """A run that only reads does not see half of a commit."""
+    _dead_commit(tmp_path, files)
+    with files.transaction() as transaction:
+        assert transaction.read("sub/b") == b"2"
+
+
+def test_a_live_commit_is_left_alone(files: FilesFolder, tmp_path: Path) -> None:
+    """Recovery does not touch a staging folder whose process lives."""
+    _dead_commit(tmp_path, files)
+    code = "import fcntl,os,sys; fd=os.open(sys.argv[1],os.O_RDONLY); fcntl.flock(fd,fcntl.LOCK_EX); print(); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "journal/journal/run-dead"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        files.recover()
+        assert not (files.root / "a").exists()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    files.recover()
+    assert (files.root / "a").read_bytes() == b"1"
+
+
+def test_several_recoveries_at_once_do_it_once(files: FilesFolder, tmp_path: Path) -> None:
+    """Processes that start at the same moment complete a commit together without an error."""
+    _dead_commit(tmp_path, files)
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(6)
+
+    def recover() -> None:
+        barrier.wait()
+        try:
+            FilesFolder(files.root, tmp_path / "journal").recover()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=recover) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert (files.root / "sub/b").read_bytes() == b"2"
+
+
+def test_a_commit_that_cannot_be_completed_is_set_aside(files: FilesFolder, tmp_path: Path) -> None:
+    """A folder in a file's place does not stop the start for ever: what was staged is kept for the operator."""
+    _dead_commit(tmp_path, files)
+    (files.root / "a").mkdir()
+    files.recover()
+    files.recover()
+    kept = tmp_path / "journal/journal/failed-run-dead"
+    assert (kept / "0").read_bytes() == b"1"
+
+
+def test_a_state_folder_on_another_file_system(tmp_path: Path) -> None:
+    """Where renames between the folders fail, files are staged in a hidden folder that no guest sees."""
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system here")
+    state = other / f"tacit-test-{os.getpid()}"
+    try:
+        files = FilesFolder(tmp_path / "files", state)
+        with files.transaction(["**"]) as transaction:
+            transaction.write("a", b"1")
+            transaction.write("b", b"2")
+            transaction.commit()
+            assert transaction.list(()) == ["a", "b"]
+        assert (files.root / "b").read_bytes() == b"2"
+        assert [path.name for path in files.root.iterdir() if path.name.startswith(".")] == [".tacit-journal"]
+    finally:
+        subprocess.run(["rm", "-rf", state], check=True)

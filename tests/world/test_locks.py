@@ -1,0 +1,154 @@
+"""Runs that write the same files wait for each other, in one process and in several; nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tacit.errors import FileConflict, RunCancelled
+from tacit.sandbox.cancellation import Cancellation
+from tacit.sandbox.files import FilesFolder
+
+RIVAL = Path(__file__).with_name("rival_writer.py")
+
+
+@pytest.mark.parametrize("patterns", [("count", "count"), ("count", "*"), ("**", "c?unt")])
+def test_threads_lose_no_update(files: FilesFolder, patterns: tuple[str, str]) -> None:
+    """Threads that read, change and write one file add up, whether they name it or use wildcards."""
+    (files.root / "count").write_bytes(b"0")
+
+    def add(pattern: str) -> None:
+        for _ in range(15):
+            with files.transaction([pattern]) as transaction:
+                transaction.write("count", str(int(transaction.read("count")) + 1).encode())
+                transaction.commit()
+
+    threads = [threading.Thread(target=add, args=(patterns[number % 2],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (files.root / "count").read_bytes() == b"60"
+
+
+def test_processes_lose_no_update(files: FilesFolder, tmp_path: Path) -> None:
+    """Processes that read, change and write one file add up."""
+    (files.root / "count").write_bytes(b"0")
+    rivals = [
+        subprocess.Popen([sys.executable, RIVAL, files.root, tmp_path / "journal", "20", pattern])
+        for pattern in ("count", "count", "**")
+    ]
+    assert [rival.wait() for rival in rivals] == [0, 0, 0]
+    assert (files.root / "count").read_bytes() == b"60"
+
+
+def test_a_run_that_waits_too_long_gives_up(files: FilesFolder) -> None:
+    """A file that stays locked is a conflict after the time that was given."""
+    with files.transaction(["a"]), pytest.raises(FileConflict), files.transaction(["a"], None, 0.01):
+        pass
+
+
+@pytest.mark.parametrize(("held", "wanted"), [("a", "*"), ("**", "a"), ("*", "**")])
+def test_a_wildcard_excludes_every_other_writer(files: FilesFolder, held: str, wanted: str) -> None:
+    """A run with a wildcard and any other writer exclude each other."""
+    with files.transaction([held]), pytest.raises(FileConflict), files.transaction([wanted], None, 0.01):
+        pass
+
+
+def test_different_files_do_not_wait(files: FilesFolder) -> None:
+    """Runs that name different files hold their locks at the same time."""
+    with files.transaction(["a"]), files.transaction(["b"], None, 0.01):
+        pass
+
+
+def test_a_reader_does_not_wait(files: FilesFolder) -> None:
+    """A run without write patterns reads while another writes."""
+    (files.root / "a").write_bytes(b"old")
+    with files.transaction(["**"]) as writer, files.transaction([], None, 0.01) as reader:
+        writer.write("a", b"new")
+        assert reader.read("a") == b"old"
+
+
+def test_opposite_orders_do_not_deadlock(files: FilesFolder) -> None:
+    """Two runs that name the same files in opposite orders both get through."""
+    done: list[int] = []
+
+    def work(patterns: list[str]) -> None:
+        for _ in range(20):
+            with files.transaction(patterns):
+                done.append(1)
+
+    threads = [threading.Thread(target=work, args=(order,)) for order in (["a", "b"], ["b", "a"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 40
+
+
+def test_a_waiting_run_can_be_cancelled(files: FilesFolder) -> None:
+    """Cancelling a run that waits for a lock ends it as cancelled, long before its time is up."""
+    cancellation = Cancellation()
+    outcome: list[BaseException] = []
+    waiting = threading.Event()
+
+    class Watched(Cancellation):
+        def wait(self, seconds: float) -> bool:
+            waiting.set()
+            return cancellation.wait(seconds)
+
+    def work() -> None:
+        try:
+            with files.transaction(["a"], Watched(), 3600):
+                pass
+        except RunCancelled as error:
+            outcome.append(error)
+
+    with files.transaction(["a"]):
+        thread = threading.Thread(target=work)
+        thread.start()
+        waiting.wait()
+        cancellation.cancel()
+        thread.join()
+    assert len(outcome) == 1
+
+
+def test_a_lock_is_free_after_a_failure(files: FilesFolder) -> None:
+    """A run that fails lets go of its locks."""
+    with pytest.raises(ZeroDivisionError), files.transaction(["a"]):
+        raise ZeroDivisionError
+    with files.transaction(["a"], None, 0.01):
+        pass
+
+
+def test_a_conflict_lets_go_of_what_was_taken(files: FilesFolder) -> None:
+    """A run that got some of its locks and gave up holds none of them."""
+    with files.transaction(["b"]), pytest.raises(FileConflict), files.transaction(["a", "b"], None, 0.01):
+        pass
+    with files.transaction(["a"], None, 0.01):
+        pass
+
+
+def test_a_killed_holder_lets_go(files: FilesFolder, tmp_path: Path) -> None:
+    """The lock of a process that was killed is free."""
+    code = (
+        "import sys; from pathlib import Path; from tacit.sandbox.files import FilesFolder\n"
+        "with FilesFolder(Path(sys.argv[1]), Path(sys.argv[2])).transaction(['a']): print(flush=True); input()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, files.root, tmp_path / "journal"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with pytest.raises(FileConflict), files.transaction(["a"], None, 0.01):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        with files.transaction(["a"], None, 5):
+            pass
