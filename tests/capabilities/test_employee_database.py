@@ -124,6 +124,7 @@ def test_answers_for_every_employee(
     ],
 )
 def test_an_update_changes_one_line_and_is_read_again(
+    *,
     update: str,
     change: dict[str, Any],
     read: str,
