@@ -37,6 +37,7 @@ TacitError
 │   ├── EmbedderMissing          embedder_missing
 │   ├── StoreReadOnly            store_read_only
 │   ├── StoreDamaged             store_damaged
+│   ├── StoreTooNew              store_too_new
 │   ├── StoreBusy                store_busy
 │   ├── FilesUnwritable          files_unwritable
 │   └── BuilderFailed            builder_failed
@@ -301,6 +302,12 @@ class StoreDamaged(OperatorError):
     """The database is damaged."""
 
     code = "store_damaged"
+
+
+class StoreTooNew(OperatorError):
+    """The database was written by a newer Tacit."""
+
+    code = "store_too_new"
 
 
 class StoreBusy(OperatorError):

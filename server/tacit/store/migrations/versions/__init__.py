@@ -1,0 +1,1 @@
+"""The revisions, oldest first; `tacit.store.schema.REVISIONS` lists them."""

@@ -1,0 +1,72 @@
+"""The store of a data folder: opens its parts and closes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from tacit.store.builds import Builds
+from tacit.store.database import Database
+from tacit.store.meta import Meta
+from tacit.store.retention import Retention
+from tacit.store.runs import Runs
+from tacit.store.schema import ensure_schema
+from tacit.store.vectors import Vectors
+
+RUNS_KEPT = 100_000
+BYTES_KEPT = 2 << 30
+BUSY_SECONDS = 5.0
+
+
+class Store:
+    """What Tacit keeps; thread-safe, and shared with other processes that open the same folder."""
+
+    def __init__(self, database: Database, runs_kept: int, bytes_kept: int) -> None:
+        self.database = database
+        self.meta = Meta(database)
+        self.vectors = Vectors(database)
+        self.builds = Builds(database)
+        self._retention = Retention(database, runs_kept, bytes_kept)
+        self.runs = Runs(database, self._retention.recorded)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        runs_kept: int = RUNS_KEPT,
+        bytes_kept: int = BYTES_KEPT,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> Self:
+        """Open the store in `folder`, making folder (mode 0700), database and tables where they are missing.
+
+        Where the folder cannot be written, an existing database is opened for reading alone. Raises
+        `StoreReadOnly` when there is none, `StoreDamaged`, `StoreTooNew` or `StoreBusy`.
+        """
+        database = Database.open(folder, busy_seconds)
+        try:
+            ensure_schema(database)
+            return cls(database, runs_kept, bytes_kept)
+        except BaseException:
+            database.close()
+            raise
+
+    def generation(self) -> int:
+        """Return a number that grows with every change of the catalog by any process; takes about 2 µs."""
+        return self.meta.generation()
+
+    def prune(self) -> int:
+        """Drop a bounded number of runs and builds that are too old now; return how many runs went."""
+        return self._retention.prune()
+
+    def close(self) -> None:
+        """Stop the background work and close every connection."""
+        self._retention.close()
+        self.meta.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
