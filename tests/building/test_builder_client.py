@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from processes_seen import running
 
 from tacit.building.client import Builder
 from tacit.building.process import MAX_STDERR_BYTES
@@ -51,15 +52,6 @@ progress(f"{os.getpid()} {child.pid}", "tests")
 time.sleep(300)
 """
 )
-
-
-def running(pid: int) -> bool:
-    """Return whether the process exists and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
 
 
 def build_folders() -> set[str]:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from processes_seen import running
+
 from tacit.building.descendants import children
 
 WaitUntil = Callable[[Callable[[], bool], str], None]
@@ -54,15 +56,6 @@ def serve(script: str, builder: str, folder: Path) -> subprocess.Popen[str]:
     """Start a server that builds with a builder of ours."""
     command = [sys.executable, "-c", script, str(folder), builder]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def running(pid: int) -> bool:
-    """Return whether the process exists and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
 
 
 def killed(server: subprocess.Popen[str]) -> str:

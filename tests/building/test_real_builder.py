@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes_seen import descendants, name_of, running
 
 from tacit.building import Builder, BuildRequest, Progress
 from tacit.building.brief import EXAMPLE_CALL
@@ -58,21 +59,6 @@ def refusal(builder: Builder, asked: BuildRequest) -> BuildRefused:
     with pytest.raises(BuildRefused) as refused:
         builder.build(asked)
     return refused.value
-
-
-def running(pid: int) -> bool:
-    """Return whether the process exists and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the processes below one."""
-    below = set(children(pid))
-    return below.union(*map(descendants, below))
 
 
 def test_module_comes_back_tested(make_builder: MakeBuilder) -> None:
@@ -286,14 +272,6 @@ def test_endless_compilation_is_refused_and_ended(make_builder: MakeBuilder, wai
     wait_until(lambda: not any(map(running, family - before)), "the end of the builder and its compiler")
 
 
-def name_of(pid: int) -> str:
-    """Return the name of the process's program, empty when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
 def test_cancelling_ends_the_compiler(make_builder: MakeBuilder, wait_until: WaitUntil) -> None:
     """A cancelled build leaves no compiler."""
     builder, cancellation, family = make_builder(), Cancellation(), set[int]()
@@ -333,6 +311,19 @@ def test_server_killed_during_a_compilation_leaves_no_process(tmp_path: Path, wa
         family = descendants(server.pid)
         server.kill()
     wait_until(lambda: not any(map(running, family)), "the end of the builder and its compiler")
+
+
+def test_server_killed_while_a_guest_loops_leaves_no_process(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """The builder sees its server's end even while it runs a test that has none."""
+    looping = request("fn main() { loop { std::hint::black_box(0); } }")
+    command = [sys.executable, "-c", SERVER, str(tmp_path), looping.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert "tests\n" in iter(server.stdout.readline, "")
+        family = descendants(server.pid)
+        server.kill()
+    assert family
+    wait_until(lambda: not any(map(running, family)), "the builder's end")
 
 
 def test_builder_killed_during_a_compilation_fails_and_the_next_build_works(
