@@ -21,10 +21,12 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 import tacit
@@ -43,6 +45,8 @@ MUTATE_SECONDS = 20.0
 """How long a build is waited for: clients drop calls at about a minute, even with progress."""
 WARM_UP_SECONDS = 0.1
 """How long after its first answer a server loads the rest: loading earlier would hold that answer up."""
+TOOLS_FRESH_MILLIS = 300_000
+"""How long a client may keep the list of tools, which never changes while a server runs."""
 ALWAYS_LOAD = {"anthropic/alwaysLoad": True}
 
 INSTRUCTIONS = """\
@@ -114,6 +118,7 @@ class TacitServer(MCPServer[Backend]):
             version=tacit.__version__,
             log_level="WARNING",
             lifespan=_lifespan,
+            cache_hints={"tools/list": CacheHint(ttl_ms=TOOLS_FRESH_MILLIS, scope="public")},
             middleware=[self._warm_up],
         )
 
@@ -122,7 +127,7 @@ class TacitServer(MCPServer[Backend]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what goes wrong in it becomes an answer with `isError` and a stable code."""
         try:
-            await self._refuse_unknown_arguments(name, arguments)
+            await self._refuse_unknown_names(name, arguments)
             return await super().call_tool(name, arguments, context)
         except InvalidArgument as error:
             return failed(error)
@@ -143,10 +148,12 @@ class TacitServer(MCPServer[Backend]):
                 # A thread that waits for stdin cannot be interrupted, and an ordinary exit waits for it.
                 os._exit(128 + number)
 
-    async def _refuse_unknown_arguments(self, name: str, arguments: dict[str, Any]) -> None:
+    async def _refuse_unknown_names(self, name: str, arguments: dict[str, Any]) -> None:
         if not self._accepted:
             self._accepted = {tool.name: set(tool.input_schema["properties"]) for tool in await self.list_tools()}
-        unknown = arguments.keys() - self._accepted.get(name, arguments.keys())
+        if name not in self._accepted:
+            raise MCPError(INVALID_PARAMS, f"Unknown tool: {name}. The tools are {', '.join(self._accepted)}.")
+        unknown = arguments.keys() - self._accepted[name]
         if unknown:
             raise InvalidArgument(
                 f"{name} has no argument {', '.join(sorted(unknown))}.",
