@@ -16,6 +16,7 @@ from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
+from tacit.service.diagnosis import Doctor
 from tacit.service.finding import Finder
 from tacit.service.keeping import Keeper
 from tacit.service.prepared import Preparer
@@ -45,10 +46,15 @@ class App:
             catalog = Catalog(store)
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
             opening.callback(sandbox.close)
-            files = FilesFolder(settings.files_folder, settings.data / "journal")
+            files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
             http = HttpGateway(settings.limits)
-            opening.callback(http.close)
-            index = SearchIndex(open_embedder(settings), store.vectors, settings.data / "index")
+            index = SearchIndex(
+                open_embedder(settings),
+                store.vectors,
+                settings.data / "index",
+                similarity_threshold=settings.similarity_threshold,
+                duplicate_threshold=settings.duplicate_threshold,
+            )
             finder = Finder(catalog, index, settings.grants)
             opening.callback(finder.close)
             builder = Builder(settings)
@@ -57,7 +63,9 @@ class App:
             _prepare_data(settings, catalog, files)
             preparer = Preparer(catalog, sandbox, settings.grants)
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http))
-            service = Service(finder, runner, author, Keeper(catalog, settings.grants), lambda: [])
+            keeper = Keeper(catalog, settings.grants)
+            doctor = Doctor(settings, store, catalog, finder)
+            service = Service(finder, runner, author, keeper, doctor.checks)
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:

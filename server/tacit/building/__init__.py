@@ -2,6 +2,7 @@
 
 from tacit.building.brief import make_brief
 from tacit.building.client import Builder
+from tacit.building.inspection import inspect_builder
 from tacit.building.protocol import BuildRequest, BuildResult, Progress
 
-__all__ = ["BuildRequest", "BuildResult", "Builder", "Progress", "make_brief"]
+__all__ = ["BuildRequest", "BuildResult", "Builder", "Progress", "inspect_builder", "make_brief"]

@@ -50,7 +50,7 @@ class BuilderProcess:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=self._folder,
-                env=_environment(self._folder),
+                env=clean_environment(self._folder),
                 start_new_session=True,
             )
         except OSError as error:
@@ -127,8 +127,8 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Return all that the builder inherits: no secret of the server's, and the same Python installation."""
+def clean_environment(folder: Path) -> dict[str, str]:
+    """Return all that a builder with that home inherits: no secret of the server's, and the same Python installation."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder),

@@ -242,7 +242,7 @@ class Runner:
             parent_run=frame.parent_run,
         )
         try:
-            self._store.runs.record(record)
+            self._store.runs.record(record, durable=Effect.WRITES in prepared.version.effects)
         except StoreReadOnly:
             return False
         return True

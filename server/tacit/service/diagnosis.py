@@ -1,0 +1,50 @@
+"""What `tacit doctor` says: one check for each thing that Tacit needs on this machine."""
+
+from __future__ import annotations
+
+import os
+
+from tacit.building import inspect_builder
+from tacit.catalog import Catalog
+from tacit.config import Settings
+from tacit.models import Check, Permissions
+from tacit.service.finding import Finder
+from tacit.store import Store
+
+
+class Doctor:
+    """Checks a running Tacit; reads only."""
+
+    def __init__(self, settings: Settings, store: Store, catalog: Catalog, finder: Finder) -> None:
+        self._settings = settings
+        self._store = store
+        self._catalog = catalog
+        self._finder = finder
+
+    def checks(self) -> list[Check]:
+        """Return the checks, each with what to do where it failed."""
+        return [self._data(), self._capabilities(), self._search(), self._grants(), *inspect_builder(self._settings)]
+
+    def _data(self) -> Check:
+        folder = self._settings.data
+        writable = self._store.database.writable
+        detail = f"{folder}, readable and writable" if writable else f"{folder} is read-only: nothing can be kept."
+        return Check(name="data folder", ok=writable, detail=detail)
+
+    def _capabilities(self) -> Check:
+        count = len(self._catalog.ids())
+        detail = f"{count} active" if count else "None. Run `tacit setup`, which builds the shipped ones."
+        return Check(name="capabilities", ok=count > 0, detail=detail)
+
+    def _search(self) -> Check:
+        self._finder.refresh()
+        status = self._finder.status
+        wanted = self._settings.embedder == "none"
+        return Check(name="search", ok=wanted or status.startswith("Semantic"), detail=status)
+
+    def _grants(self) -> Check:
+        granted = self._settings.grants
+        shown = "nothing" if granted == Permissions() else granted.model_dump_json(exclude_defaults=True)
+        folder = self._settings.files_folder
+        ok = os.access(folder, os.R_OK) if folder.exists() else True
+        return Check(name="grants", ok=ok, detail=f"{shown} in {folder}")
