@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from world_site import Site
 
-from tacit.sandbox.files import FilesFolder
+from tacit.config import Limits
+from tacit.sandbox import FilesFolder, Program, Sandbox
 
 
 @pytest.fixture
@@ -52,3 +54,16 @@ def site() -> Iterator[Site]:
         made.gone.set()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of its own for the world's tests, without a folder of compiled code."""
+    with Sandbox(Limits(), workers=4) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def load(sandbox: Sandbox) -> Callable[[bytes], Program]:
+    """Load a module by its bytes."""
+    return lambda wasm: sandbox.load(hashlib.sha256(wasm).hexdigest(), lambda: wasm)

@@ -301,6 +301,15 @@ def test_a_slow_server_holds_nobody(site: Site, handler: Callable[[BaseHTTPReque
     assert _failure(gateway, f"http://{name}/", _allow(name)).code is FailureCode.TIMED_OUT
 
 
+def test_a_fetch_does_not_outlast_its_run(site: Site) -> None:
+    """The seconds that a run has left are the fetch's deadline when they are fewer."""
+    site.routes["/"] = lambda request: _silent(request, site)
+    name = f"localhost:{site.port}"
+    with pytest.raises(HostFailure) as caught:
+        HttpGateway(Limits(http_seconds=300)).get(f"http://{name}/", _allow(name), seconds=0.05)
+    assert caught.value.code is FailureCode.TIMED_OUT
+
+
 def test_a_slow_resolver_holds_nobody() -> None:
     """Resolving counts towards the deadline."""
     release = threading.Event()

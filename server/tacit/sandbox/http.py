@@ -40,13 +40,21 @@ class HttpGateway:
         self._connector = connector
         self._ssl_context = ssl_context
 
-    def get(self, url: str, allowance: Allowance, cancellation: Cancellation | None = None) -> bytes:
+    def get(
+        self,
+        url: str,
+        allowance: Allowance,
+        cancellation: Cancellation | None = None,
+        seconds: float | None = None,
+    ) -> bytes:
         """Return the body that a GET answers with a 2xx status, unpacked.
 
+        `seconds` may shorten the limit, as when the run has less time left.
         Raises `PermissionDenied`, `HostFailure` (FAILED with "HTTP 404 …" and the start of the body, NOT_FOUND,
         TOO_LARGE, TIMED_OUT, INVALID), and `RunCancelled` at once when cancelled.
         """
-        fetch = Fetch(self._limits.http_seconds, cancellation)
+        limit = self._limits.http_seconds
+        fetch = Fetch(limit if seconds is None else min(limit, seconds), cancellation)
         try:
             body = self._follow(parse_url(url), allowance, fetch)
             fetch.remaining()  # a body without a length also ends where a cancellation cut it

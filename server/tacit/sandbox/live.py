@@ -15,6 +15,7 @@ class LiveWorld:
     """Answers a run's host functions as far as its allowance goes; raises as `world.World` says.
 
     `clock` gives milliseconds since the Unix epoch; `call` runs another capability on JSON and returns JSON.
+    `seconds_left` says how long the run may still take, so that no fetch outlasts it.
     The transaction is entered, committed and left by the caller; a module without file effects needs none.
     """
 
@@ -27,6 +28,7 @@ class LiveWorld:
         clock: Callable[[], int],
         call: Callable[[str, bytes], bytes],
         cancellation: Cancellation | None = None,
+        seconds_left: Callable[[], float] | None = None,
     ) -> None:
         self._allowance = allowance
         self._transaction = transaction
@@ -34,10 +36,12 @@ class LiveWorld:
         self._clock = clock
         self._call = call
         self._cancellation = cancellation
+        self._seconds_left = seconds_left
 
     def http_get(self, url: str) -> bytes:
         """Return the body that the URL answers; see `HttpGateway.get`."""
-        return self._http.get(url, self._allowance, self._cancellation)
+        seconds = self._seconds_left() if self._seconds_left else None
+        return self._http.get(url, self._allowance, self._cancellation, seconds)
 
     def file_read(self, path: str) -> bytes:
         """Return a file's bytes, or for a path that names a folder the JSON list of what may be read in it."""

@@ -1,0 +1,171 @@
+"""Records of host calls: complete, compact, and answered in order by a replay that touches nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tacit.errors import PermissionDenied, ReplayDiverged, StoreDamaged, TooManyHostCalls
+from tacit.models import Permissions, TestCase
+from tacit.sandbox.fixture import FixtureWorld
+from tacit.sandbox.recording import MAX_RECORDED, HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
+from tacit.sandbox.world import FailureCode, HostFailure, World
+
+PERMISSIONS = Permissions(http=("a.test",), read=("**",), write=("out/*",), time=True, call=("other",))
+TEST = TestCase.model_validate(
+    {
+        "name": "t",
+        "files": {"a": "text"},
+        "http": {"http://a.test/": "body"},
+        "now": 42,
+        "calls": {"other": [1]},
+        "expect": {"output": None},
+    }
+)
+
+
+def _use(world: World) -> list[object]:
+    """Make one call of each kind and two that fail, and return what the guest would see."""
+    seen: list[object] = [
+        world.http_get("http://a.test/"),
+        world.file_read("a"),
+        world.file_write("out/x", b"\x00\xff"),
+        world.capability_call("other", b"{}"),
+        world.current_time_millis(),
+    ]
+    try:
+        world.file_read("none")
+    except HostFailure as failure:
+        seen.append((failure.code, failure.message))
+    try:
+        world.file_write("elsewhere", b"x")
+    except PermissionDenied as denial:
+        seen.append(denial.to_dict())
+    return seen
+
+
+def _recorded() -> tuple[list[object], list[HostCall]]:
+    world = RecordingWorld(FixtureWorld(TEST, PERMISSIONS))
+    return _use(world), world.calls
+
+
+def test_a_replay_answers_what_was_answered() -> None:
+    """Results, failures and denials come back the same, after a round trip through bytes."""
+    seen, calls = _recorded()
+    replay = ReplayWorld(decode_calls(encode_calls(calls)))
+    assert _use(replay) == seen
+    assert replay.remaining == 0
+
+
+def test_every_call_is_recorded_in_order() -> None:
+    """Seven calls, in the order in which they were made, denials included."""
+    _, calls = _recorded()
+    assert [(call.function, call.subject) for call in calls] == [
+        ("http_get", "http://a.test/"),
+        ("file_read", "a"),
+        ("file_write", "out/x"),
+        ("capability_call", "other"),
+        ("current_time_millis", ""),
+        ("file_read", "none"),
+        ("file_write", "elsewhere"),
+    ]
+    assert calls[5].failure is not None
+    assert calls[5].failure[0] == FailureCode.NOT_FOUND
+    assert calls[6].error is not None
+    assert calls[6].error["code"] == "permission_denied"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda world: world.file_read("b"),
+        lambda world: world.http_get("a"),
+        lambda world: world.current_time_millis(),
+        lambda world: world.file_write("a", b""),
+    ],
+)
+def test_another_call_diverges(other: object) -> None:
+    """Another function or subject is no answer of the record's."""
+    replay = ReplayWorld([HostCall("file_read", "a", result=b"text")])
+    with pytest.raises(ReplayDiverged) as caught:
+        other(replay)  # type: ignore[operator]
+    assert caught.value.details["recorded"] == "file_read('a')"
+    assert caught.value.details["call"] == 1
+
+
+def test_other_data_diverges() -> None:
+    """A write of other bytes is not what was recorded."""
+    replay = ReplayWorld([HostCall("file_write", "a", b"one")])
+    with pytest.raises(ReplayDiverged):
+        replay.file_write("a", b"two")
+
+
+def test_one_call_more_diverges() -> None:
+    """A call after the record's end says that nothing more was recorded."""
+    with pytest.raises(ReplayDiverged, match="nothing more"):
+        ReplayWorld([]).current_time_millis()
+
+
+def test_no_calls_take_no_bytes() -> None:
+    """A pure run's record is empty."""
+    assert encode_calls([]) == b""
+    assert decode_calls(b"") == []
+
+
+def test_a_big_payload_is_stored_once() -> None:
+    """A file that is read, handed on and read again takes its size once, compressible or not."""
+    big = os.urandom(100_000)
+    calls = [HostCall("file_read", "a", result=big), HostCall("capability_call", "x", big, big)] * 20
+    encoded = encode_calls(calls)
+    assert len(encoded) < 103_000
+    assert decode_calls(encoded) == calls
+
+
+def test_a_record_is_packed() -> None:
+    """Text takes a fraction of its size."""
+    assert len(encode_calls([HostCall("file_read", "a", result=b"hello " * 10_000)])) < 1000
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\x09", b"\x01\xff\xff\xff\xff", b"\x02no zlib", b"\x01\x02\x00\x00\x00{}", b"\x01"]
+)
+def test_a_damaged_record_says_so(damage: bytes) -> None:
+    """Bytes that are no record raise StoreDamaged, whatever they are."""
+    with pytest.raises(StoreDamaged):
+        decode_calls(damage)
+
+
+def test_a_truncated_record_says_so() -> None:
+    """A record that lost its end is damaged, at whatever byte."""
+    encoded = encode_calls(_recorded()[1])
+    for length in range(1, len(encoded)):
+        with pytest.raises(StoreDamaged):
+            decode_calls(encoded[:length])
+
+
+def test_a_run_cannot_fill_the_memory_with_its_record() -> None:
+    """What a run moves through host functions is limited; equal payloads count once."""
+    piece = MAX_RECORDED // 4
+
+    class Flood(FixtureWorld):
+        def file_read(self, path: str) -> bytes:
+            return (path * piece).encode()
+
+    world = RecordingWorld(Flood(TEST, PERMISSIONS))
+    for path in "aaaabc":
+        world.file_read(path)
+    with pytest.raises(TooManyHostCalls):
+        world.file_read("de")
+
+
+def test_a_call_is_shown_to_people_as_json() -> None:
+    """Payloads are shown as text, shortened, failures by name."""
+    _, calls = _recorded()
+    shown = [call.to_dict() for call in calls]
+    assert json.loads(json.dumps(shown)) == shown
+    assert shown[1] == {"function": "file_read", "subject": "a", "result": "text"}
+    assert shown[4] == {"function": "current_time_millis", "result": 42}
+    assert shown[5]["failure"]["code"] == "not_found"
+    assert len(HostCall("file_read", "a", result=b"x" * 9000).to_dict()["result"]) < 2100
