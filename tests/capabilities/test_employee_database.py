@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from shipped import FOLDER, IDS, manifest
 
-from tacit.models import Expectation, TestCase
+from tacit.models import Expectation, Permissions, TestCase
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.programs import Program
@@ -27,8 +27,7 @@ SECTIONS = {
     "performance_reviews",
     "calendar",
 }
-READING = [name for name in IDS if manifest(name).permissions.read == ("employee_database.json",)]
-READING = [name for name in READING if not manifest(name).permissions.write]
+READING = [name for name in IDS if manifest(name).permissions == Permissions(read=("employee_database.json",))]
 Employees = dict[str, dict[str, Any]]
 
 
