@@ -2,12 +2,13 @@
 
 The compiler is as hostile as its input: `include_str!` reads files, `env!` the environment, `#[path]` shows
 files in error messages, and macros or constants can run for ever. So it sees the toolchain, the SDK and the source,
-an empty environment and one folder to write to, within limits of time, memory and output. What the module then
+hardly an environment and one folder to write to, within limits of time, memory and output. What the module then
 imports is judged elsewhere.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import time
@@ -15,19 +16,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tacit.building.protocol import MAX_MODULE_BYTES
 from tacit.errors import BuilderFailed, BuildRefused, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
 from tacit_builder.toolchain.confinement import GIB, Confinement, Job, Limits
-from tacit_builder.toolchain.diagnostics import readable_diagnostics
+from tacit_builder.toolchain.diagnostics import last_words, readable_errors
 from tacit_builder.toolchain.installed import Mount, Toolchain
 from tacit_builder.toolchain.processes import Finished, run_job
 from tacit_builder.toolchain.sdk import Sdk
 from tacit_builder.toolchain.source import ROOT, checked_source, write_source
 
-MOST_MODULE_BYTES = 32 << 20
 _MEMORY_BYTES = 4 * GIB
 _MOST_OUTPUT = 4 << 20
-_CODEGEN = ("-Copt-level=s", "-Cstrip=symbols", "-Cdebuginfo=0")
+_MODULE = "module.wasm"
+# Relative to the source, beside it in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
+_OUT = "../out"
+_FLAGS = (
+    "-Copt-level=s",
+    "-Cstrip=symbols",
+    "-Awarnings",
+    "--crate-type=bin",
+    "--crate-name=capability",
+    "--error-format=json",
+)
+_FATAL = (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGBUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ def compile_source(
     """
     files = checked_source(source)
     with tempfile.TemporaryDirectory(prefix="tacit-compile-") as made:
-        work = Path(made)
+        work = Path(made).resolve()
         write_source(files, work / "source")
         (work / "out").mkdir()
         job = _job(toolchain, sdk, confinement, work, seconds)
@@ -66,57 +78,61 @@ def compile_source(
             cancellation=cancellation,
         )
         spent = time.perf_counter() - start
-        module = work / "out" / "module.wasm"
-        if done.ending == "exited" and done.code == 0 and module.is_file() and not module.is_symlink():
-            return Compiled(_read(module), spent)
-        raise _failure(done, seconds)
+        if done.ending == "exited" and done.code == 0:
+            return Compiled(_read(work / "out" / _MODULE), spent)
+    hidden = {confinement.place(mount): "" for mount in (*job.readable, *job.writable)}
+    raise _failure(done, seconds, {f"{path}/": shown for path, shown in hidden.items()} | {str(work): ""})
 
 
 def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, seconds: float) -> Job:
+    rooted = confinement.rooted
     source, output = Mount(work / "source", "/source"), Mount(work / "out", "/out")
-    out = confinement.place(output)
-    command = [*toolchain.rustc(rooted=confinement.rooted), "--target", "wasm32-wasip1", "--edition", "2021"]
-    command += [*_CODEGEN, "--crate-type", "bin", "--crate-name", "capability", "--error-format", "json"]
+    command = [*toolchain.rustc(rooted=rooted), "--target", "wasm32-wasip1", "--edition", "2021", *_FLAGS]
     command += [f"--remap-path-prefix={confinement.place(source)}=src", *sdk.arguments(confinement.place(sdk.mount))]
-    command += [ROOT, "-o", f"{out}/module.wasm"]
+    command += [ROOT, "-o", f"{_OUT}/{_MODULE}"]
     return Job(
         tuple(command),
         confinement.place(source),
-        (*toolchain.mounts(rooted=confinement.rooted), sdk.mount, source),
+        (*toolchain.mounts(rooted=rooted), sdk.mount, source),
         (output,),
-        {**toolchain.environment(rooted=confinement.rooted), "PATH": "/usr/bin:/bin", "TMPDIR": out},
-        Limits(_MEMORY_BYTES, 8 * MOST_MODULE_BYTES, max(1, int(2 * seconds))),
+        {**toolchain.environment(rooted=rooted), "TMPDIR": _OUT},
+        Limits(_MEMORY_BYTES, 8 * MAX_MODULE_BYTES, max(1, int(2 * seconds))),
     )
 
 
 def _read(module: Path) -> bytes:
-    size = module.stat().st_size
-    if size > MOST_MODULE_BYTES:
-        raise BuildRefused(
-            "compile", f"The module has {size} bytes, more than the {MOST_MODULE_BYTES} that are allowed."
-        )
-    return module.read_bytes()
+    """Return the module's bytes; the compiler may have been made to leave anything at its path."""
+    try:
+        descriptor = os.open(module, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise BuildRefused("compile", "The compiler left no module.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(descriptor).st_size
+        if size > MAX_MODULE_BYTES:
+            raise BuildRefused("compile", f"The module has {size} bytes; the limit is {MAX_MODULE_BYTES}.")
+        return file.read(MAX_MODULE_BYTES)
 
 
-def _failure(done: Finished, seconds: float) -> BuildRefused | RunCancelled | BuilderFailed:
+def _failure(done: Finished, seconds: float, hidden: Mapping[str, str]) -> BuildRefused | RunCancelled | BuilderFailed:
     """Say why there is no module."""
-    shown = readable_diagnostics(done.output)
-    details = {"diagnostics": shown}
-    hint = "Mend the source and hand it in again."
     if done.ending == "cancelled":
         return RunCancelled("The build was cancelled.")
+    errors = readable_errors(done.output, hidden)
     if done.ending == "timed_out":
-        return BuildRefused("compile", f"Compiling took more than {seconds:g} seconds.", hint=hint, details=details)
-    if done.ending == "flooded":
-        return BuildRefused("compile", "The compiler printed far too much.", hint=hint, details=details)
-    if done.code in (1, 101) and b'"$message_type"' in done.output:
-        return BuildRefused("compile", "The source does not compile.", hint=hint, details=details)
-    if _exhausted(done):
-        return BuildRefused("compile", "The compiler needed more than its limits.", hint=hint, details=details)
-    return BuilderFailed(f"The compiler could not run: {shown[-500:] or done.code}", hint="Run `tacit doctor`.")
+        said = f"Compiling took more than {seconds:g} seconds."
+    elif done.ending == "flooded":
+        said = "The compiler reported more errors than anyone can read."
+    elif _exhausted(done):
+        said = "The compiler ran out of memory, stack or processor time."
+    elif errors:
+        said = "The source does not compile."
+    else:
+        said = last_words(done.output, hidden) or f"it ended with code {done.code}"
+        return BuilderFailed(f"The compiler could not run: {said}.", hint="Run `tacit doctor`.")
+    return BuildRefused("compile", said, hint="Mend the source and hand it in again.", details={"diagnostics": errors})
 
 
 def _exhausted(done: Finished) -> bool:
-    """Whether rustc died of its limits, of memory or the stack; a shell reports a signal as 128 and its number."""
-    fatal = (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGBUS)
-    return any(done.code in (-number, 128 + number) for number in fatal) or b"memory allocation" in done.output
+    """Whether rustc died of its limits; a shell reports a signal as 128 and its number."""
+    died = any(done.code in (-number, 128 + number) for number in _FATAL)
+    return died or b"memory allocation of" in done.output

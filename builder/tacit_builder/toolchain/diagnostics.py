@@ -7,43 +7,67 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST_CHARACTERS = 6000
 _MOST_ERRORS = 12
 _MOST_OF_ONE = 2000
-_MARGIN = "\n…"
-# A path of this machine: the compiler names one where it names a file that is not the author's.
-_ABSOLUTE = re.compile(r"(?<![\w/.])/(?:[\w.+@-]+/)+([\w.+@-]*)")
+_MORE = "\n…"
+_LINKING = "linking with"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Landlock says "permission denied" of files that exist; the author learns no more than of those that do not.
+_DENIED, _ABSENT = "Permission denied (os error 13)", "No such file or directory (os error 2)"
 
 
-def readable_diagnostics(output: bytes) -> str:
-    """Return the first errors, each cut to what matters; without errors, the end of what else was printed."""
-    messages = list(_messages(output))
-    errors = [message for message in messages if str(message.get("level", "")).startswith("error")]
+def readable_errors(output: bytes, hidden: Mapping[str, str]) -> str:
+    """Return the first errors, each cut to what matters; empty when rustc reported none.
+
+    `hidden` maps paths of this machine, or of the compiler's own root, to what is shown instead.
+    """
+    errors = [_rendered(message) for message in _messages(output) if _is_error(message)]
     shown: list[str] = []
     left = MOST_CHARACTERS
-    for message in errors[:_MOST_ERRORS]:
-        text = clean(_rendered(message))[: min(left, _MOST_OF_ONE)].rstrip()
+    for error in errors[:_MOST_ERRORS]:
+        text = _shorten(clean(error, hidden), min(left, _MOST_OF_ONE))
         shown.append(text)
         left -= len(text) + 2
         if left <= 0:
             break
     if len(errors) > len(shown):
         shown.append(f"… and {len(errors) - len(shown)} more errors")
-    return "\n\n".join(shown) or clean(_plain(output))[-MOST_CHARACTERS:]
+    return "\n\n".join(shown)
 
 
-def clean(text: str) -> str:
-    """Return the text with absolute paths shortened to their last part and without control characters."""
-    return _CONTROL.sub("", _ABSOLUTE.sub(r"\1", text))
+def last_words(output: bytes, hidden: Mapping[str, str]) -> str:
+    """Return the end of what was printed beside the JSON messages, in one line."""
+    lines = (line for line in output.decode(errors="replace").splitlines() if not line.startswith("{"))
+    return clean(" ".join(lines), hidden)[-500:]
+
+
+def clean(text: str, hidden: Mapping[str, str]) -> str:
+    """Return the text without the hidden paths, without control characters, and without what files there are."""
+    for path in sorted(hidden, key=len, reverse=True):
+        text = text.replace(path, hidden[path])
+    return _CONTROL.sub("", text.replace(_DENIED, _ABSENT))
+
+
+def _is_error(message: dict[str, Any]) -> bool:
+    """Whether this is an error of its own, and not the count of errors that rustc ends with."""
+    if not str(message.get("level", "")).startswith("error"):
+        return False
+    return not str(message.get("message", "")).startswith("aborting due to")
 
 
 def _rendered(message: dict[str, Any]) -> str:
-    text = str(message.get("rendered") or message.get("message") or "")
-    return text if len(text) <= _MOST_OF_ONE else text[: _MOST_OF_ONE - len(_MARGIN)] + _MARGIN
+    if str(message.get("message", "")).startswith(_LINKING):
+        # Its first note is the linker's whole command line; what the linker said comes last.
+        return f"error: linking failed\n{message['children'][-1]['message']}"
+    return str(message.get("rendered") or message.get("message") or "").rstrip()
+
+
+def _shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - len(_MORE)] + _MORE
 
 
 def _messages(output: bytes) -> Iterator[dict[str, Any]]:
@@ -55,8 +79,3 @@ def _messages(output: bytes) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(message, dict):
                 yield message
-
-
-def _plain(output: bytes) -> str:
-    lines = (line for line in output.decode(errors="replace").splitlines() if not line.startswith("{"))
-    return "\n".join(lines)
