@@ -2,7 +2,8 @@
 
 `mcp` is the server of this process, made from the environment, for `mcp dev`, `mcp run` and `mcp install`.
 Each answer has a structured form, checked against its tool's output schema, and a compact text. This module
-knows nothing of HTTP; `tacit.web` serves what `build_server` makes.
+knows nothing of HTTP; `tacit.web` serves what `build_server` makes. `mcp run` executes it without making it a
+module, so it defines no dataclass or model: those look their module up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
@@ -34,12 +34,11 @@ from tacit.errors import InvalidArgument
 from tacit.models import JsonSchema, MutateAnswer, Permissions, RunAnswer, SearchAnswer, TestCase
 from tacit.opening import Opening
 from tacit.texts import compact, mutate_text, run_line, search_text
-from tacit.tool_calls import answered, failed, in_thread, meant_by, mutate_request, run_input
+from tacit.tool_calls import Backend, answered, failed, in_thread, meant_by, mutate_request, run_input
 
 if TYPE_CHECKING:
     from tacit.app import App
     from tacit.sandbox.cancellation import Cancellation
-    from tacit.service import Service
 
 MUTATE_SECONDS = 20.0
 """How long a build is waited for: clients drop calls at about a minute, even with progress."""
@@ -85,19 +84,6 @@ and run_capability finds it at once. refused names the stage (duplicate, compile
 diagnostics, and leaves nothing behind: mend the source and call again. A slow build answers building with a `job`: \
 call again with that `job` alone. With `id` equal to `parent_id` it is a new version, which must also pass the \
 parent's tests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """What the tools of a connection share: the App, which may still be opening, and the runs' limiter."""
-
-    opening: Opening
-    runs: anyio.CapacityLimiter
-    session: str
-
-    async def service(self) -> Service:
-        """Return the service; waits, off the event loop, where it is not open yet."""
-        return self.opening.opened or await anyio.to_thread.run_sync(self.opening.service)
 
 
 class TacitServer(MCPServer[Backend]):

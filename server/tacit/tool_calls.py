@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -23,6 +24,7 @@ from tacit.models import Model, MutateRequest, RunAnswer
 from tacit.texts import error_text
 
 if TYPE_CHECKING:
+    from tacit.opening import Opening
     from tacit.sandbox.cancellation import Cancellation
     from tacit.service import Service
 
@@ -32,6 +34,19 @@ output schema, failed call or not."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What the tools of a connection share: the App, which may still be opening, and the runs' limiter."""
+
+    opening: Opening
+    runs: anyio.CapacityLimiter
+    session: str
+
+    async def service(self) -> Service:
+        """Return the service; waits, off the event loop, where it is not open yet."""
+        return self.opening.opened or await anyio.to_thread.run_sync(self.opening.service)
 
 
 async def in_thread(work: Callable[[Cancellation], T], limiter: anyio.CapacityLimiter | None = None) -> T:

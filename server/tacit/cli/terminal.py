@@ -87,9 +87,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under their headings in aligned columns; the last column is not padded."""
     lines = [tuple(headings), *(tuple(str(cell) for cell in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def interruptible(work: Callable[[Cancellation], T]) -> T:

@@ -10,7 +10,7 @@ import errno
 import socket
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -117,10 +117,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        # Without it a restart would have to wait for the old connections' time-out.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with ExitStack() as unbound:
+            listener = unbound.enter_context(socket.socket(family, kind, protocol))
+            # Without it a restart would have to wait for the old connections' time-out.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            unbound.pop_all()
     except OSError as error:
         raise _cannot_listen(error, host, port) from error
     return listener

@@ -1,0 +1,129 @@
+"""Servers to connect to, and the clients of others, installed once into `.cache/clients`."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mcp.client.stdio import StdioServerParameters
+from sample_service import SampleApp
+
+from tacit.mcp_server import TacitServer, build_server
+
+HERE = Path(__file__).parent
+CACHE = HERE.parents[1] / ".cache" / "clients"
+SAMPLE = HERE / "sample_service.py"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """The folder in which a sample service leaves a file for each event."""
+    folder = tmp_path / "events"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def server(events: Path) -> TacitServer:
+    """The three tools over a sample service, in this process."""
+    return build_server(lambda: SampleApp(events))
+
+
+@pytest.fixture
+def stdio(events: Path) -> StdioServerParameters:
+    """How to start a sample server on stdio."""
+    return StdioServerParameters(command=sys.executable, args=[str(SAMPLE), str(events), "stdio"])
+
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve_http(events: Path) -> Iterator[Serve]:
+    """Start a sample HTTP server with the tokens given, and return its address."""
+    started: list[subprocess.Popen[str]] = []
+
+    def serve(*tokens: str) -> str:
+        process = subprocess.Popen(
+            [sys.executable, str(SAMPLE), str(events), "http", *tokens], stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return listening_on(process)
+
+    yield serve
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def listening_on(process: subprocess.Popen[str]) -> str:
+    """Return the address that a server prints on stderr once it listens."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("tacit: listening on "):
+            return line.split()[-1]
+    raise AssertionError("the server ended before it listened")
+
+
+def missing(what: str) -> None:
+    """Skip where a client cannot be installed; in CI that is a failure, not a reason."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}; CI has to have it")
+    pytest.skip(what)
+
+
+@contextmanager
+def installing(name: str, *sources: Path) -> Generator[Path | None]:
+    """Yield the folder to install into, or None where these very sources are installed; one process at a time."""
+    folder = CACHE / name
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = folder / "installed"
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == wanted:
+            yield None
+            return
+        stamp.unlink(missing_ok=True)
+        yield folder
+        stamp.write_text(wanted)
+
+
+@pytest.fixture(scope="session")
+def npm_clients() -> Path:
+    """The folder `node_modules` with the locked npm clients."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        missing("node and npm are not on this machine")
+    sources = (HERE / "npm" / "package.json", HERE / "npm" / "package-lock.json")
+    with installing("npm", *sources) as folder:
+        if folder is not None:
+            for source in sources:
+                shutil.copy(source, folder)
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True)
+    return CACHE / "npm" / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def langchain_python() -> Path:
+    """The Python of an environment with langchain-mcp-adapters."""
+    requirements = HERE / "langchain" / "requirements.txt"
+    python = CACHE / "langchain" / "bin" / "python"
+    with installing("langchain", requirements) as folder:
+        if folder is not None:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
+            install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
+            subprocess.run(install, check=True, capture_output=True)
+    return python

@@ -1,0 +1,181 @@
+"""The server over HTTP: transports, tokens, `Host` and `Origin`, limits, and where it may listen."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+import tacit
+from conftest import SAMPLE, listening_on
+from tacit.config import Settings
+from tacit.errors import InvalidSettings
+from tacit.mcp_server import TacitServer
+from tacit.web.access import check_exposure
+from tacit.web.serving import serve
+
+TOKEN = "a-long-random-token"
+ENDPOINTS = [
+    ("POST", "/mcp"),
+    ("GET", "/mcp"),
+    ("DELETE", "/mcp"),
+    ("GET", "/sse"),
+    ("POST", "/messages/?session_id=0"),
+]
+Serve = Callable[..., str]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_three_tools_answer_over_streamable_http(serve_http: Serve, era: str) -> None:
+    """Each tool, in each protocol era, at /mcp."""
+    async with Client(f"{serve_http()}/mcp", mode=era) as client:
+        search = await client.call_tool("search_capabilities", {"query": "x"})
+        run = await client.call_tool("run_capability", {"id": "echo", "input": [1]})
+        mutate = await client.call_tool("mutate_capability", {"task": "x"})
+    assert not (search.is_error or run.is_error or mutate.is_error)
+    assert run.structured_content is not None
+    assert run.structured_content["output"] == [1]
+
+
+@pytest.mark.anyio
+async def test_three_tools_answer_over_sse(serve_http: Serve) -> None:
+    """Each tool at /sse, which only the handshake era has."""
+    async with Client(sse_client(f"{serve_http()}/sse"), mode="legacy") as client:
+        search = await client.call_tool("search_capabilities", {"query": "x"})
+        run = await client.call_tool("run_capability", {"id": "echo", "input": [1]})
+        mutate = await client.call_tool("mutate_capability", {"task": "x"})
+    assert not (search.is_error or run.is_error or mutate.is_error)
+
+
+@pytest.mark.anyio
+async def test_token_opens_every_transport(serve_http: Serve) -> None:
+    """With the right token, both transports serve as without tokens."""
+    address = serve_http("another-token", TOKEN)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    transport = streamable_http_client(f"{address}/mcp", http_client=create_mcp_http_client(headers=headers))
+    async with Client(transport) as client:
+        assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
+    async with Client(sse_client(f"{address}/sse", headers=headers), mode="legacy") as client:
+        assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Bearer", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"])
+def test_wrong_token_is_refused_everywhere(serve_http: Serve, header: str | None) -> None:
+    """401 with WWW-Authenticate, the same on each endpoint."""
+    address = serve_http(TOKEN)
+    headers = {"Authorization": header} if header is not None else {}
+    for method, path in ENDPOINTS:
+        answer = httpx2.request(method, address + path, headers=headers)
+        assert (method, path, answer.status_code) == (method, path, 401)
+        assert answer.headers["www-authenticate"] == 'Bearer realm="tacit"'
+        assert answer.json()["error"]["code"] == "unauthorized"
+
+
+def test_session_belongs_to_its_token(serve_http: Serve) -> None:
+    """Another token cannot use a session that it knows the id of."""
+    address = serve_http(TOKEN, "another-token")
+    body = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    }
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
+    opened = httpx2.post(f"{address}/mcp", json=body, headers=headers)
+    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+    own = httpx2.post(f"{address}/mcp", json=ping, headers=headers)
+    other = httpx2.post(f"{address}/mcp", json=ping, headers=headers | {"Authorization": "Bearer another-token"})
+    assert (own.status_code, other.status_code) == (200, 404)
+
+
+def test_health_needs_no_token(serve_http: Serve) -> None:
+    """Status and version, and nothing that a token protects."""
+    answer = httpx2.get(f"{serve_http(TOKEN)}/healthz")
+    assert answer.json() == {"status": "ok", "version": tacit.__version__}
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse", "/healthz"])
+def test_foreign_host_is_refused(serve_http: Serve, path: str) -> None:
+    """A rebound DNS name reaches this port with its own name in `Host`."""
+    assert httpx2.get(serve_http() + path, headers={"Host": "evil.example.com"}).status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse", "/healthz"])
+def test_foreign_origin_is_refused(serve_http: Serve, path: str) -> None:
+    """A web page from elsewhere says so in `Origin`."""
+    assert httpx2.get(serve_http() + path, headers={"Origin": "https://evil.example.com"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=00000000000000000000000000000000"])
+def test_body_over_the_limit_is_refused(serve_http: Serve, path: str) -> None:
+    """413, before anything is parsed."""
+    body = b"[" + b" " * (10 << 20) + b"]"
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    assert httpx2.post(serve_http() + path, content=body, headers=headers).status_code == 413
+
+
+def test_unknown_path_is_not_found(serve_http: Serve) -> None:
+    """Nothing else is served."""
+    assert httpx2.get(f"{serve_http()}/nothing").status_code == 404
+
+
+@pytest.mark.anyio
+async def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
+    """SIGTERM with a client connected: the App is closed, no traceback is logged."""
+    process = subprocess.Popen([sys.executable, str(SAMPLE), str(events), "http"], stderr=subprocess.PIPE, text=True)
+    address = listening_on(process)
+    async with httpx2.AsyncClient() as client, client.stream("GET", f"{address}/sse") as stream:
+        assert stream.status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGTERM
+    assert (events / "closed").exists()
+    assert "Traceback" not in log
+
+
+def test_port_in_use_is_one_sentence(server: TacitServer) -> None:
+    """The message names the port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidSettings, match=rf"^Port {port} on 127\.0\.0\.1 is in use\."):
+            serve(server, Settings.load(port=port))
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, "TACIT_TOKENS and TACIT_ALLOWED_HOSTS are not set"),
+        ({"tokens": (TOKEN,)}, "TACIT_ALLOWED_HOSTS is not set"),
+        ({"allowed_hosts": ("tacit.example.com",)}, "TACIT_TOKENS is not set"),
+    ],
+)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "tacit.example.com"])
+def test_unguarded_exposure_is_refused(server: TacitServer, host: str, given: dict[str, object], named: str) -> None:
+    """Off loopback the server starts with tokens and allowed hosts only."""
+    with pytest.raises(InvalidSettings, match=named):
+        serve(server, Settings.load(host=host, port=0, **given))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1", "[::1]"])
+def test_loopback_needs_no_guard(host: str) -> None:
+    """Only this machine gets there."""
+    check_exposure(Settings.load(host=host))
+
+
+@pytest.mark.parametrize("token", ["", "  ", "clé"])
+def test_unusable_token_is_refused(server: TacitServer, token: str) -> None:
+    """An empty token would let in whoever sends none."""
+    with pytest.raises(InvalidSettings, match="empty or not ASCII"):
+        serve(server, Settings.load(port=0, tokens=(token,)))
