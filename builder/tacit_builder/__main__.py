@@ -16,7 +16,7 @@ from tacit.building.protocol import (
     Reply,
     encode_reply,
 )
-from tacit.errors import BuildRefused, TacitError
+from tacit.errors import BuildRefused, OperatorError
 from tacit_builder import lifeline
 from tacit_builder.pipeline import build
 
@@ -51,7 +51,7 @@ def _answer(line: bytes, say: Callable[[Reply], None]) -> Reply:
             diagnostics=str(refused.details.get("diagnostics", "")),
             tests=tuple(refused.details.get("tests", ())),
         )
-    except TacitError as error:
+    except OperatorError as error:
         return Failure(code=error.code, message=error.message, hint=error.hint)
     except Exception as error:
         traceback.print_exc()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
-from tacit.building.protocol import MAX_MODULE_BYTES, BuildRequest, BuildResult, Machine, Order, Progress
-from tacit.errors import BuildRefused, InvalidInput
+from tacit.building.protocol import BuildRequest, BuildResult, Machine, Order, Progress
+from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Effect, Permissions, TestCase, TestResult
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
@@ -101,12 +101,6 @@ def _compile(request: BuildRequest, machine: Machine) -> tuple[bytes, str]:
         confinement=find_confinement(settings),
         seconds=machine.build_seconds,
     )
-    if len(compiled.wasm) > MAX_MODULE_BYTES:
-        raise BuildRefused(
-            "compile",
-            f"The module has {len(compiled.wasm)} bytes; the limit is {MAX_MODULE_BYTES}.",
-            hint="Keep large tables out of the source.",
-        )
     return compiled.wasm, toolchain.name
 
 
@@ -121,7 +115,10 @@ def _test(
     """Return the results of the version's own tests and of its parent's; all passed."""
     inherited = tuple(test for test in request.parent_tests if test not in request.tests)
     with Sandbox(machine.limits, workers=1) as sandbox:
-        program = sandbox.load(digest, lambda: wasm)
+        try:
+            program = sandbox.load(digest, lambda: wasm)
+        except MemoryExhausted as error:
+            raise BuildRefused("tests", error.message, hint="Make its static tables smaller.") from error
 
         def run(tests: Sequence[TestCase]) -> tuple[TestResult, ...]:
             return run_tests(sandbox, program, tests, request.permissions, output_schema=request.output_schema)

@@ -12,6 +12,7 @@ from pathlib import Path
 from processes_seen import running
 
 from tacit.building.descendants import children
+from tacit_builder.lifeline import MAX_FILE_BYTES
 
 WaitUntil = Callable[[Callable[[], bool], str], None]
 
@@ -96,3 +97,43 @@ def test_children_of_every_thread_are_found() -> None:
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
+
+
+def line_read(limit: int, seconds: float, sent: bytes) -> str:
+    """Return what a process reads as its line when that is sent and stdin stays open."""
+    script = f"from tacit_builder.lifeline import read_line; print(read_line({limit}, {seconds}), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(sent)
+        process.stdin.flush()
+        return process.stdout.readline().decode().strip()
+
+
+def test_a_whole_line_is_read() -> None:
+    """The request is read while stdin stays open."""
+    assert line_read(100, 60, b"{}\n") == repr(b"{}\n")
+
+
+def test_a_spare_that_nobody_asks_gives_up() -> None:
+    """Without a request in its time a builder reads nothing, and so ends."""
+    assert line_read(100, 0.01, b"") == "None"
+
+
+def test_a_line_over_the_limit_is_not_kept() -> None:
+    """A request without end is not read into memory."""
+    assert line_read(1000, 60, b"x" * 5000) == "None"
+
+
+def test_no_core_dumps_and_no_huge_files() -> None:
+    """The limits of the builder hold for what it starts."""
+    script = """
+import os
+from tacit_builder.lifeline import bound_resources
+bound_resources()
+os.execlp('sh', 'sh', '-c', 'ulimit -c; ulimit -f')
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    core, blocks = map(int, done.stdout.split())
+    assert core == 0
+    assert blocks * 512 <= MAX_FILE_BYTES

@@ -251,6 +251,16 @@ fn main() { println!("{}", std::hint::black_box(&TABLE)[1]) }
     assert (refused.stage, "the limit is" in refused.message) == ("compile", True)
 
 
+def test_module_that_begins_over_its_memory_is_refused(make_builder: MakeBuilder) -> None:
+    """A short source and a small module can still ask for more memory than a run may have."""
+    source = """
+static mut TABLE: [u8; 20 << 20] = [0; 20 << 20];
+fn main() { unsafe { TABLE[1] = 1; println!("{}", TABLE[std::hint::black_box(1)]) } }
+"""
+    refused = refusal(make_builder(limits=SMALL), request(source))
+    assert (refused.stage, "memory" in refused.message) == ("tests", True)
+
+
 def test_endless_compilation_is_refused_and_ended(make_builder: MakeBuilder, wait_until: WaitUntil) -> None:
     """Past its time the compiler is killed, and with it all that it started."""
     builder, family = make_builder(build_seconds=3), set[int]()
