@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -92,6 +93,23 @@ def test_a_denial_gives_the_whole_setting_that_would_allow_it() -> None:
     mended = Permissions.model_validate(json.loads(setting))
     assert mended == Permissions(read=("data.json",), write=("out/a.csv",), time=True)
     Allowance(asked, mended).require_write("out/a.csv")
+
+
+def test_a_path_cannot_ask_for_a_wider_grant_than_itself() -> None:
+    """A file that is named like a glob is not suggested as one, and a quote does not end the shell's string."""
+    with pytest.raises(PermissionDenied) as caught:
+        Allowance(Permissions(read=("**",)), Permissions()).require_read("**/a'; echo *")
+    assert caught.value.details["grant"] == {"read": ["??/a'; echo ?"]}
+    assert shlex.split(caught.value.hint.split("with ")[1])[0] == "TACIT_GRANTS=" + json.dumps(
+        caught.value.details["grant"]
+    )
+
+
+def test_calling_everything_is_never_suggested() -> None:
+    """A guest that calls `*` does not get the operator to grant all calls."""
+    with pytest.raises(PermissionDenied) as caught:
+        Allowance(Permissions(), Permissions()).require_call("*")
+    assert caught.value.details["grant"] == {}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tacit.errors import FilesUnwritable
 from tacit.sandbox.files import FilesFolder
 
 HARNESS = Path(__file__).with_name("killed_commit.py")
@@ -22,17 +23,23 @@ def _run(*arguments: str) -> list[list[str]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_commit_killed_anywhere_is_all_or_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """What is left of a commit that is killed before its first step, its second, and so on: step, state, remains."""
+    return _run(str(tmp_path_factory.mktemp("killed")))
+
+
+def test_a_commit_killed_anywhere_is_all_or_nothing(killed: list[list[str]]) -> None:
     """Killed before any of its steps, the three files are all old or all new, and nothing else is left."""
-    outcomes = [left for _, *left in _run(str(tmp_path))]
+    outcomes = [left for _, *left in killed]
     assert {tuple(left) for left in outcomes} == {("old",), ("new",)}
     assert outcomes == sorted(outcomes, reverse=True)
 
 
-def test_a_recovery_killed_anywhere_is_completed_by_the_next(tmp_path: Path) -> None:
+def test_a_recovery_killed_anywhere_is_completed_by_the_next(killed: list[list[str]], tmp_path: Path) -> None:
     """A commit that is true lands whole, however often its recovery is killed."""
-    sealed = next(int(step) for step, state in _run(str(tmp_path / "first")) if state == "new")
-    outcomes = _run(str(tmp_path / "second"), str(sealed))
+    sealed = next(step for step, state in killed if state == "new")
+    outcomes = _run(str(tmp_path), str(sealed))
     assert len(outcomes) > 10
     assert {tuple(left) for _, *left in outcomes} == {("new",)}
 
@@ -114,6 +121,33 @@ def test_a_commit_that_cannot_be_completed_is_set_aside(files: FilesFolder, tmp_
     files.recover()
     kept = tmp_path / "journal/journal/failed-run-dead"
     assert (kept / "0").read_bytes() == b"1"
+
+
+def test_a_commit_whose_first_rename_fails_is_called_off(files: FilesFolder, tmp_path: Path) -> None:
+    """When nothing has landed yet nothing lands later: the run failed, and stays so."""
+    with files.transaction(["**"]) as transaction:
+        transaction.write("a", b"1")
+        transaction.write("b", b"2")
+        (files.root / "a").mkdir()
+        with pytest.raises(FilesUnwritable):
+            transaction.commit()
+    (files.root / "a").rmdir()
+    files.recover()
+    assert list(files.root.iterdir()) == []
+    assert list((tmp_path / "journal/journal").iterdir()) == []
+
+
+def test_a_commit_that_fails_between_renames_is_completed_later(files: FilesFolder) -> None:
+    """Half a commit does not stay half: once the obstacle is gone the next run completes it."""
+    with files.transaction(["**"]) as transaction:
+        transaction.write("a", b"1")
+        transaction.write("b", b"2")
+        (files.root / "b").mkdir()
+        with pytest.raises(FilesUnwritable):
+            transaction.commit()
+    (files.root / "b").rmdir()
+    with files.transaction() as reader:
+        assert reader.read("b") == b"2"
 
 
 def test_a_state_folder_on_another_file_system(tmp_path: Path) -> None:

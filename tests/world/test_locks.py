@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tacit.errors import FileConflict, RunCancelled
+from tacit.errors import FileConflict, FilesUnwritable, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.files import FilesFolder
 
@@ -91,31 +91,67 @@ def test_opposite_orders_do_not_deadlock(files: FilesFolder) -> None:
     assert len(done) == 40
 
 
+class Watched(Cancellation):
+    """Says when a run begins to wait for a lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def wait(self, seconds: float) -> bool:
+        self.waiting.set()
+        return super().wait(seconds)
+
+
 def test_a_waiting_run_can_be_cancelled(files: FilesFolder) -> None:
     """Cancelling a run that waits for a lock ends it as cancelled, long before its time is up."""
-    cancellation = Cancellation()
-    outcome: list[BaseException] = []
-    waiting = threading.Event()
-
-    class Watched(Cancellation):
-        def wait(self, seconds: float) -> bool:
-            waiting.set()
-            return cancellation.wait(seconds)
+    cancellation = Watched()
+    outcome: list[str] = []
 
     def work() -> None:
         try:
-            with files.transaction(["a"], Watched(), 3600):
+            with files.transaction(["a"], cancellation, 3600):
                 pass
         except RunCancelled as error:
-            outcome.append(error)
+            outcome.append(error.code)
 
     with files.transaction(["a"]):
         thread = threading.Thread(target=work)
         thread.start()
-        waiting.wait()
+        cancellation.waiting.wait()
         cancellation.cancel()
         thread.join()
-    assert len(outcome) == 1
+    assert outcome == ["cancelled"]
+
+
+def test_a_waiting_wildcard_is_not_overtaken(files: FilesFolder) -> None:
+    """Once a run waits for the whole folder, later ones queue behind it, so that it gets its turn."""
+    cancellation = Watched()
+    done: list[str] = []
+
+    def work() -> None:
+        with files.transaction(["**"], cancellation, 3600):
+            done.append("whole")
+
+    with files.transaction(["a"]):
+        thread = threading.Thread(target=work)
+        thread.start()
+        cancellation.waiting.wait()
+        with pytest.raises(FileConflict), files.transaction(["b"], None, 0.05):
+            pass
+    thread.join()
+    assert done == ["whole"]
+
+
+def test_without_a_place_for_locks_the_operator_is_told(tmp_path: Path) -> None:
+    """A state folder that cannot be written stops writers with what to check, and readers not at all."""
+    (tmp_path / "journal").write_bytes(b"")
+    (tmp_path / "a").write_bytes(b"text")
+    files = FilesFolder(tmp_path, tmp_path / "journal")
+    with pytest.raises(FilesUnwritable), files.transaction(["a"]):
+        pass
+    with files.transaction() as reader:
+        assert reader.read("a") == b"text"
 
 
 def test_a_lock_is_free_after_a_failure(files: FilesFolder) -> None:

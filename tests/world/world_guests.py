@@ -52,7 +52,7 @@ def asks(function: str, subject: str) -> bytes:
 
 
 def gives(function: str, subject: str, data: str) -> bytes:
-    """A guest that calls `file_write` or `capability_call` and prints the result (for a write the data), or the code."""
+    """A guest that calls `file_write` or `capability_call` and prints the result (of a write the data), or the code."""
     size = len(data.encode())
     arguments = f"(i32.const 1000) (i32.const {len(subject.encode())}) (i32.const 3000) (i32.const {size})"
     show = "(call $print_result (local.get $length))"

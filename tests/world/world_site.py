@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from tacit.config import Limits
+from tacit.models import Permissions
+from tacit.sandbox.fetch import connect
+from tacit.sandbox.grants import Allowance
+from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.world import HostFailure
+
+PUBLIC = "93.184.216.34"
+LIMITS = Limits(http_bytes=20_000, http_seconds=20)
 
 
 @dataclass
@@ -31,3 +44,25 @@ class Site:
             request.wfile.write(body)
 
         self.routes[path] = handle
+
+
+def allow(*hosts: str) -> Allowance:
+    both = Permissions(http=hosts)
+    return Allowance(both, both)
+
+
+def pointed(site: Site, **names: list[str]) -> HttpGateway:
+    """A gateway whose resolver knows these names (`_` for `.`) and whose public addresses all lead to the site."""
+    known = {name.replace("_", "."): addresses for name, addresses in names.items()}
+
+    def to_site(address: str, port: int, seconds: float, opened: Callable[[socket.socket], None]) -> socket.socket:
+        assert address == PUBLIC
+        return connect("127.0.0.1", site.port, seconds, opened)
+
+    return HttpGateway(LIMITS, resolver=lambda host, _: known[host], connector=to_site)
+
+
+def failure_of(gateway: HttpGateway, url: str, allowance: Allowance) -> HostFailure:
+    with pytest.raises(HostFailure) as caught:
+        gateway.get(url, allowance)
+    return caught.value

@@ -8,13 +8,15 @@ grants lack it, and the exact setting that would allow it. Which addresses a hos
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv6Address
 from typing import Any
 
 from tacit.errors import PermissionDenied
-from tacit.models import Effect, Permissions
+from tacit.models import ID_PATTERN, Effect, Permissions
 from tacit.sandbox.paths import PathGlob, compile_glob
 
 DEFAULT_PORTS = frozenset({80, 443})
@@ -98,17 +100,19 @@ class Allowance:
     def require_read(self, path: str) -> None:
         """Raise `PermissionDenied` unless `read` allows it."""
         if not self.read(path):
-            self._deny("file_read", path, {"read": [path]}, asked=self._asked.read(path))
+            self._deny("file_read", path, {"read": [_glob_of(path)]}, asked=self._asked.read(path))
 
     def require_list(self, path: str, folder: tuple[str, ...]) -> None:
         """Raise `PermissionDenied` unless `list` allows it."""
         if not self.list(folder):
-            self._deny("file_read", path, {"read": ["/".join((*folder, "*"))]}, asked=self._asked.list(folder))
+            self._deny(
+                "file_read", path, {"read": ["/".join((*map(_glob_of, folder), "*"))]}, asked=self._asked.list(folder)
+            )
 
     def require_write(self, path: str) -> None:
         """Raise `PermissionDenied` unless `write` allows it."""
         if not self.write(path):
-            self._deny("file_write", path, {"write": [path]}, asked=self._asked.write(path))
+            self._deny("file_write", path, {"write": [_glob_of(path)]}, asked=self._asked.write(path))
 
     def require_time(self) -> None:
         """Raise `PermissionDenied` unless the clock may be read."""
@@ -118,7 +122,8 @@ class Allowance:
     def require_call(self, capability: str) -> None:
         """Raise `PermissionDenied` unless `call` allows it."""
         if not self.call(capability):
-            self._deny("capability_call", capability, {"call": [capability]}, asked=self._asked.call(capability))
+            fragment = {"call": [capability]} if re.match(ID_PATTERN, capability) else {}
+            self._deny("capability_call", capability, fragment, asked=self._asked.call(capability))
 
     def deny_private(self, host: str, port: int, address: str, kind: str) -> PermissionDenied:
         """Return the denial of a host whose name leads to an address that only an exact grant allows."""
@@ -232,9 +237,14 @@ def _split_host(pattern: str) -> tuple[str, frozenset[int]]:
     return name, frozenset({int(port)}) if separator else DEFAULT_PORTS
 
 
+def _glob_of(path: str) -> str:
+    """Return the glob for one path, whose own `*` and `?` must not become a wider grant than was asked for."""
+    return path.replace("*", "?")
+
+
 def _how_to_grant(grants: Permissions | None, fragment: dict[str, Any]) -> str:
     """Return the sentence with the whole setting, since it replaces the grants that there are."""
     merged: dict[str, Any] = grants.model_dump(mode="json", exclude_defaults=True) if grants else {}
     for field, value in fragment.items():
         merged[field] = value if value is True else [*merged.get(field, ()), *value]
-    return f"Grant it with TACIT_GRANTS='{json.dumps(merged)}' (docs/settings.md)."
+    return f"Grant it with TACIT_GRANTS={shlex.quote(json.dumps(merged))} (docs/settings.md)."

@@ -44,9 +44,10 @@ class Journal:
         self._chosen: Path | None = None
 
     def commit(self, files: Mapping[str, bytes]) -> None:
-        """Put these files, by their checked paths, into the folder: all, or none when this raises.
+        """Put these files, by their checked paths, into the folder, all together.
 
-        Raises `FilesUnwritable` when the machine cannot write them.
+        Raises `FilesUnwritable` when the machine cannot write them: then none has landed, unless it failed between
+        two renames; what is missing then lands with the next recovery, or is set aside for the operator.
         """
         try:
             self._choose()
@@ -66,9 +67,18 @@ class Journal:
         return any(_staging_folders(folder) for folder in (self._beside, self._inside))
 
     def recover(self) -> None:
-        """Complete or remove what killed processes left; leaves alone what live ones are at."""
+        """Complete or remove what killed processes left; leaves alone what live ones are at.
+
+        Where the state folder cannot be written nothing is recovered, and a warning says so.
+        """
         if not self.pending():
             return
+        try:
+            self._recover_all()
+        except OSError:
+            _LOG.warning("commits of killed runs are pending in %s, which cannot be written", self._state)
+
+    def _recover_all(self) -> None:
         with self._recovery_lock(fcntl.LOCK_EX):
             for folder in (self._beside, self._inside):
                 for name in _staging_folders(folder):
@@ -208,18 +218,30 @@ class _Staging:
             return [str(path) for path in json.load(file)]
 
     def land(self, paths: list[str]) -> None:
-        """Rename the staged files into place; those that are gone have landed already."""
-        for number, path in enumerate(paths):
-            if not self._is_staged(number):
-                continue
-            *folders, name = path.split("/")
-            with opened_folder(self._root, tuple(folders), create=True) as target:
-                os.rename(str(number), name, src_dir_fd=self._descriptor, dst_dir_fd=target)
-                os.fsync(target)
+        """Rename the staged files into place; those that are gone have landed already.
+
+        When the first rename fails the commit is called off; when a later one does, it stays sealed.
+        """
+        landed = 0
+        try:
+            for number, path in enumerate(paths):
+                if self._is_staged(number):
+                    self._land_one(number, path)
+                    landed += 1
+        except OSError:
+            self._keep = landed > 0
+            raise
         self._keep = False
+
+    def _land_one(self, number: int, path: str) -> None:
+        *folders, name = path.split("/")
+        with opened_folder(self._root, tuple(folders), create=True) as target:
+            os.rename(str(number), name, src_dir_fd=self._descriptor, dst_dir_fd=target)
+            os.fsync(target)
 
     def set_aside(self) -> None:
         """Keep the folder for the operator, where recovery does not look again."""
+        self._keep = True
         self._folder.rename(self._folder.with_name(f"failed-{self._folder.name}"))
 
     def _is_staged(self, number: int) -> bool:
@@ -239,7 +261,7 @@ def _staging_folders(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.name.startswith("run-"))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tacit.errors import FileConflict, RunCancelled
+from tacit.errors import FileConflict, FilesUnwritable, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
 
 FIRST_PAUSE = 0.001
@@ -41,18 +41,19 @@ class FileLocks:
     def acquire(self, paths: Iterable[str], *, whole: bool) -> None:
         """Lock these files, or with `whole` the folder; to be called once.
 
-        Raises `FileConflict` after waiting too long, and `RunCancelled`; then `release` lets go of the rest.
+        Raises `FileConflict` after waiting too long, `RunCancelled`, and `FilesUnwritable` where there can be no
+        locks; then `release` lets go of the rest.
         """
         wanted = [] if whole else sorted(paths)
         if not (wanted or whole):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self._wait_seconds
-        self._lock_folder(deadline, exclusive=whole)
-        self._whole = whole
-        for path in wanted:
-            self._held.append(self._lock(f"file-{hashlib.sha256(path.encode()).hexdigest()}", deadline, fcntl.LOCK_EX))
-            self._paths.add(path)
+        try:
+            self._acquire(wanted, whole=whole)
+        except OSError as error:
+            raise FilesUnwritable(
+                f"Files cannot be locked for writing: {os.strerror(error.errno or 0)}.",
+                hint=f"Check the free space and the owner of {self._folder}.",
+            ) from error
 
     def release(self) -> None:
         """Let go of everything."""
@@ -60,6 +61,15 @@ class FileLocks:
             os.close(self._held.pop())
         self._paths.clear()
         self._whole = False
+
+    def _acquire(self, wanted: list[str], *, whole: bool) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self._wait_seconds
+        self._lock_folder(deadline, exclusive=whole)
+        self._whole = whole
+        for path in wanted:
+            self._held.append(self._lock(f"file-{hashlib.sha256(path.encode()).hexdigest()}", deadline, fcntl.LOCK_EX))
+            self._paths.add(path)
 
     def _lock_folder(self, deadline: float, *, exclusive: bool) -> None:
         """Lock the folder through a turnstile, so that one exclusive run is not passed by shared ones for ever."""

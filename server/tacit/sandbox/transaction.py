@@ -1,8 +1,8 @@
 """One run's view of the files folder: what it wrote first, then what is on disk; written all together, or not.
 
 Entering locks the files that the run may write, so that reading, changing and writing one loses nothing;
-`commit` puts everything into the folder; leaving without it forgets everything. What may be read or written is
-not decided here but in `grants`.
+`commit` puts everything into the folder; leaving without it forgets everything. A run that writes nothing takes no
+lock, so between two reads it may see another's commit. What may be read or written is decided in `grants`.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Transaction:
         added = self._names_written_in(segments)
         try:
             return sorted(added.union(list_folder(self._root, segments)))
-        except HostFailure:
-            if added:
+        except HostFailure as failure:
+            if added and failure.code is FailureCode.NOT_FOUND:
                 return sorted(added)
             raise
 
