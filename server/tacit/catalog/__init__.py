@@ -1,0 +1,20 @@
+"""Capabilities and their versions: looked up, registered, deprecated, and read from and written to folders."""
+
+from tacit.catalog.catalog import Catalog, Changes
+from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
+from tacit.catalog.registration import Candidate
+from tacit.catalog.shipped import import_shipped, install_sample
+from tacit.catalog.version import Version
+
+__all__ = [
+    "Candidate",
+    "CapabilityFolder",
+    "Catalog",
+    "Changes",
+    "Version",
+    "import_folder",
+    "import_shipped",
+    "install_sample",
+    "read_folder",
+    "write_folder",
+]

@@ -42,10 +42,13 @@ class Meta:
             raise explained(error, self._database.path) or error from error
         return int(row[0])
 
+    def generation_in(self, connection: Connection) -> int:
+        """Return the generation of the catalog as the transaction of `connection` sees it."""
+        return int(connection.execute(select(meta.c.value).where(meta.c.key == _GENERATION)).scalar_one())
+
     def next_generation(self, connection: Connection) -> int:
         """Begin a new generation in the transaction of `connection`, and return it."""
-        current = connection.execute(select(meta.c.value).where(meta.c.key == _GENERATION)).scalar_one()
-        changed = int(current) + 1
+        changed = self.generation_in(connection) + 1
         connection.execute(update(meta).where(meta.c.key == _GENERATION).values(value=str(changed)))
         return changed
 

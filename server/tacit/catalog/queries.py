@@ -1,0 +1,105 @@
+"""The questions that the catalog asks the store, as SQLAlchemy statements; they decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
+
+from tacit.models import Status
+from tacit.store.tables import capabilities, examples, versions
+
+_offered = versions.alias("offered")
+_OFFERED = and_(_offered.c.capability == capabilities.c.id, _offered.c.number == capabilities.c.current)
+
+VERSIONS = (
+    select(
+        versions,
+        capabilities.c.status.label("capability_status"),
+        capabilities.c.successor.label("capability_successor"),
+        _offered.c.status.label("offered_status"),
+    )
+    .join(capabilities, versions.c.capability == capabilities.c.id)
+    .join(_offered, _OFFERED)
+)
+"""Versions with what their capability says about them."""
+
+_OFFERINGS = select(
+    capabilities.c.id,
+    capabilities.c.current,
+    capabilities.c.status,
+    _offered.c.status,
+    _offered.c.content_hash,
+    _offered.c.author,
+).join(_offered, _OFFERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """What a capability offers: the number, status, content and author of its current version."""
+
+    id: str
+    current: int
+    status: str
+    version_status: str
+    content_hash: str
+    author: str
+
+    @property
+    def active(self) -> bool:
+        """Whether both the capability and its current version are active."""
+        return self.status == Status.ACTIVE and self.version_status == Status.ACTIVE
+
+
+def find_version(connection: Connection, capability: str, number: int | None) -> Row[Any] | None:
+    """Return a row of `VERSIONS`: the version of that number, or the offered one."""
+    wanted = capabilities.c.current if number is None else number
+    found = VERSIONS.where(versions.c.capability == capability, versions.c.number == wanted)
+    return connection.execute(found).one_or_none()
+
+
+def offering(connection: Connection, capability: str) -> Offering | None:
+    """Return what a capability offers; None for an unknown one."""
+    row = connection.execute(_OFFERINGS.where(capabilities.c.id == capability)).one_or_none()
+    return Offering(*row) if row is not None else None
+
+
+def offerings(connection: Connection) -> list[Offering]:
+    """Return what every capability offers, by id."""
+    return [Offering(*row) for row in connection.execute(_OFFERINGS.order_by(capabilities.c.id))]
+
+
+def manifests_changed_since(connection: Connection, generation: int) -> list[tuple[str, str | None]]:
+    """Return the ids of capabilities that changed after a generation, with the manifest that is offered, if any."""
+    active = and_(capabilities.c.status == Status.ACTIVE, _offered.c.status == Status.ACTIVE)
+    manifest = case((active, _offered.c.manifest), else_=None)
+    changed = select(capabilities.c.id, manifest).join(_offered, _OFFERED).order_by(capabilities.c.id)
+    return [(name, text) for name, text in connection.execute(changed.where(capabilities.c.changed > generation))]
+
+
+def find_content(connection: Connection, capability: str, content_hash: str) -> int | None:
+    """Return the number of the newest version with that content."""
+    same = (versions.c.capability == capability, versions.c.content_hash == content_hash)
+    return connection.execute(select(func.max(versions.c.number)).where(*same)).scalar_one()
+
+
+def newest(connection: Connection, capability: str, *conditions: ColumnElement[bool]) -> int | None:
+    """Return the highest number of the versions that meet the conditions."""
+    found = select(func.max(versions.c.number)).where(versions.c.capability == capability, *conditions)
+    return connection.execute(found).scalar_one()
+
+
+def version_numbers(connection: Connection, capability: str) -> list[int]:
+    """Return the numbers of a capability's versions, oldest first; empty for an unknown one."""
+    found = select(versions.c.number).where(versions.c.capability == capability).order_by(versions.c.number)
+    return list(connection.execute(found).scalars())
+
+
+def learned_examples(connection: Connection) -> dict[str, list[str]]:
+    """Return the example tasks learned for each capability, oldest first."""
+    found: dict[str, list[str]] = {}
+    ordered = select(examples.c.capability, examples.c.text).order_by(examples.c.created, examples.c.text)
+    for capability, text in connection.execute(ordered):
+        found.setdefault(capability, []).append(text)
+    return found

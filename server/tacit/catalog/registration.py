@@ -1,0 +1,138 @@
+"""Putting a version into the catalog, inside a transaction that the caller holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from sqlalchemy import Connection, insert, update
+
+from tacit.catalog import queries
+from tacit.catalog.queries import Offering
+from tacit.catalog.source_paths import source_problems
+from tacit.catalog.version import content_hash, tests_as_json
+from tacit.errors import InvalidManifest
+from tacit.models import Effect, Manifest, Status, TestCase
+from tacit.schemas import check_schema
+from tacit.store.meta import Meta
+from tacit.store.sqlite import insert_missing
+from tacit.store.tables import capabilities, modules, versions
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is to become a version: checked, hashed, and without a number yet."""
+
+    manifest: Manifest
+    source: Mapping[str, str]
+    wasm: bytes
+    tests: Sequence[TestCase]
+    effects: frozenset[Effect]
+    author: str
+    toolchain: str
+    digest: str
+    content_hash: str
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        source: Mapping[str, str],
+        wasm: bytes,
+        tests: Sequence[TestCase],
+        *,
+        effects: Iterable[Effect],
+        author: str,
+        toolchain: str,
+    ) -> Self:
+        """Check schemas and source paths; raises `InvalidManifest` with every violation's place."""
+        _check(manifest, source, tests)
+        digest = hashlib.sha256(wasm).hexdigest()
+        hashed = content_hash(manifest, source, tests, digest)
+        return cls(manifest, source, wasm, tests, frozenset(effects), author, toolchain, digest, hashed)
+
+    def child_of(self, parent: str) -> Self:
+        """Return it with a parent; its content, and so its hash, stays the same."""
+        return replace(self, manifest=self.manifest.model_copy(update={"parent": parent}))
+
+
+def register(connection: Connection, meta: Meta, candidate: Candidate) -> int:
+    """Keep a candidate and offer it; return its number. The offered content again only makes sure it is offered."""
+    known = queries.offering(connection, candidate.manifest.id)
+    if known is None or known.content_hash != candidate.content_hash:
+        return add(connection, meta, candidate, known, offered=True)
+    if not known.active:
+        generation = meta.next_generation(connection)
+        offer(connection, candidate.manifest.id, known.current, generation)
+    return known.current
+
+
+def add(connection: Connection, meta: Meta, candidate: Candidate, known: Offering | None, *, offered: bool) -> int:
+    """Keep a candidate as the next version, offered or not; `known` is what its id offers now."""
+    name = candidate.manifest.id
+    generation = meta.next_generation(connection)
+    now = time.time_ns() // 1_000_000
+    if known is None:
+        row = {"id": name, "status": Status.ACTIVE, "current": 1, "changed": generation, "created": now}
+        connection.execute(insert(capabilities), row)
+    number = (queries.newest(connection, name) or 0) + 1
+    parent = candidate.manifest.parent or (f"{name}@{known.current}" if known is not None else None)
+    connection.execute(insert_missing(modules), {"digest": candidate.digest, "wasm": candidate.wasm})
+    connection.execute(insert(versions), _version_row(candidate, number, parent, now))
+    if offered:
+        offer(connection, name, number, generation)
+    else:
+        touch(connection, name, generation)
+    return number
+
+
+def offer(connection: Connection, capability: str, number: int, generation: int) -> None:
+    """Make a version the one that is offered, and it and its capability active."""
+    active = {"status": Status.ACTIVE, "successor": None}
+    key = (versions.c.capability == capability, versions.c.number == number)
+    connection.execute(update(versions).where(*key).values(**active))
+    chosen = update(capabilities).where(capabilities.c.id == capability)
+    connection.execute(chosen.values(current=number, changed=generation, **active))
+
+
+def touch(connection: Connection, capability: str, generation: int) -> None:
+    """Note that a capability changed in a generation."""
+    connection.execute(update(capabilities).where(capabilities.c.id == capability).values(changed=generation))
+
+
+def _check(manifest: Manifest, source: Mapping[str, str], tests: Sequence[TestCase]) -> None:
+    check_schema(manifest.input_schema)
+    check_schema(manifest.output_schema)
+    for test in tests:
+        if test.expect.output_matches is not None:
+            check_schema(test.expect.output_matches)
+    violations = source_problems(source)
+    if violations:
+        raise InvalidManifest(
+            f"The source of {manifest.id} cannot be kept: {violations[0]['path']} {violations[0]['message']}.",
+            details={"violations": violations},
+        )
+
+
+def _version_row(candidate: Candidate, number: int, parent: str | None, now: int) -> dict[str, object]:
+    name = candidate.manifest.id
+    manifest = candidate.manifest.model_copy(update={"version": number, "parent": parent, "binary": f"{name}.wasm"})
+    return {
+        "capability": name,
+        "number": number,
+        "status": Status.ACTIVE,
+        "digest": candidate.digest,
+        "content_hash": candidate.content_hash,
+        "manifest": json.dumps(manifest.model_dump(), separators=(",", ":")),
+        "source": json.dumps(dict(candidate.source)),
+        "tests": json.dumps(tests_as_json(candidate.tests)),
+        "effects": json.dumps(sorted(candidate.effects)),
+        "parent": parent,
+        "author": candidate.author,
+        "toolchain": candidate.toolchain,
+        "created": now,
+    }

@@ -1,0 +1,134 @@
+"""The capabilities that come with Tacit: imported on the first start, and later those that changed.
+
+A start compares a stamp of the files (names, sizes, times) with the one kept at the last import, so an unchanged
+start opens none of them. What a user made of a shipped capability, or deprecated, stays as it is: an update is
+then kept as a version beside it, which `restore` offers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from tacit.catalog import queries, registration
+from tacit.catalog.catalog import Catalog
+from tacit.catalog.folders import EffectsOf, read_folder
+from tacit.catalog.registration import Candidate
+from tacit.errors import BuildRefused, FilesUnwritable, InvalidManifest
+from tacit.models import Status
+from tacit.store.meta import Meta
+from tacit.store.tables import versions
+
+AUTHOR = "shipped"
+_log = logging.getLogger(__name__)
+
+
+def import_shipped(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> list[str]:
+    """Import what is new or changed in `folder/*/`, all at once; return the ids, sorted.
+
+    Of several processes that start together one imports, the others wait for it. A capability whose module is not
+    built, or that is not valid, is left out and logged. Raises `StoreReadOnly` or `StoreBusy`.
+    """
+    store = catalog.store
+    key = f"shipped:{hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]}"
+    stamp = _stamp(folder)
+    if store.meta.get(key) == stamp:
+        return []
+    candidates = _candidates(folder, effects_of)
+    with store.database.write(durable=True) as connection:
+        if store.meta.get_in(connection, key) == stamp:
+            return []
+        imported = [item.manifest.id for item in candidates if _adopt(connection, store.meta, item)]
+        store.meta.put_in(connection, key, stamp)
+    return imported
+
+
+def install_sample(source: Path, target: Path) -> bool:
+    """Copy the sample data to `target` unless something is there; return whether it was copied.
+
+    It appears whole or not at all, whoever else does the same. Raises `FilesUnwritable`.
+    """
+    if os.path.lexists(target) or not source.is_file():
+        return False
+    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        try:
+            made.write_bytes(source.read_bytes())
+            os.link(made, target)  # unlike a renaming, this never replaces what came in between
+        finally:
+            made.unlink(missing_ok=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise FilesUnwritable(
+            f"The sample data could not be copied to {target}: {error.strerror}.",
+            hint="Make the files folder writable, or name another with TACIT_FILES.",
+        ) from error
+    return True
+
+
+def _candidates(folder: Path, effects_of: EffectsOf) -> list[Candidate]:
+    found: list[Candidate] = []
+    unbuilt: list[str] = []
+    for home in _homes(folder):
+        if not any(home.glob("*.wasm")):
+            unbuilt.append(home.name)
+            continue
+        try:
+            found.append(read_folder(home).candidate(effects_of, AUTHOR))
+        except (InvalidManifest, BuildRefused) as error:
+            _log.warning("The shipped capability %s was left out: %s", home.name, error)
+    if unbuilt:
+        _log.warning("Shipped capabilities without a module were left out (run `tacit setup`): %s", ", ".join(unbuilt))
+    return found
+
+
+def _adopt(connection: Connection, meta: Meta, candidate: Candidate) -> bool:
+    """Keep a candidate that is new; offer it unless the user has a version of their own, or wants none."""
+    name = candidate.manifest.id
+    if queries.find_content(connection, name, candidate.content_hash) is not None:
+        return False
+    known = queries.offering(connection, name)
+    offered = known is None or (known.status == Status.ACTIVE and known.author == AUTHOR)
+    if not offered:
+        _log.info("An update of %s is kept beside the version that is offered now.", name)
+    previous = queries.newest(connection, name, versions.c.author == AUTHOR)
+    if previous is not None and candidate.manifest.parent is None:
+        candidate = candidate.child_of(f"{name}@{previous}")
+    registration.add(connection, meta, candidate, known, offered=offered)
+    return True
+
+
+def _homes(folder: Path) -> list[Path]:
+    return sorted(manifest.parent for manifest in folder.glob("*/meta.json"))
+
+
+def _stamp(folder: Path) -> str:
+    hashed = hashlib.sha256()
+    try:
+        with os.scandir(folder) as entries:
+            homes = sorted(entry.path for entry in entries if entry.is_dir())
+    except OSError:
+        homes = []
+    for home in homes:
+        if os.path.exists(f"{home}/meta.json"):  # noqa: PTH110  # a Path for each of 200 files would double the time
+            hashed.update("".join(sorted(_facts(home))).encode("utf-8", "surrogateescape"))
+    return hashed.hexdigest()
+
+
+def _facts(folder: str) -> Iterator[str]:
+    """Yield a line about each file below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _facts(entry.path)
+            else:
+                found = entry.stat(follow_symlinks=False)
+                yield f"{entry.path}\0{found.st_size}\0{found.st_mtime_ns}\n"

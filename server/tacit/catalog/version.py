@@ -1,0 +1,105 @@
+"""A version of a capability as a value, and the JSON that the store keeps of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row
+
+from tacit.models import Effect, Manifest, Status, TestCase
+
+_TESTS: TypeAdapter[tuple[TestCase, ...]] = TypeAdapter(tuple[TestCase, ...])
+_ASSERTIONS = ("output", "output_matches", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a capability. Immutable in the catalog, but for both statuses and `successor`.
+
+    `source` maps paths below `src/` to texts; `digest` is the SHA-256 of its module in hex; `parent` is the
+    `id@version` that it was made from; `created` is in milliseconds. `successor` says what to run instead
+    where this version or its capability is deprecated.
+    """
+
+    id: str
+    version: int
+    status: Status
+    capability_status: Status
+    successor: str | None
+    manifest: Manifest
+    effects: frozenset[Effect]
+    source: Mapping[str, str]
+    tests: tuple[TestCase, ...]
+    digest: str
+    content_hash: str
+    parent: str | None
+    author: str
+    toolchain: str
+    created: int
+
+
+def version_of(row: Row[Any]) -> Version:
+    """Make a version of a row of `queries.VERSIONS`; raises ValueError when the row is damaged."""
+    capability_status = Status(row.capability_status)
+    status = Status(row.status)
+    return Version(
+        id=row.capability,
+        version=row.number,
+        status=status,
+        capability_status=capability_status,
+        successor=_successor(row, status, capability_status),
+        manifest=Manifest.model_validate_json(row.manifest),
+        effects=frozenset(Effect(name) for name in json.loads(row.effects)),
+        source=json.loads(row.source),
+        tests=_TESTS.validate_json(row.tests),
+        digest=row.digest,
+        content_hash=row.content_hash,
+        parent=row.parent,
+        author=row.author,
+        toolchain=row.toolchain,
+        created=row.created,
+    )
+
+
+def parse_tests(value: Any) -> tuple[TestCase, ...]:
+    """Return the tests in a JSON value; raises `pydantic.ValidationError`."""
+    return _TESTS.validate_python(value)
+
+
+def tests_as_json(tests: Sequence[TestCase]) -> list[dict[str, Any]]:
+    """Return tests as JSON values without defaults; an assertion stays even where it asserts null."""
+    return [_test_as_json(test) for test in tests]
+
+
+def content_hash(manifest: Manifest, source: Mapping[str, str], tests: Sequence[TestCase], digest: str) -> str:
+    """Return the SHA-256, in hex, of all that makes a version what it is; its number and its parent do not."""
+    content = {
+        "manifest": manifest.model_dump(exclude={"version", "parent", "binary"}),
+        "source": dict(source),
+        "tests": tests_as_json(tests),
+        "digest": digest,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _test_as_json(test: TestCase) -> dict[str, Any]:
+    shown = test.model_dump(exclude_defaults=True)
+    for name in _ASSERTIONS:
+        if name in test.expect.model_fields_set:
+            shown["expect"].setdefault(name, getattr(test.expect, name))
+    return shown
+
+
+def _successor(row: Row[Any], status: Status, capability_status: Status) -> str | None:
+    if capability_status is Status.DEPRECATED:
+        return row.capability_successor
+    if status is Status.ACTIVE:
+        return None
+    if row.successor is not None:
+        return row.successor
+    return row.capability if row.offered_status == Status.ACTIVE else None
