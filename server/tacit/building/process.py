@@ -128,7 +128,7 @@ def without_folders(text: str) -> str:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Return all that a builder with that home inherits: no secret of the server's, and the same Python installation."""
+    """Return all that a builder with that home inherits: no secret of the server, but its Python installation."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder),
