@@ -11,7 +11,7 @@ from typing import Self
 from tacit.building import Builder
 from tacit.catalog import Catalog, import_shipped, install_sample
 from tacit.config import SAMPLE_FILE, Settings
-from tacit.errors import StoreReadOnly
+from tacit.errors import FilesUnwritable, StoreReadOnly
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import SearchIndex, open_embedder
 from tacit.service import Service
@@ -84,9 +84,9 @@ def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> N
         files.recover()
         shipped = shipped_folder()
         if settings.shipped and shipped is not None:
-            install_sample(shipped / SAMPLE_FILE, settings.files_folder / SAMPLE_FILE)
             import_shipped(catalog, shipped, effects_of)
-    except StoreReadOnly as error:
+            install_sample(shipped / SAMPLE_FILE, settings.files_folder / SAMPLE_FILE)
+    except (StoreReadOnly, FilesUnwritable) as error:
         _log.warning("%s", error)
 
 
