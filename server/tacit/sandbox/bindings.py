@@ -29,6 +29,8 @@ WASMTIME_VERSION = "50.0.1"
 EXTERN_SIZE = 32
 EXTERN_ITEM = 8
 """Where in a `wasmtime_extern_t` its function, memory or global begins."""
+EXTERN_GLOBAL = 1
+"""The first byte of a `wasmtime_extern_t` that holds a global."""
 SLOT_SIZE = 16
 """Bytes of one `wasmtime_val_raw_t`: an argument or result of a host function."""
 VALUE_ITEM = 8
@@ -52,8 +54,9 @@ def _check_layout() -> None:
         ctypes.sizeof(ffi.wasmtime_func_t),
         ctypes.sizeof(ffi.wasmtime_instance_t),
         ctypes.sizeof(ffi.wasm_byte_vec_t),
+        ffi.WASMTIME_EXTERN_GLOBAL.value,
     )
-    if found != (EXTERN_SIZE, EXTERN_ITEM, SLOT_SIZE, VALUE_ITEM, 16, 16, 16):
+    if found != (EXTERN_SIZE, EXTERN_ITEM, SLOT_SIZE, VALUE_ITEM, 16, 16, 16, EXTERN_GLOBAL):
         raise ImportError(f"Wasmtime's C structs have another layout than the sandbox was written for: {found}.")
 
 

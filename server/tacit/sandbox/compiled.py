@@ -2,9 +2,9 @@
 
 Loading code that was tampered with or damaged is undefined behaviour, so the folder must be its owner's alone, and
 each entry ends with a checksum over its code, its module's digest and all that compilation depends on. An entry
-that does not match is as good as none: its module is compiled again and the entry replaced. Entries are mapped, not
-read: they are replaced by renaming and never changed in place. (On a file system mounted `noexec` Wasmtime refuses
-to map them, and every start compiles.)
+that does not match is as good as none: its module is compiled again and the entry replaced. Code is loaded from the
+bytes that were checked, not mapped from the file, which could change afterwards (and `noexec` would forbid); that
+costs 0.3 ms for a Rust module.
 """
 
 from __future__ import annotations
@@ -40,15 +40,16 @@ class CompiledFolder:
             return None
         return cls(folder, fingerprint)
 
-    def find(self, digest: str) -> Path | None:
-        """Return the file with the code for a module, or None if there is none or it is damaged."""
+    def read(self, digest: str) -> bytes | None:
+        """Return the code for a module, or None if there is none or it is damaged."""
         path = self._path(digest)
         try:
             entry = path.read_bytes()
         except OSError:
             return None
-        if entry[-_CHECKSUM:] == self._checksum(digest, memoryview(entry)[:-_CHECKSUM]):
-            return path
+        code = entry[:-_CHECKSUM]
+        if entry[-_CHECKSUM:] == self._checksum(digest, code):
+            return code
         _log.info("The compiled code in %s is damaged; it is compiled again.", path)
         return None
 
@@ -71,7 +72,7 @@ class CompiledFolder:
         name = hashlib.sha256(self._fingerprint + digest.encode()).hexdigest()
         return self._folder / f"{name}.cwasm"
 
-    def _checksum(self, digest: str, code: bytes | memoryview) -> bytes:
+    def _checksum(self, digest: str, code: bytes) -> bytes:
         summed = hashlib.sha256(self._fingerprint + digest.encode())
         summed.update(code)
         return summed.digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tacit.errors import BuildRefused
 from tacit.models import Effect
 from tacit.sandbox.binary import FUNCTION, MEMORY, MalformedModule, Outline, read_outline
+from tacit.sandbox.growth import REFUSED_EXPORT
 from tacit.sandbox.signatures import HOST_SIGNATURES, SIGNATURES
 
 HOST_EFFECTS = {
@@ -44,6 +45,8 @@ def checked_outline(wasm: bytes) -> Outline:
         raise _refused(f"The module is refused: {error}.") from error
     for item in outline.imports:
         _check_import(item.module, item.name, item.signature)
+    if REFUSED_EXPORT.decode() in outline.exports:
+        raise _refused(f"The module exports {REFUSED_EXPORT.decode()}, a name that the sandbox keeps for itself.")
     if outline.starts:
         raise _refused("The module has a start section, which would run before its limits apply.")
     if len(outline.memory_pages) != 1 or outline.exports.get("memory") != (MEMORY, 0):

@@ -119,6 +119,8 @@ class Sandbox:
             return _unstarted(failure)
         self._here.lane = lane
         try:
+            # Once more: closing waits only for the lanes that were taken before it began.
+            self._check_open()
             return self._run_in(lane, request)
         finally:
             self._here.lane = None

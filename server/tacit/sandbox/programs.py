@@ -88,12 +88,12 @@ class Programs:
         promise.set_result(program)
 
     def _read(self, digest: str) -> Program | None:
-        path = self._folder.find(digest) if self._folder else None
-        if path is None:
+        code = self._folder.read(digest) if self._folder else None
+        if code is None:
             return None
         try:
-            return Program(digest, wasmtime.Module.deserialize_file(self._engine, str(path)), path.stat().st_size)
-        except (wasmtime.WasmtimeError, OSError):
+            return Program(digest, wasmtime.Module.deserialize(self._engine, code), len(code))
+        except wasmtime.WasmtimeError:
             return None
 
     def _compile(self, digest: str, wasm: bytes) -> Program:

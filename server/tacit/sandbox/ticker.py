@@ -15,7 +15,7 @@ _IDLE_TICKS = 100
 class Ticker:
     """One daemon thread that ticks while there are runs and sleeps when there are none.
 
-    It stays awake for a second after the last run, so that short runs one after another never wait for it.
+    It stays awake for a second after the last run, so that short runs one after another need not wake it.
     """
 
     def __init__(self, engine: wasmtime.Engine) -> None:
@@ -23,7 +23,7 @@ class Ticker:
         self._runs: set[Any] = set()
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._asleep = True
+        self._asleep = False
         self._thread = threading.Thread(target=self._tick, name="tacit-ticker", daemon=True)
         self._thread.start()
 
@@ -45,7 +45,6 @@ class Ticker:
 
     def _tick(self) -> None:
         idle = 0
-        self._sleep()
         while not self._stop.wait(INTERVAL):
             if self._runs:
                 idle = 0

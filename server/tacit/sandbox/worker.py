@@ -20,7 +20,7 @@ from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.execution import Execution, memory_failure, read_output, trap_failure
 from tacit.sandbox.growth import REFUSED_EXPORT
 from tacit.sandbox.hosts import Hosts
-from tacit.sandbox.memory import GuestMemory
+from tacit.sandbox.memory import GuestMemory, OutOfBounds
 from tacit.sandbox.programs import Program
 from tacit.sandbox.signatures import SIGNATURES
 from tacit.sandbox.trampolines import trampoline
@@ -120,14 +120,14 @@ class Worker:
         linked = self.link(program)
         store = bindings.store_new(self._engine_address, None, None)
         context = bindings.store_context(store)
-        error = bindings.instantiate(linked, context, self._buffers.instance, self._buffers.trap)
+        error = bindings.instantiate_released(linked, context, self._buffers.instance, self._buffers.trap)
         if error:
             bindings.consume_error(error)
         if self._trap.value:
             bindings.consume_trap(self._trap.value)
             self._trap.value = None
-        bindings.store_delete(store)
-        read_output(b"{}", 0, "")
+        bindings.store_delete_released(store)
+        read_output(b'{"key":"text"}', 0, "")  # the parser makes its cache of strings with the first one
 
     def _prepare(self, store: int, energy: int) -> int:
         context = bindings.store_context(store)
@@ -163,7 +163,7 @@ class Worker:
                 return stopped.code, memory_failure(self._limits.memory_bytes, log)
             return stopped.code, None
         if stopped is not None:
-            return 0, _of_the_host(stopped)
+            return 0, _of_the_host(stopped, log)
         if refused and name not in _FINAL_TRAPS:
             return 0, memory_failure(self._limits.memory_bytes, log)
         return 0, trap_failure(name, message, log)
@@ -177,10 +177,13 @@ class Worker:
         return Execution(output, value, log, energy - self._fuel.value, time.perf_counter() - started, failure)
 
     def _growth_refused(self, context: int) -> bool:
+        """Return whether the flag that `growth` added says so; only modules that grow have it."""
         buffers = self._buffers
         if not self._memory.size:
             return False
-        if not bindings.export_get(context, buffers.instance, REFUSED_EXPORT, len(REFUSED_EXPORT), buffers.export):
+        found = bindings.export_get(context, buffers.instance, REFUSED_EXPORT, len(REFUSED_EXPORT), buffers.export)
+        # Reading anything but a global as one would abort the process.
+        if not found or ctypes.c_uint8.from_address(buffers.export).value != bindings.EXTERN_GLOBAL:
             return False
         bindings.global_get(context, buffers.export + bindings.EXTERN_ITEM, buffers.value)
         return ctypes.c_int32.from_address(buffers.value + bindings.VALUE_ITEM).value != 0
@@ -244,9 +247,11 @@ class Worker:
         return trampoline(signature, function, self._stop, EFAULT)
 
 
-def _of_the_host(stopped: BaseException) -> TacitError:
+def _of_the_host(stopped: BaseException, log: str) -> TacitError:
     if isinstance(stopped, TacitError):
         return stopped
+    if isinstance(stopped, OutOfBounds):
+        return trap_failure("memory_out_of_bounds", "", log)
     raise stopped
 
 
