@@ -6,11 +6,10 @@ import tempfile
 from pathlib import Path
 
 import anyio
-from mcp import Client
+from mcp import Client, StdioServerParameters
 
 from benchmarks.protocol import BARE, server
 from benchmarks.table import Row
-from mcp import StdioServerParameters
 
 
 def _children(pid: int) -> list[int]:

@@ -17,7 +17,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 def variables() -> set[str]:
     """Return the environment variables that the settings are read from."""
     plain = set(Settings.model_fields) - {"limits"}
-    return {f"TACIT_{name.upper()}" for name in plain} | {f"TACIT_LIMITS__{name.upper()}" for name in Limits.model_fields}
+    limits = {f"TACIT_LIMITS__{name.upper()}" for name in Limits.model_fields}
+    return {f"TACIT_{name.upper()}" for name in plain} | limits
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:

@@ -13,6 +13,7 @@ import tacit
 from tacit.app import App
 from tacit.config import Settings
 
+
 @pytest.fixture
 def open_app(tmp_path: Path) -> Iterator[OpenApp]:
     """Open apps with changed settings on this test's data folder; all are closed at the end."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from service_samples import OpenApp, word_count
 
+from tacit.models import MutateRequest
+
 UPDATES = """
 import sys
 from pathlib import Path
@@ -34,6 +36,17 @@ with tacit.open(Settings.load(data=Path(sys.argv[1]), embedder="none")) as app:
     request = MutateRequest.model_validate_json(sys.stdin.read())
     print("ready", flush=True)
     app.service.mutate(request, wait_seconds=60, on_progress=lambda *step: print(step[0], flush=True))
+"""
+
+JOB = """
+import sys, time
+from pathlib import Path
+import tacit
+from tacit.config import Settings
+from tacit.models import MutateRequest
+with tacit.open(Settings.load(data=Path(sys.argv[1]), embedder="none")) as app:
+    print(app.service.mutate(MutateRequest.model_validate_json(sys.stdin.read()), wait_seconds=0).job, flush=True)
+    time.sleep(60)
 """
 
 
@@ -115,15 +128,8 @@ def test_a_kill_during_a_build_leaves_no_half_and_no_orphan(open_app: OpenApp, t
 
 def test_a_killed_servers_job_is_answered(open_app: OpenApp, tmp_path: Path) -> None:
     """A job whose server was killed is answered as lost, not waited for for ever."""
-    script = BUILD.replace("wait_seconds=60", "wait_seconds=0").replace(
-        "    app.service.mutate(", "    answer = app.service.mutate("
-    )
-    process = start(script + "    print(answer.job, flush=True)\n    import time; time.sleep(60)\n", tmp_path / "data", word_count().model_dump_json())
+    process = start(JOB, tmp_path / "data", word_count().model_dump_json())
     job = lines(process, 1)[0]
-    while job in ("ready", "") or ":" in job or " " in job:
-        job = lines(process, 1)[0]
     kill(process)
-    from tacit.models import MutateRequest
-
     answer = open_app().service.mutate(MutateRequest(job=job), wait_seconds=30)
-    assert answer.status in ("refused", "registered")
+    assert answer.status in {"refused", "registered"}

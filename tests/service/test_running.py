@@ -214,7 +214,8 @@ def test_many_at_once_get_their_own_answers(app: App) -> None:
     def reverse(number: int) -> bool:
         barrier.wait()
         text = f"text-{number}"
-        return all(app.service.run("reverse_string", {"text": text}).output["reversed"] == text[::-1] for _ in range(20))
+        answers = [app.service.run("reverse_string", {"text": text}) for _ in range(20)]
+        return all(answer.output["reversed"] == text[::-1] for answer in answers)
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(reverse, range(8)))

@@ -27,7 +27,7 @@ class VectorStore(Protocol):
         """Return what is stored of these keys."""
         ...
 
-    def put(self, vectors: Mapping[str, bytes]) -> None:
+    def put(self, vectors: Mapping[str, bytes], /) -> None:
         """Store vectors by key, replacing what is there."""
         ...
 

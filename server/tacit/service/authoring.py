@@ -109,22 +109,21 @@ class Author:
 
     def _build(self, plan: Plan, job: Job) -> MutateAnswer:
         """Build and register, on the job's thread; the store learns how it ended, whatever happens."""
-        status = "failed"
-        answer: MutateAnswer | None = None
+        status, kept = "failed", ""
         try:
             result = self._builder.build(plan.build_request(job.id), _relay(job), job.cancellation)
-            job.report("registering", 0.95)
+            job.report("register: keeping it", 0.95)
             answer = self._register(plan, result)
-            status = "registered"
+            status, kept = answer.status, answer.model_dump_json()
+            return answer
         except BuildRefused as refusal:
-            status, answer = "refused", _refused(refusal)
+            status, kept = "refused", _refused(refusal).model_dump_json()
             raise
         except RunCancelled:
             status = "cancelled"
             raise
         finally:
-            self._store.builds.finish(job.id, status, answer.model_dump_json() if answer else "")
-        return answer
+            self._store.builds.finish(job.id, status, kept)
 
     def _register(self, plan: Plan, result: BuildResult) -> MutateAnswer:
         version = self._catalog.register(

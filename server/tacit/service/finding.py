@@ -52,17 +52,22 @@ class Finder:
     def duplicates(self, card: Card, besides: set[str]) -> list[Match]:
         """Return the active capabilities that already do what `card` says, those in `besides` left out."""
         self.refresh()
-        return [match for match in self._index.closest(card, 3 + len(besides)) if match.duplicate and match.id not in besides]
+        near = self._index.closest(card, 3 + len(besides))
+        return [match for match in near if match.duplicate and match.id not in besides]
 
     def refresh(self) -> None:
         """Bring the index up to date with the catalog, other processes' changes included."""
         if self._catalog.generation() == self._generation:
             return
         with self._lock:
-            generation = self._catalog.generation()
-            if generation == self._generation:
-                return
-            self._index.sync(self._catalog.active_cards())
+            if self._generation < 0:
+                generation = self._catalog.generation()
+                self._index.sync(self._catalog.active_cards())
+            else:
+                changes = self._catalog.changes_since(self._generation)
+                self._index.remove(changes.removed)
+                self._index.add(changes.cards)
+                generation = changes.generation
             self._generation = generation
 
     def close(self) -> None:

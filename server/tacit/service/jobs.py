@@ -26,7 +26,7 @@ class Job:
         self.id = job_id
         self.cancellation = Cancellation()
         self._changed = threading.Condition()
-        self._progress: tuple[str, float] = ("", 0.0)
+        self._steps: list[tuple[str, float]] = []
         self._answer: MutateAnswer | None = None
         self._error: TacitError | None = None
 
@@ -38,7 +38,7 @@ class Job:
     def report(self, message: str, fraction: float) -> None:
         """Say how far the build is; `fraction` is from 0 to 1."""
         with self._changed:
-            self._progress = (message, fraction)
+            self._steps.append((message, fraction))
             self._changed.notify_all()
 
     def run(self, work: Work) -> None:
@@ -61,17 +61,17 @@ class Job:
         Raises what the build raised.
         """
         deadline = time.monotonic() + seconds
-        shown = ("", 0.0)
-        while True:
+        seen = 0
+        while (left := deadline - time.monotonic()) > 0:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self.finished or self._progress != shown, max(deadline - time.monotonic(), 0)
-                )
-                progress, finished = self._progress, self.finished
-            if progress != shown and on_progress:
-                on_progress(*progress)
-            shown = progress
-            if finished or time.monotonic() >= deadline:
+                if not self.finished and len(self._steps) == seen:
+                    self._changed.wait(left)
+                finished = self.finished
+                steps, seen = self._steps[seen:], len(self._steps)
+            for step in steps:
+                if on_progress:
+                    on_progress(*step)
+            if finished:
                 break
         if self._error is not None:
             raise self._error

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tacit.building import BuildRequest
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
-from tacit.models import Card, Manifest, MutateRequest, TestCase
+from tacit.models import Card, JsonSchema, Manifest, MutateRequest, TestCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Plan:
         kept = list(self.tests)
         for test in self.parent_tests:
             if test not in self.tests:
-                version = self.parent.version if self.parent else 0
-                kept.append(test if test.name not in names else test.model_copy(update={"name": f"{test.name} (@{version})"}))
+                earlier = f"{test.name} (@{self.parent.version})" if self.parent else test.name
+                kept.append(test.model_copy(update={"name": earlier}) if test.name in names else test)
         return tuple(kept)
 
     def build_request(self, job: str) -> BuildRequest:
@@ -92,12 +92,6 @@ def _require(request: MutateRequest, renewed: Version | None) -> None:
 def _manifest(request: MutateRequest, parent: Version | None, renewed: Version | None) -> Manifest:
     inherited = parent.manifest if parent else None
     given = request.model_fields_set
-    schemas = {
-        name: getattr(request, name)
-        if getattr(request, name) is not None
-        else (getattr(inherited, name) if inherited else {})
-        for name in ("input_schema", "output_schema")
-    }
     examples = request.examples or (renewed.manifest.examples if renewed else ())
     try:
         return Manifest(
@@ -108,8 +102,13 @@ def _manifest(request: MutateRequest, parent: Version | None, renewed: Version |
             examples=examples or ((request.task,) if request.task else ()),
             permissions=request.permissions if "permissions" in given or not inherited else inherited.permissions,
             parent=f"{parent.id}@{parent.version}" if parent else None,
-            **schemas,
+            input_schema=_schema(request.input_schema, inherited and inherited.input_schema),
+            output_schema=_schema(request.output_schema, inherited and inherited.output_schema),
         )
     except ValidationError as error:
         problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_url=False))
         raise BuildRefused("request", f"The manifest is not valid: {problems}.") from error
+
+
+def _schema(asked: JsonSchema | None, inherited: JsonSchema | None) -> JsonSchema:
+    return asked if asked is not None else inherited or {}

@@ -84,7 +84,9 @@ class Outside:
 class Runner:
     """Runs capabilities and replays their records; thread-safe."""
 
-    def __init__(self, settings: Settings, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside
+    ) -> None:
         self._limits: Limits = settings.limits
         self._store = store
         self._preparer = preparer
