@@ -16,7 +16,7 @@ import pytest
 from mcp.client.stdio import StdioServerParameters
 from sample_service import SampleApp
 
-from tacit.mcp_server import TacitServer, build_server
+from tacit.tools import TacitServer, build_server
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "clients"

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tacit.config import Settings
 from tacit.errors import InvalidInput, RunCancelled, UnknownCapability
 from tacit.models import Hit, MutateAnswer, MutateRequest, RunAnswer, SearchAnswer, TestResult
+from tacit.tools import build_server
+from tacit.web.serving import serve
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 
@@ -101,17 +104,12 @@ def await_event(folder: Path, event: str, seconds: float = 20) -> None:
 
 
 def main() -> None:
-    from tacit.config import Settings
-    from tacit.mcp_server import build_server
-
     folder, transport, *tokens = sys.argv[1:]
     server = build_server(lambda: SampleApp(Path(folder)))
     if transport == "stdio":
         server.run()
-        return
-    from tacit.web.serving import serve
-
-    serve(server, Settings.load(port=0, tokens=tuple(tokens) or None))
+    else:
+        serve(server, Settings.load(port=0, tokens=tuple(tokens) or None))
 
 
 if __name__ == "__main__":

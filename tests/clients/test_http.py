@@ -20,7 +20,7 @@ import tacit
 from conftest import SAMPLE, listening_on
 from tacit.config import Settings
 from tacit.errors import InvalidSettings
-from tacit.mcp_server import TacitServer
+from tacit.tools import TacitServer
 from tacit.web.access import check_exposure
 from tacit.web.serving import serve
 
@@ -43,7 +43,7 @@ async def test_three_tools_answer_over_streamable_http(serve_http: Serve, era: s
         search = await client.call_tool("search_capabilities", {"query": "x"})
         run = await client.call_tool("run_capability", {"id": "echo", "input": [1]})
         mutate = await client.call_tool("mutate_capability", {"task": "x"})
-    assert not (search.is_error or run.is_error or mutate.is_error)
+    assert [search.is_error, run.is_error, mutate.is_error] == [False, False, False]
     assert run.structured_content is not None
     assert run.structured_content["output"] == [1]
 
@@ -55,7 +55,7 @@ async def test_three_tools_answer_over_sse(serve_http: Serve) -> None:
         search = await client.call_tool("search_capabilities", {"query": "x"})
         run = await client.call_tool("run_capability", {"id": "echo", "input": [1]})
         mutate = await client.call_tool("mutate_capability", {"task": "x"})
-    assert not (search.is_error or run.is_error or mutate.is_error)
+    assert [search.is_error, run.is_error, mutate.is_error] == [False, False, False]
 
 
 @pytest.mark.anyio
@@ -63,9 +63,9 @@ async def test_token_opens_every_transport(serve_http: Serve) -> None:
     """With the right token, both transports serve as without tokens."""
     address = serve_http("another-token", TOKEN)
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    transport = streamable_http_client(f"{address}/mcp", http_client=create_mcp_http_client(headers=headers))
-    async with Client(transport) as client:
-        assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
+    async with create_mcp_http_client(headers=headers) as http:
+        async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
+            assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
     async with Client(sse_client(f"{address}/sse", headers=headers), mode="legacy") as client:
         assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
 
@@ -131,12 +131,10 @@ def test_unknown_path_is_not_found(serve_http: Serve) -> None:
     assert httpx2.get(f"{serve_http()}/nothing").status_code == 404
 
 
-@pytest.mark.anyio
-async def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
+def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
     """SIGTERM with a client connected: the App is closed, no traceback is logged."""
     process = subprocess.Popen([sys.executable, str(SAMPLE), str(events), "http"], stderr=subprocess.PIPE, text=True)
-    address = listening_on(process)
-    async with httpx2.AsyncClient() as client, client.stream("GET", f"{address}/sse") as stream:
+    with httpx2.stream("GET", f"{listening_on(process)}/sse") as stream:
         assert stream.status_code == 200
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=20)

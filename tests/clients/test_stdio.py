@@ -63,7 +63,7 @@ async def test_three_tools_answer_over_stdio(stdio: StdioServerParameters, era: 
         search = await client.call_tool("search_capabilities", {"query": "x"})
         run = await client.call_tool("run_capability", {"id": "echo", "input": [1]})
         mutate = await client.call_tool("mutate_capability", {"task": "x"})
-    assert not (search.is_error or run.is_error or mutate.is_error)
+    assert [search.is_error, run.is_error, mutate.is_error] == [False, False, False]
     assert run.structured_content is not None
     assert run.structured_content["output"] == [1]
 

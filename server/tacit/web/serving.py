@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from tacit.mcp_server import TacitServer
+    from tacit.tools import TacitServer
 
 GRACE_SECONDS = 3
 """How long open streams may go on after the server was told to stop."""
