@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _thread
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -250,3 +252,21 @@ def test_a_forked_process_cannot_run(sandbox: Sandbox) -> None:
             os._exit(7)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space of a Linux process")
+def test_too_little_address_space_is_an_error_not_an_abort() -> None:
+    """Where the pool cannot be reserved the sandbox says so and what to do; the process lives on."""
+    program = """
+import resource
+from tacit.config import Limits
+from tacit.errors import InvalidSettings
+from tacit.sandbox import Sandbox
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+try:
+    Sandbox(Limits())
+except InvalidSettings as error:
+    print(error.hint)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ulimit -v" in ended.stdout

@@ -8,11 +8,14 @@ less to attack.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import platform
+import sys
 
 import wasmtime
 
 from tacit.config import Limits
+from tacit.errors import InvalidSettings
 from tacit.sandbox.bindings import WASMTIME_VERSION, ffi
 
 MAX_TABLE_ELEMENTS = 100_000
@@ -49,7 +52,9 @@ def open_engine(limits: Limits, slots: int) -> wasmtime.Engine:
     """Return an engine with a pool for `slots` instances at once.
 
     Each slot reserves 4 GiB of address space (never of memory): 72 slots take 0.3 of the 128 TiB there are.
+    Raises `InvalidSettings` where a limit on address space (`ulimit -v`) does not leave that much.
     """
+    _check_address_space(slots)
     config = wasmtime.Config()
     for feature, enabled in _FEATURES.items():
         getattr(ffi, f"wasmtime_config_wasm_{feature}_set")(config.ptr(), enabled)
@@ -66,6 +71,19 @@ def open_engine(limits: Limits, slots: int) -> wasmtime.Engine:
     config.max_wasm_stack = limits.stack_bytes
     _pool(config, limits, slots)
     return wasmtime.Engine(config)
+
+
+def _check_address_space(slots: int) -> None:
+    """Try to reserve what the pool will; Wasmtime would abort the process where it cannot."""
+    size = slots * (_MEMORY_RESERVATION + _MEMORY_GUARD + MAX_TABLE_ELEMENTS * 8) + (1 << 30)
+    try:
+        if sys.platform != "win32":
+            mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
+    except OSError as error:
+        raise InvalidSettings(
+            f"The sandbox cannot reserve {size >> 30} GiB of address space for {slots} runs at once.",
+            hint="Lift the limit on address space (`ulimit -v unlimited`), or set fewer workers or a lower call_depth.",
+        ) from error
 
 
 def _pool(config: wasmtime.Config, limits: Limits, slots: int) -> None:
