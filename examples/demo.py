@@ -39,6 +39,7 @@ NEW = {
         "additionalProperties": False,
     },
     "output_schema": {"type": "object"},
+    "permissions": {"read": ["employee_database.json"]},
     "examples": [
         "What is John's salary in GBP?",
         "Convert E007's pay into euros at 0.92",

@@ -65,6 +65,7 @@ class Author:
         if not task and not request.parent_id:
             raise InvalidArgument("Say what is to be made: give a task in words, or a parent_id to start from.")
         nearest = self._nearest(request.parent_id, task)
+        self._builder.prepare()  # the build that follows a brief finds a builder waiting
         return MutateAnswer(
             status="needs_source",
             parent=f"{nearest.id}@{nearest.version}" if nearest else None,

@@ -1,7 +1,7 @@
 """From the arguments of `mutate_capability` to a plan: what will be built, and as whose version or child.
 
 A new version (the id is the parent's) inherits from its parent whatever the request leaves out and has to pass
-the parent's tests as well; a child inherits schemas and permissions alone.
+the parent's tests as well. A child inherits nothing but its lineage: it may do no more than it asks for itself.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def make_plan(request: MutateRequest, catalog: Catalog) -> Plan:
     _require(request, renewed)
     tests = request.tests or (renewed.tests if renewed else ())
     return Plan(
-        manifest=_manifest(request, parent, renewed),
+        manifest=_manifest(request, parent, renewed.manifest if renewed else None),
         source={"main.rs": request.source} if isinstance(request.source, str) else dict(request.source or {}),
         tests=tests,
         parent=parent,
@@ -89,18 +89,17 @@ def _require(request: MutateRequest, renewed: Version | None) -> None:
         )
 
 
-def _manifest(request: MutateRequest, parent: Version | None, renewed: Version | None) -> Manifest:
-    inherited = parent.manifest if parent else None
-    given = request.model_fields_set
-    examples = request.examples or (renewed.manifest.examples if renewed else ())
+def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifest | None) -> Manifest:
+    examples = request.examples or (inherited.examples if inherited else ())
+    asked = request.permissions if "permissions" in request.model_fields_set else None
     try:
         return Manifest(
             id=request.id or "",
-            summary=request.summary or (renewed.manifest.summary if renewed else ""),
+            summary=request.summary or (inherited.summary if inherited else ""),
             binary=f"{request.id}.wasm",
             language=request.language,
             examples=examples or ((request.task,) if request.task else ()),
-            permissions=request.permissions if "permissions" in given or not inherited else inherited.permissions,
+            permissions=asked or (inherited.permissions if inherited else request.permissions),
             parent=f"{parent.id}@{parent.version}" if parent else None,
             input_schema=_schema(request.input_schema, inherited and inherited.input_schema),
             output_schema=_schema(request.output_schema, inherited and inherited.output_schema),

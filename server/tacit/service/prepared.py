@@ -110,11 +110,11 @@ class Preparer:
         seen.add(version.id)
         globs: set[str] = set()
         if Effect.WRITES in version.effects:
-            globs.update(version.manifest.permissions.write)
+            globs.update(prepared.allowance.write_patterns)
         if Effect.CALLS in version.effects:
             called = version.manifest.permissions.call
             if "*" in called:
-                return {"**"}
+                return globs | set(self._grants.write)
             for name in sorted(set(called) & set(self._catalog.ids()) - seen):
                 globs |= self._writes(self.keep(self._catalog.get(name)), seen)
         return globs

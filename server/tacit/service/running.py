@@ -195,6 +195,7 @@ class Runner:
             clock=lambda: now,
             call=lambda capability, data: self._call(capability, data, frame),
             cancellation=frame.cancellation,
+            seconds_left=frame.budget.seconds,
         )
 
     def _call(self, capability: str, data: bytes, caller: Frame) -> bytes:
