@@ -63,9 +63,11 @@ async def test_token_opens_every_transport(serve_http: Serve) -> None:
     """With the right token, both transports serve as without tokens."""
     address = serve_http("another-token", TOKEN)
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with create_mcp_http_client(headers=headers) as http:
-        async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
-            assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
+    async with (
+        create_mcp_http_client(headers=headers) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+    ):
+        assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
     async with Client(sse_client(f"{address}/sse", headers=headers), mode="legacy") as client:
         assert not (await client.call_tool("run_capability", {"id": "echo"})).is_error
 
