@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
+from tacit import strict_json
 from tacit.errors import (
     CapabilityFailed,
     EnergyExhausted,
@@ -21,8 +18,6 @@ from tacit.errors import (
     TacitError,
 )
 
-_MAYBE_INFINITE = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
-"""Numbers that may be too large for a double, which the parser reads as infinity."""
 _LOG_TAIL = 400
 _MESSAGE = 2000
 
@@ -46,12 +41,10 @@ class Execution:
 def read_output(output: bytes, exit_code: int, log: str) -> tuple[Any, TacitError | None]:
     """Return the JSON value that a guest printed, or why that is no answer.
 
-    Strict: UTF-8, one value, no NaN or infinities, no lone surrogates, at most 200 levels deep.
+    What counts as JSON is `strict_json`'s to say.
     """
     try:
-        value: Any = from_json(output, allow_inf_nan=False)
-        if _MAYBE_INFINITE.search(output):
-            json.dumps(value, allow_nan=False)
+        value = strict_json.parse(output)
     except ValueError as error:
         return None, _unreadable(output, exit_code, log, str(error))
     reported = _error_in(value)

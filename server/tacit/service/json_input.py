@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic_core import from_json
-
+from tacit import strict_json
 from tacit.errors import InputTooLarge, InvalidJson
 
 
@@ -20,7 +19,7 @@ def parse(text: bytes, limit: int) -> Any:
     """
     _check_size(len(text), limit)
     try:
-        return from_json(text, allow_inf_nan=False)
+        return strict_json.parse(text)
     except ValueError as error:
         raise InvalidJson(f"The input is not JSON: {error}.", hint="Send one JSON value.") from error
 
