@@ -26,7 +26,7 @@ from tacit_builder.toolchain.processes import Finished, run_job
 from tacit_builder.toolchain.sdk import Sdk
 from tacit_builder.toolchain.source import ROOT, checked_source, write_source
 
-_MEMORY_BYTES = 4 * GIB
+_MEMORY_BYTES = 3 * GIB
 _MOST_OUTPUT = 4 << 20
 _MODULE = "module.wasm"
 # Relative to the source, beside it in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
@@ -34,6 +34,7 @@ _OUT = "../out"
 _FLAGS = (
     "-Copt-level=s",
     "-Cstrip=symbols",
+    "-Ccodegen-units=4",  # as many threads, so that memory does not grow with the machine's cores
     "-Awarnings",
     "--crate-type=bin",
     "--crate-name=capability",

@@ -98,7 +98,7 @@ class Bubblewrap:
             arguments += ["--bind", str(mount.source), mount.inside]
         if job.runs_output:
             arguments += ["--proc", "/proc"]
-        arguments += ["--dev-bind", str(_NULL), str(_NULL), "--chdir", job.folder]
+        arguments += ["--dev-bind", str(_NULL), str(_NULL), "--remount-ro", "/", "--chdir", job.folder]
         for name, value in job.environment.items():
             arguments += ["--setenv", name, value]
         return [*arguments, "--", *job.command]
@@ -124,6 +124,7 @@ class Landlock:
             "writable": [*(str(mount.source) for mount in job.writable), str(_NULL)],
             "folder": job.folder,
             "runs_output": job.runs_output,
+            "environment": dict(job.environment),
             **asdict(job.limits),
         }
         return [sys.executable, "-I", "-S", landlock.__file__, json.dumps(rules), *job.command]

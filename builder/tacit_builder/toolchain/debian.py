@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tacit.errors import ToolchainMissing
 from tacit_builder.toolchain import apt
-from tacit_builder.toolchain.installed import DebianToolchain
+from tacit_builder.toolchain.installed import LOADERS, DebianToolchain
 
 SUITE = "trixie"
 _PACKAGES = ("rustc", "cargo", "libstd-rust-dev-wasm32", "lld-19", "dash")
@@ -137,7 +137,7 @@ def _relocate(made: Path, triplet: str) -> None:
     """Write the scripts of `hosted/`, and make what names absolute paths relative."""
     usr = made / "root" / "usr"
     libraries = usr / "lib" / triplet
-    loader = next(libraries.glob("ld-linux-*.so.*")).name
+    loader = LOADERS[triplet]
     # As packaged it names /lib/…/libc.so.6, which is another libc where this folder is not mounted as /usr.
     (libraries / "libc.so").write_text(f"GROUP ( libc.so.6 libc_nonshared.a AS_NEEDED ( {loader} ) )\n")
     libgcc = next((usr / "lib" / "gcc" / triplet).glob("*/libgcc.a")).parent.relative_to(usr)

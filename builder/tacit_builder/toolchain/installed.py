@@ -16,6 +16,9 @@ from tacit.config import Settings
 from tacit.errors import ToolchainMissing
 
 DESCRIPTION = "toolchain.json"
+LOADERS = {"x86_64-linux-gnu": "ld-linux-x86-64.so.2", "aarch64-linux-gnu": "ld-linux-aarch64.so.1"}
+"""The name of the dynamic loader by Debian's name of the architecture."""
+
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _MACHINE = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 
@@ -105,8 +108,11 @@ class DebianToolchain:
         """Return the command of rustc with LLVM's linker."""
         if rooted:
             return ["/usr/bin/rustc", "-Clinker=/usr/bin/wasm-ld-19"]
-        hosted = self.folder / "hosted"
-        return [str(hosted / "rustc"), f"-Clinker={hosted / 'wasm-ld'}"]
+        # Not by the script of `hosted/`: a shell puts its folder into the environment, where `env!` reads it.
+        usr = self.folder / "root" / "usr"
+        libraries = usr / "lib" / self.triplet
+        started = [str(libraries / LOADERS[self.triplet]), "--library-path", str(libraries), str(usr / "bin" / "rustc")]
+        return [*started, "--sysroot", str(usr), f"-Clinker={self.folder / 'hosted' / 'wasm-ld'}"]
 
     def cargo(self, *, rooted: bool) -> list[str]:
         """Return the command of cargo."""

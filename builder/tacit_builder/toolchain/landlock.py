@@ -99,7 +99,7 @@ def main() -> None:
     _limit(rules)
     if rules["confines"]:
         restrict(rules["readable"], rules["writable"], runs_output=rules["runs_output"])
-    os.execv(command[0], command)  # noqa: S606  # the point of this script
+    os.execve(command[0], command, rules["environment"])  # noqa: S606  # the point of this script
 
 
 if __name__ == "__main__":

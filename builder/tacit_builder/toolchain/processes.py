@@ -17,6 +17,7 @@ from typing import IO, Literal
 from tacit.sandbox.cancellation import Cancellation
 
 _CHUNK = 1 << 16
+_DYING_SECONDS = 5.0
 Ending = Literal["exited", "timed_out", "cancelled", "flooded"]
 
 
@@ -46,25 +47,30 @@ def run_job(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    group = _Group(process)
+    assert process.stdout is not None  # noqa: S101  # a pipe was asked for
+    group, stream = _Group(process), process.stdout
     deadline = time.monotonic() + seconds
     try:
         if cancellation is not None:
             cancellation.on_cancel(group.kill)
-        assert process.stdout is not None  # noqa: S101  # a pipe was asked for
-        ending, output = _read(process.stdout, deadline, most_bytes)
+        ending, output = _read(stream, deadline, most_bytes)
         if ending == "exited" and not group.exits_before(deadline):
             ending = "timed_out"
     finally:
+        group.kill()
+        # Bubblewrap's processes die a moment after it; each of them holds the stream open until it is dead.
+        _read(stream, time.monotonic() + _DYING_SECONDS)
+        stream.close()
         code = group.end()
     if cancellation is not None and cancellation.cancelled:
         ending = "cancelled"
     return Finished(ending, code, output)
 
 
-def _read(stream: IO[bytes], deadline: float, most_bytes: int) -> tuple[Ending, bytes]:
+def _read(stream: IO[bytes], deadline: float, most_bytes: int | None = None) -> tuple[Ending, bytes]:
+    """Read until the end, the deadline, or more than `most_bytes`; without that limit, keep nothing."""
     output = bytearray()
-    with stream, selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while (left := deadline - time.monotonic()) > 0:
             if not selector.select(left):
@@ -72,9 +78,10 @@ def _read(stream: IO[bytes], deadline: float, most_bytes: int) -> tuple[Ending, 
             chunk = os.read(stream.fileno(), _CHUNK)
             if not chunk:
                 return "exited", bytes(output)
-            output += chunk
-            if len(output) > most_bytes:
-                return "flooded", bytes(output[:most_bytes])
+            if most_bytes is not None:
+                output += chunk
+                if len(output) > most_bytes:
+                    return "flooded", bytes(output[:most_bytes])
     return "timed_out", bytes(output)
 
 
@@ -103,7 +110,6 @@ class _Group:
             os.close(descriptor)
 
     def end(self) -> int:
-        """Kill what is left of the group and return the first process's exit code."""
-        self.kill()
+        """Return the first process's exit code, which frees its number."""
         with self._lock:
             return self._process.wait()
