@@ -61,7 +61,9 @@ def test_every_violation_of_the_schema_is_named(app: App) -> None:
     assert {item["path"] for item in caught.value.details["violations"]} >= {"$.employee_id", "$.base_salary"}
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"text": NaN}', b"\xff\xfe", b'{"text": "a"} x', b'{"text": 1e999}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"text": NaN}', b"\xff\xfe", b'{"text": "a"} x', b'{"text": 1e999}', b"[" * 100_000]
+)
 def test_what_is_not_json_is_refused(app: App, text: bytes) -> None:
     """Broken JSON is refused with its own code before anything runs."""
     with pytest.raises(InvalidJson):
