@@ -19,7 +19,7 @@ _VALUE_TYPES = {0x7F: "i", 0x7E: "I", 0x7D: "f", 0x7C: "F", 0x7B: "v", 0x70: "r"
 """i32, i64, f32, f64, v128, funcref, externref as one letter each."""
 
 
-class MalformedModule(ValueError):  # noqa: N818  # no error of Tacit; `effects` makes it one
+class MalformedModule(ValueError):  # no error of Tacit; `effects` makes it one
     """The bytes are not a module, or one of a form that the sandbox refuses; the text says which."""
 
 

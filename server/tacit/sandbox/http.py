@@ -76,7 +76,7 @@ class HttpGateway:
 
     def _hop(self, url: Url, allowance: Allowance, fetch: Fetch) -> bytes | Url:
         """Return the body, or the URL that it redirects to."""
-        from tacit.sandbox.exchange import exchange  # noqa: PLC0415  # takes 130 ms that most processes never need
+        from tacit.sandbox.exchange import exchange  # takes 130 ms that most processes never need
 
         allowance.require_http(url.host, url.port)
         answer = exchange(

@@ -9,7 +9,7 @@ from tacit.sandbox.bindings import memory_data, memory_size
 _KEPT_VIEWS = 64
 
 
-class OutOfBounds(Exception):  # noqa: N818  # becomes EFAULT or a trap, never an error of Tacit
+class OutOfBounds(Exception):  # becomes EFAULT or a trap, never an error of Tacit
     """The guest named bytes outside its memory."""
 
 

@@ -34,7 +34,7 @@ _subscription = struct.Struct("<QB7xI4xQQH").unpack_from
 _event = struct.Struct("<QHB21x").pack
 
 
-class GuestExit(Exception):  # noqa: N818  # how a guest ends, not an error
+class GuestExit(Exception):  # how a guest ends, not an error
     """The guest called `proc_exit`."""
 
     def __init__(self, code: int) -> None:

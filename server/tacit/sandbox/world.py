@@ -20,7 +20,7 @@ class FailureCode(IntEnum):
     INVALID = -5
 
 
-class HostFailure(Exception):  # noqa: N818  # an answer to the guest, not an error of Tacit
+class HostFailure(Exception):  # an answer to the guest, not an error of Tacit
     """A failure that the guest sees and may handle: a negative code, and `message` as the call's result.
 
     What may not be done at all is `errors.PermissionDenied` instead: it ends the run, so that a guest cannot
