@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -97,8 +98,6 @@ def test_an_ended_process_that_nobody_waited_for_is_dead() -> None:
 
 def _ended(pid: int) -> bool:
     """Wait until the process has ended, without reaping it."""
-    import os
-
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT) is not None
 
 

@@ -6,7 +6,6 @@ unknown fields are refused, and effects are read off the module by the caller. I
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 import shutil
@@ -87,9 +86,8 @@ def write_folder(version: Version, wasm: bytes, folder: Path) -> Path:
         finally:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
-        exists = error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
         raise InvalidArgument(
-            f"{folder} exists already." if exists else f"{folder} cannot be written: {error.strerror}.",
+            f"{folder} exists already." if folder.exists() else f"{folder} cannot be written: {error.strerror}.",
             hint="Choose another folder.",
         ) from error
     return folder
@@ -180,8 +178,4 @@ def _write_files(version: Version, wasm: bytes, folder: Path) -> None:
 
 
 def _json_text(value: Any) -> bytes:
-    """Write JSON for people; a lone surrogate, which UTF-8 cannot hold, is escaped, and then everything is."""
-    try:
-        return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n".encode()
-    except UnicodeEncodeError:
-        return f"{json.dumps(value, indent=2)}\n".encode()
+    return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n".encode()

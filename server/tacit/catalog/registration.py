@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, update
 from tacit.catalog import queries
 from tacit.catalog.queries import Offering
 from tacit.catalog.source_paths import source_problems
-from tacit.catalog.version import content_hash, tests_as_json
+from tacit.catalog.version import check_readable, content_hash, manifest_text, tests_text
 from tacit.errors import InvalidManifest
 from tacit.models import Effect, Manifest, Status, TestCase
 from tacit.schemas import check_schema
@@ -52,7 +52,11 @@ class Candidate:
         """Check schemas and source paths; raises `InvalidManifest` with every violation's place."""
         _check(manifest, source, tests)
         digest = hashlib.sha256(wasm).hexdigest()
-        hashed = content_hash(manifest, source, tests, digest)
+        try:
+            check_readable(manifest, tests)
+            hashed = content_hash(manifest, source, tests, digest)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _unkept(manifest.id, "meta.json or tests.json", "is not JSON of a sane depth") from error
         return cls(manifest, source, wasm, tests, frozenset(effects), author, toolchain, digest, hashed)
 
     def child_of(self, parent: str) -> Self:
@@ -110,12 +114,14 @@ def _check(manifest: Manifest, source: Mapping[str, str], tests: Sequence[TestCa
     for test in tests:
         if test.expect.output_matches is not None:
             check_schema(test.expect.output_matches)
-    violations = source_problems(source)
-    if violations:
-        raise InvalidManifest(
-            f"The source of {manifest.id} cannot be kept: {violations[0]['path']} {violations[0]['message']}.",
-            details={"violations": violations},
-        )
+    for problem in source_problems(source)[:1]:
+        raise _unkept(manifest.id, problem["path"], problem["message"])
+
+
+def _unkept(capability: str, path: str, message: str) -> InvalidManifest:
+    return InvalidManifest(
+        f"{capability} cannot be kept: {path} {message}.", details={"violations": [{"path": path, "message": message}]}
+    )
 
 
 def _version_row(candidate: Candidate, number: int, parent: str | None, now: int) -> dict[str, object]:
@@ -127,9 +133,9 @@ def _version_row(candidate: Candidate, number: int, parent: str | None, now: int
         "status": Status.ACTIVE,
         "digest": candidate.digest,
         "content_hash": candidate.content_hash,
-        "manifest": json.dumps(manifest.model_dump(), separators=(",", ":")),
+        "manifest": manifest_text(manifest),
         "source": json.dumps(dict(candidate.source)),
-        "tests": json.dumps(tests_as_json(candidate.tests)),
+        "tests": tests_text(candidate.tests),
         "effects": json.dumps(sorted(candidate.effects)),
         "parent": parent,
         "author": candidate.author,

@@ -7,6 +7,7 @@ then kept as a version beside it, which `restore` offers.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -61,16 +62,26 @@ def install_sample(source: Path, target: Path) -> bool:
         target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         try:
             made.write_bytes(source.read_bytes())
-            os.link(made, target)  # unlike a renaming, this never replaces what came in between
+            return _put_in_place(made, target)
         finally:
             made.unlink(missing_ok=True)
-    except FileExistsError:
-        return False
     except OSError as error:
         raise FilesUnwritable(
             f"The sample data could not be copied to {target}: {error.strerror}.",
             hint="Make the files folder writable, or name another with TACIT_FILES.",
         ) from error
+
+
+def _put_in_place(made: Path, target: Path) -> bool:
+    """Give a whole file its name unless that is taken; return whether it was free."""
+    try:
+        os.link(made, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP}:
+            raise
+        made.rename(target)  # a file system without hard links: the same but for two that start at once
     return True
 
 

@@ -77,7 +77,10 @@ def tests_as_json(tests: Sequence[TestCase]) -> list[dict[str, Any]]:
 
 
 def content_hash(manifest: Manifest, source: Mapping[str, str], tests: Sequence[TestCase], digest: str) -> str:
-    """Return the SHA-256, in hex, of all that makes a version what it is; its number and its parent do not."""
+    """Return the SHA-256, in hex, of all that makes a version what it is; its number and its parent do not.
+
+    Raises ValueError, TypeError or RecursionError for what is not JSON.
+    """
     content = {
         "manifest": manifest.model_dump(exclude={"version", "parent", "binary"}),
         "source": dict(source),
@@ -85,6 +88,25 @@ def content_hash(manifest: Manifest, source: Mapping[str, str], tests: Sequence[
         "digest": digest,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def check_readable(manifest: Manifest, tests: Sequence[TestCase]) -> None:
+    """Raise ValueError, TypeError or RecursionError for what could be kept but not be read back.
+
+    Such are numbers that are none, values nested too deep, and strings that are no Unicode.
+    """
+    Manifest.model_validate_json(manifest_text(manifest))
+    _TESTS.validate_json(tests_text(tests))
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return the manifest as the store keeps it."""
+    return json.dumps(manifest.model_dump(), separators=(",", ":"), allow_nan=False)
+
+
+def tests_text(tests: Sequence[TestCase]) -> str:
+    """Return tests as the store keeps them."""
+    return json.dumps(tests_as_json(tests), separators=(",", ":"), allow_nan=False)
 
 
 def _test_as_json(test: TestCase) -> dict[str, Any]:

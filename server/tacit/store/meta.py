@@ -1,7 +1,7 @@
 """Small facts about the whole database: the generation of the catalog, and stamps.
 
 The generation grows with every change of the catalog, in the same transaction, so whoever remembers something
-of the catalog asks here (about 2 µs) whether it still holds, whichever process changed it.
+of the catalog asks here (about 0.5 µs) whether it still holds, whichever process changed it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from tacit.store.database import Database
 from tacit.store.failures import closed, explained
+from tacit.store.shared_counter import SharedCounter
 from tacit.store.sqlite import insert_or_replace
 from tacit.store.tables import meta
 
@@ -29,10 +30,27 @@ class Meta:
         self._reader: Any = self._held.driver_connection
         self._lock = threading.Lock()
         self._closed = False
+        self._shared = _shared_counter(database)
+        self._confirmed = -1
         self._sql = str(select(meta.c.value).where(meta.c.key == _GENERATION).compile(database.engine))
 
     def generation(self) -> int:
-        """Return the generation of the catalog as it is now."""
+        """Return the generation of the catalog as it is now.
+
+        Asking the database costs 10 µs after each recorded run, so it is asked only when the shared counter is
+        not what the database last confirmed. That is safe because `next_generation` moves the counter before its
+        transaction commits: as long as the counter stands still, nothing can have changed. A transaction that is
+        undone, or killed, leaves the counter ahead, and the database is then asked each time until the next one.
+        """
+        hint = self._shared.get() if self._shared else None
+        if hint is not None and hint == self._confirmed:
+            return hint
+        stored = self._stored_generation()
+        if stored == hint:
+            self._confirmed = stored
+        return stored
+
+    def _stored_generation(self) -> int:
         try:
             with self._lock:
                 if self._closed:
@@ -49,6 +67,8 @@ class Meta:
     def next_generation(self, connection: Connection) -> int:
         """Begin a new generation in the transaction of `connection`, and return it."""
         changed = self.generation_in(connection) + 1
+        if self._shared:
+            self._shared.set(changed)
         connection.execute(update(meta).where(meta.c.key == _GENERATION).values(value=str(changed)))
         return changed
 
@@ -70,3 +90,12 @@ class Meta:
         with self._lock:
             self._closed = True
             self._held.close()
+
+
+def _shared_counter(database: Database) -> SharedCounter | None:
+    if not database.writable:
+        return None
+    try:
+        return SharedCounter(database.path.with_name("generation"))
+    except OSError:  # a hint less; the database answers as well
+        return None

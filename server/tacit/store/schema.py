@@ -48,8 +48,8 @@ def _revision(database: Database) -> str | None:
 
 
 def _upgrade(database: Database) -> None:
-    from alembic import command  # noqa: PLC0415  # slow to import, rarely needed
-    from alembic.config import Config  # noqa: PLC0415  # as above
+    from alembic import command  # slow to import, rarely needed
+    from alembic.config import Config  # as above
 
     config = Config()
     folder = Path(__file__).with_name("migrations")
