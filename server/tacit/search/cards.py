@@ -218,12 +218,12 @@ def _best(scores: Doubles, count: int) -> Integers:
 
 
 def _vector_index(dimensions: int) -> VectorIndex:
-    from tacit.search.vectors import VectorIndex  # noqa: PLC0415  # FAISS takes 0.3 s to import
+    from tacit.search.vectors import VectorIndex  # FAISS takes 0.3 s to import
 
     return VectorIndex(dimensions)
 
 
 def _restored_vectors(data: Any, dimensions: int) -> VectorIndex:
-    from tacit.search.vectors import VectorIndex  # noqa: PLC0415  # FAISS takes 0.3 s to import
+    from tacit.search.vectors import VectorIndex  # FAISS takes 0.3 s to import
 
     return VectorIndex.restored(data, dimensions)

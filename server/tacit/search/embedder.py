@@ -84,7 +84,7 @@ def open_embedder(settings: Settings) -> Embedder | None:
         case "none":
             return None
         case "openai" | "azure":
-            from tacit.search.service_embedder import ServiceEmbedder  # noqa: PLC0415  # imports openai
+            from tacit.search.service_embedder import ServiceEmbedder  # imports openai
 
             return ServiceEmbedder.of(settings)
         case "minilm":
@@ -158,9 +158,9 @@ class MiniLmEmbedder:
 
 
 def _load(folder: WeightsFolder) -> _Loaded:
-    from tokenizers import Tokenizer  # noqa: PLC0415  # 30 ms, for the first embedding alone
+    from tokenizers import Tokenizer  # 30 ms, for the first embedding alone
 
-    from tacit.search.minilm import MiniLm  # noqa: PLC0415
+    from tacit.search.minilm import MiniLm
 
     model = MiniLm(load_tensors(folder.tensors))
     try:

