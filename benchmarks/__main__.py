@@ -13,9 +13,8 @@ import platform
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-
-import wasmtime
 
 from benchmarks.table import Row, markdown
 
@@ -31,7 +30,7 @@ def machine() -> str:
     memory = Path("/proc/meminfo").read_text().split()[1]
     return (
         f"{cpu}, {int(memory) / 2**20:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, wasmtime-py {wasmtime.__version__}"
+        f"Python {platform.python_version()}, wasmtime-py {version('wasmtime')}"
     )
 
 

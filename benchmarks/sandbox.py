@@ -1,9 +1,10 @@
-"""The sandbox beside bare Wasmtime and Extism, on the same echo, and the whole `service.run`."""
+"""The sandbox and the whole `service.run` beside bare Wasmtime, on a shipped capability and on an echo; and Extism."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import extism
@@ -17,31 +18,32 @@ from tacit.config import Limits, Settings
 from tacit.models import Expectation, Manifest, Permissions, TestCase
 from tacit.sandbox import FixtureWorld, Sandbox, effects_of
 
+CAPABILITIES = Path(__file__).parents[1] / "capabilities"
+MODULE = "reverse_string, compiled from Rust"
+Medians = dict[str, float]
 INPUT = b'{"text":"hello"}'
 NO_WORLD = FixtureWorld(TestCase(name="none", expect=Expectation(output=None)), Permissions())
 
 
 class Bare:
-    """wasmtime-py's public API: a fresh store and instance each time, WASI without stdout."""
+    """wasmtime-py's public API: a fresh store and instance each time; WASI with stdin from a file, no stdout."""
 
-    def __init__(self, module: bytes) -> None:
+    def __init__(self, module: bytes, stdin: Path) -> None:
         self._engine = wasmtime.Engine()
         self._module = wasmtime.Module(self._engine, module)
+        self._stdin = stdin
         self._linker = wasmtime.Linker(self._engine)
         self._linker.define_wasi()
 
     def run(self) -> None:
         """Instantiate and call `_start`."""
+        config = wasmtime.WasiConfig()
+        config.stdin_file = self._stdin
         store = wasmtime.Store(self._engine)
-        store.set_wasi(wasmtime.WasiConfig())
+        store.set_wasi(config)
         start = self._linker.instantiate(store, self._module).exports(store)["_start"]
         assert isinstance(start, wasmtime.Func)
         start(store)
-
-
-def compile_and_run(module: bytes) -> None:
-    """Do what a server without a cache of compiled code does on each call."""
-    Bare(module).run()
 
 
 def register_echo(app: App) -> None:
@@ -59,79 +61,53 @@ def register_echo(app: App) -> None:
     )
 
 
-def measure(rounds: int = 60, batch: int = 20) -> list[Row]:
+def _compare(app: App, name: str, module: bytes, stdin: Path, others: dict[str, Callable[[], object]]) -> Medians:
+    """Return the medians of one capability: bare, in the sandbox, through the service, and of `others`."""
+    sandbox = Sandbox(Limits())
+    program = sandbox.load(hashlib.sha256(module).hexdigest(), lambda: module)
+    subjects: dict[str, Callable[[], object]] = {
+        "bare": Bare(module, stdin).run,
+        "sandbox": lambda: sandbox.run(program, INPUT, NO_WORLD),
+        "service": lambda: app.service.run(name, {"text": "hello"}, fresh=True),
+        **others,
+    }
+    took = interleaved(subjects, rounds=60, batch=20)
+    sandbox.close()
+    return took
+
+
+def measure() -> list[Row]:
     """Return the rows of the sandbox."""
-    module = wasm(WASI_ECHO)
-    with tempfile.TemporaryDirectory() as folder, tacit.open(Settings.load(data=Path(folder), embedder="none")) as app:
-        register_echo(app)
-        sandbox = Sandbox(Limits())
-        program = sandbox.load(hashlib.sha256(module).hexdigest(), lambda: module)
-        reused = extism.Plugin(wasm(EXTISM_ECHO))
-        data = {"text": "hello"}
-        took = interleaved(
-            {
-                "bare": Bare(module).run,
-                "sandbox": lambda: sandbox.run(program, INPUT, NO_WORLD),
-                "service": lambda: app.service.run("echo_text", data, fresh=True),
-                "extism": lambda: reused.call("echo", INPUT),
-            },
-            rounds,
-            batch,
-        )
+    rust = (CAPABILITIES / "reverse_string" / "reverse_string.wasm").read_bytes()
+    echo = wasm(WASI_ECHO)
+    reused = extism.Plugin(wasm(EXTISM_ECHO))
+    with tempfile.TemporaryDirectory() as folder:
+        stdin = Path(folder, "stdin.json")
+        stdin.write_bytes(INPUT)
+        with tacit.open(Settings.load(data=Path(folder), embedder="none")) as app:
+            register_echo(app)
+            real = _compare(app, "reverse_string", rust, stdin, {})
+            small = _compare(app, "echo_text", echo, stdin, {"extism": lambda: reused.call("echo", INPUT)})
         slow = interleaved(
             {
-                "compile": lambda: compile_and_run(module),
-                "extism_fresh": lambda: extism.Plugin(wasm(EXTISM_ECHO)).call("echo", INPUT),
+                "compile": lambda: Bare(rust, stdin).run(),
+                "extism": lambda: extism.Plugin(wasm(EXTISM_ECHO)).call("echo", INPUT),
             },
-            rounds,
+            rounds=10,
         )
-        sandbox.close()
-    return _rows(took, slow) + _shipped(rounds, batch)
-
-
-def _shipped(rounds: int, batch: int) -> list[Row]:
-    """Measure a shipped capability, compiled from Rust, in the same way."""
-    path = Path(__file__).parents[1] / "capabilities" / "reverse_string" / "reverse_string.wasm"
-    module = path.read_bytes()
-    with tempfile.TemporaryDirectory() as folder, tacit.open(Settings.load(data=Path(folder), embedder="none")) as app:
-        sandbox = Sandbox(Limits())
-        program = sandbox.load(hashlib.sha256(module).hexdigest(), lambda: module)
-        took = interleaved(
-            {
-                "sandbox": lambda: sandbox.run(program, INPUT, NO_WORLD),
-                "service": lambda: app.service.run("reverse_string", {"text": "hello"}, fresh=True),
-            },
-            rounds,
-            batch,
-        )
-        compiling = interleaved({"compile": lambda: compile_and_run_quietly(module)}, max(rounds // 10, 3))
-        sandbox.close()
     return [
-        Row("reverse_string (Rust): sandbox", 1e6 * took["sandbox"], "µs"),
-        Row("reverse_string (Rust): service.run", 1e6 * took["service"], "µs"),
-        Row("reverse_string (Rust): compile on every call", 1e6 * compiling["compile"], "µs"),
-        Row("compile on every call / sandbox", compiling["compile"] / took["sandbox"], "×", ">= 300", "Rust module"),
-    ]
-
-
-def compile_and_run_quietly(module: bytes) -> None:
-    """Compile and run; without stdin the guest exits with an error, which costs the same."""
-    try:
-        compile_and_run(module)
-    except wasmtime.ExitTrap:
-        return
-
-
-def _rows(took: dict[str, float], slow: dict[str, float]) -> list[Row]:
-    bare = took["bare"]
-    return [
-        Row("floor: bare wasmtime-py without stdout, fresh instance", 1e6 * bare, "µs"),
-        Row("sandbox run, fresh instance", 1e6 * took["sandbox"], "µs"),
-        Row("sandbox / bare", took["sandbox"] / bare, "×", "<= 0.6"),
-        Row("service.run with validation and record", 1e6 * took["service"], "µs"),
-        Row("service.run / bare", took["service"] / bare, "×", "<= 1.5"),
-        Row("peer: Extism, reused plugin (isolates nothing)", 1e6 * took["extism"], "µs"),
-        Row("sandbox / Extism reused", took["sandbox"] / took["extism"], "×", "<= 3"),
-        Row("peer: Extism, fresh plugin", 1e6 * slow["extism_fresh"], "µs"),
-        Row("echo: compile on every call", 1e6 * slow["compile"], "µs"),
+        Row("floor: bare wasmtime-py without stdout, fresh instance", 1e6 * real["bare"], "µs", note=MODULE),
+        Row("sandbox run, fresh instance", 1e6 * real["sandbox"], "µs"),
+        Row("sandbox / bare", real["sandbox"] / real["bare"], "×", "<= 0.6"),
+        Row("service.run with validation and record", 1e6 * real["service"], "µs"),
+        Row("service.run / bare", real["service"] / real["bare"], "×", "<= 1.5"),
+        Row("compile on every call", 1e6 * slow["compile"], "µs"),
+        Row("compile on every call / sandbox", slow["compile"] / real["sandbox"], "×", ">= 300"),
+        Row("echo: bare", 1e6 * small["bare"], "µs", note="a guest of 20 instructions"),
+        Row("echo: sandbox", 1e6 * small["sandbox"], "µs"),
+        Row("echo: sandbox / bare", small["sandbox"] / small["bare"], "×", "<= 0.6"),
+        Row("echo: service.run", 1e6 * small["service"], "µs"),
+        Row("peer: Extism, reused plugin (isolates nothing), echo", 1e6 * small["extism"], "µs"),
+        Row("echo: sandbox / Extism reused", small["sandbox"] / small["extism"], "×", "<= 3"),
+        Row("peer: Extism, fresh plugin, echo", 1e6 * slow["extism"], "µs"),
     ]

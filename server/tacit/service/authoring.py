@@ -26,12 +26,22 @@ POLL_SECONDS = 0.25
 class Author:
     """Carries out `mutate_capability`; thread-safe. Owns the builder and its jobs."""
 
-    def __init__(self, settings: Settings, store: Store, catalog: Catalog, finder: Finder, builder: Builder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        catalog: Catalog,
+        finder: Finder,
+        builder: Builder,
+        registered: Callable[[Version], None],
+    ) -> None:
+        """Take what it works with; `registered` is called with each new version."""
         self._settings = settings
         self._store = store
         self._catalog = catalog
         self._finder = finder
         self._builder = builder
+        self._registered = registered
         self._jobs = Jobs()
 
     def mutate(
@@ -137,6 +147,7 @@ class Author:
             toolchain=result.toolchain,
         )
         self._finder.refresh()
+        self._registered(version)
         return MutateAnswer(
             status="registered",
             id=version.id,

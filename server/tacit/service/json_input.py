@@ -11,6 +11,8 @@ from typing import Any
 from tacit import strict_json
 from tacit.errors import InputTooLarge, InvalidJson
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def parse(text: bytes, limit: int) -> Any:
     """Return the JSON value that `text` (UTF-8) holds.
@@ -27,7 +29,7 @@ def parse(text: bytes, limit: int) -> Any:
 def encode(value: Any, limit: int) -> bytes:
     """Return the compact UTF-8 JSON of `value`; raises as `parse` does."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        text = _ENCODER.encode(value).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidJson(
             f"The input is not JSON: {error}.",

@@ -6,11 +6,14 @@ and its compiled program can be kept.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from tacit.catalog import Catalog, Version
-from tacit.errors import CapabilityDeprecated, InvalidInput, InvalidOutput
+from tacit.errors import CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
 from tacit.sandbox import Allowance, Program, Sandbox
 from tacit.schemas import Validator, compile_schema
@@ -76,6 +79,15 @@ class Preparer:
             raise _deprecated(found)
         return self.keep(found)
 
+    def load_ahead(self, recent: Iterable[tuple[str, int]]) -> None:
+        """Make versions ready whose code is compiled already: what ran last will most likely run next."""
+        for capability, number in recent:
+            # A version that is gone, or not compiled for this Wasmtime, is left to its next run.
+            with suppress(TacitError, LookupError):
+                prepared = self.keep(self._catalog.get(capability, number))
+                self._catalog.get(capability)
+                self._sandbox.load(prepared.version.digest, _not_compiled)
+
     def keep(self, version: Version) -> Prepared:
         """Return the version ready to run, whatever its status."""
         key = (version.id, version.version)
@@ -101,6 +113,14 @@ class Preparer:
         """Return the version's module, compiled."""
         return self._sandbox.load(version.digest, lambda: self._catalog.module(version.digest))
 
+    def compile_ahead(self, version: Version) -> None:
+        """Compile a version's module on a thread of its own, so that its first run need not wait for that."""
+        threading.Thread(target=self._compile, args=(version,), name="compile-ahead", daemon=True).start()
+
+    def _compile(self, version: Version) -> None:
+        with suppress(TacitError):
+            self.program(version)
+
     def written_globs(self, prepared: Prepared) -> tuple[str, ...]:
         """Return the globs that a run of it may write to, those of the capabilities that it calls included."""
         return tuple(sorted(self._writes(prepared, set())))
@@ -118,6 +138,10 @@ class Preparer:
             for name in sorted(set(called) & set(self._catalog.ids()) - seen):
                 globs |= self._writes(self.keep(self._catalog.get(name)), seen)
         return globs
+
+
+def _not_compiled() -> bytes:
+    raise LookupError
 
 
 def _deprecated(version: Version) -> CapabilityDeprecated:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
-from tacit.store.failures import closed, explained
+from tacit.store.failures import closed, explained, read_only
 from tacit.store.shared_counter import SharedCounter
 from tacit.store.sqlite import insert_or_replace
 from tacit.store.tables import meta
@@ -31,8 +33,9 @@ class Meta:
         self._lock = threading.Lock()
         self._closed = False
         self._shared = _shared_counter(database)
-        self._confirmed = -1
+        self._confirmed: int | None = None
         self._sql = str(select(meta.c.value).where(meta.c.key == _GENERATION).compile(database.engine))
+        self._set_counter_right()
 
     def generation(self) -> int:
         """Return the generation of the catalog as it is now.
@@ -40,8 +43,11 @@ class Meta:
         Asking the database costs 10 µs after each recorded run, so it is asked only when the shared counter is
         not what the database last confirmed. That is safe because `next_generation` moves the counter before its
         transaction commits: as long as the counter stands still, nothing can have changed. A transaction that is
-        undone, or killed, leaves the counter ahead, and the database is then asked each time until the next one.
+        undone, or killed, leaves the counter ahead, and the database is then asked each time until the next change
+        or the next start.
         """
+        if self._closed:
+            raise closed()
         hint = self._shared.get() if self._shared else None
         if hint is not None and hint == self._confirmed:
             return hint
@@ -49,6 +55,13 @@ class Meta:
         if stored == hint:
             self._confirmed = stored
         return stored
+
+    def _set_counter_right(self) -> None:
+        """Repair a counter that a kill or a new file left wrong; the write lock keeps changes out meanwhile."""
+        if self._shared is None or self.generation() == self._shared.get():
+            return
+        with suppress(StoreBusy, StoreReadOnly), self._database.write() as connection:
+            self._shared.set(self.generation_in(connection))
 
     def _stored_generation(self) -> int:
         try:
@@ -86,8 +99,10 @@ class Meta:
         connection.execute(insert_or_replace(meta, "value"), {"key": key, "value": value})
 
     def close(self) -> None:
-        """Close the reading connection."""
+        """Close the reading connection and leave the shared counter; closing again is harmless."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             self._held.close()
 
@@ -95,7 +110,8 @@ class Meta:
 def _shared_counter(database: Database) -> SharedCounter | None:
     if not database.writable:
         return None
+    path = database.path.with_name("generation")
     try:
-        return SharedCounter(database.path.with_name("generation"))
-    except OSError:  # a hint less; the database answers as well
-        return None
+        return SharedCounter(path)
+    except OSError as error:  # to go on without it would hide this process's changes from the others
+        raise read_only(database.path, f"{path.name} beside it cannot be shared ({error.strerror})") from error

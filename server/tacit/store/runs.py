@@ -102,6 +102,13 @@ class Runs:
         except (ValueError, zlib.error) as error:
             raise damaged(self._database.path, f"run {run_id}: {error}") from error
 
+    def recent(self, count: int = 4, among: int = 50) -> list[tuple[str, int]]:
+        """Return the at most `count` different `(capability, version)` that ran last, of the last `among` runs."""
+        last = select(runs.c.capability, runs.c.version).order_by(runs.c.id.desc()).limit(among)
+        with self._database.read() as connection:
+            rows = connection.execute(last).all()
+        return list(dict.fromkeys((row.capability, row.version) for row in rows))[:count]
+
     def _row(self, connection: Any, run: RunRecord) -> tuple[object, ...]:
         number = int(run.run_id, 16)
         pack = self._payloads.pack
