@@ -114,7 +114,7 @@ class Catalog:
         """Return what has changed after a generation, and up to which one, from one consistent state."""
         with self._reading("a manifest") as connection:
             changed = queries.manifests_changed_since(connection, generation)
-            learned = queries.learned_examples(connection)
+            learned = queries.learned_examples(connection, generation)
             reached = self.store.meta.generation_in(connection)
             cards = tuple(_card(text, learned.get(name, [])) for name, text in changed if text is not None)
         return Changes(reached, cards, tuple(name for name, text in changed if text is None))

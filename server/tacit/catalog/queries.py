@@ -96,10 +96,12 @@ def version_numbers(connection: Connection, capability: str) -> list[int]:
     return list(connection.execute(found).scalars())
 
 
-def learned_examples(connection: Connection) -> dict[str, list[str]]:
-    """Return the example tasks learned for each capability, oldest first."""
+def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:
+    """Return the example tasks learned for each capability that changed after a generation, oldest first."""
     found: dict[str, list[str]] = {}
-    ordered = select(examples.c.capability, examples.c.text).order_by(examples.c.created, examples.c.text)
-    for capability, text in connection.execute(ordered):
+    learned = (
+        select(examples.c.capability, examples.c.text).join(capabilities).order_by(examples.c.created, examples.c.text)
+    )
+    for capability, text in connection.execute(learned.where(capabilities.c.changed > generation)):
         found.setdefault(capability, []).append(text)
     return found

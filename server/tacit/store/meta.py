@@ -1,7 +1,7 @@
 """Small facts about the whole database: the generation of the catalog, and stamps.
 
 The generation grows with every change of the catalog, in the same transaction, so whoever remembers something
-of the catalog asks here (about 0.5 µs) whether it still holds, whichever process changed it.
+of the catalog asks here (about 0.2 µs) whether it still holds, whichever process changed it.
 """
 
 from __future__ import annotations
