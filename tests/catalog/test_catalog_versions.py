@@ -193,6 +193,15 @@ def test_a_row_that_cannot_be_understood_is_damage(
         open_catalog().get("count_words")
 
 
+def test_a_text_that_is_no_text_is_damage(open_catalog: Callable[[], Catalog], folder: Path) -> None:
+    """Bytes that are not UTF-8 in a text column are damage as well."""
+    register(open_catalog())
+    with closing(sqlite3.connect(folder / "tacit.db")) as connection, connection:
+        connection.execute("UPDATE versions SET author = CAST(x'ff' AS TEXT)")
+    with pytest.raises(StoreDamaged):
+        open_catalog().get("count_words")
+
+
 def test_cards_are_what_is_offered(catalog: Catalog) -> None:
     """Each offered capability has one card, with the summary and examples of its offered version."""
     register(catalog, "reverse_string")

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_samples import run_record
+from store_samples import run_record, run_script
 
 from tacit.errors import StoreBusy, StoreDamaged, UnknownRun
 from tacit.store import Store, new_run_id
@@ -131,6 +131,30 @@ def test_threads_record_without_losing_any(store: Store, folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert count(folder, "runs") == 400
+
+
+RECORD = """
+import sys
+from pathlib import Path
+from tacit.store import RunRecord, Store, new_run_id
+with Store.open(Path(sys.argv[1])) as store:
+    for _ in range(200):
+        store.runs.record(RunRecord(new_run_id(), "a", 1, b"x" * 2000, b"", None, b"", 1, 1, 0.1, 0))
+"""
+
+
+def test_processes_record_without_losing_any(store: Store, folder: Path) -> None:
+    """Two processes record at once while this one does; each run is there, and their common payload once."""
+    others = [threading.Thread(target=run_script, args=(RECORD, folder)) for _ in range(2)]
+    for other in others:
+        other.start()
+    while any(other.is_alive() for other in others):
+        store.runs.record(run_record(capability="here"))
+    for other in others:
+        other.join()
+    with closing(sqlite3.connect(folder / "tacit.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM runs WHERE capability = 'a'").fetchone() == (400,)
+    assert count(folder, "blobs") == 1
 
 
 def test_a_record_waits_for_another_process_to_finish(store: Store, folder: Path) -> None:

@@ -4,7 +4,7 @@ from tacit.catalog.catalog import Catalog, Changes
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.registration import Candidate
 from tacit.catalog.shipped import import_shipped, install_sample
-from tacit.catalog.version import Version
+from tacit.catalog.version import Version, tests_as_json
 
 __all__ = [
     "Candidate",
@@ -16,5 +16,6 @@ __all__ = [
     "import_shipped",
     "install_sample",
     "read_folder",
+    "tests_as_json",
     "write_folder",
 ]
