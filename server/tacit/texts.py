@@ -26,8 +26,9 @@ def error_text(error: TacitError) -> str:
     lines = [f"{error.code}: {error.message}"]
     if error.hint:
         lines.append(error.hint)
-    lines += [f"{name}: {_detail(value)}" for name, value in error.details.items() if _worth_showing(name, value)]
-    return "\n".join(lines)
+    said = "\n".join(lines)
+    shown = {name: _detail(value) for name, value in error.details.items() if _worth_showing(name, value)}
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in shown.items() if value not in said)])
 
 
 def search_text(answer: SearchAnswer) -> str:

@@ -1,12 +1,11 @@
 """The command line: `tacit`. Each command is one use case; see `tacit --help`.
 
-Exit codes: 0 success, 1 an error that is said in one line, 2 wrong usage, 130 interrupted, 141 nobody reads.
+Exit codes: 0 success; 1 an error, said in one line, or nobody reads the output; 2 wrong usage; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import NoReturn
 
@@ -20,7 +19,6 @@ from tacit.errors import InternalError
 __all__ = ["main"]
 
 INTERRUPTED = 130
-NOBODY_READS = 141
 _log = logging.getLogger(__name__)
 
 
@@ -39,16 +37,11 @@ def main() -> NoReturn:
     """Run the command that `sys.argv` names and exit with its code."""
     try:
         code = program.main(standalone_mode=False, prog_name="tacit")
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = NOBODY_READS
     except Exception:
         _log.exception("the command broke")
         code = report(InternalError("Something broke inside Tacit; the lines above say where."))

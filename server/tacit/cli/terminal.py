@@ -21,7 +21,6 @@ import click
 import tacit
 from tacit.config import Settings
 from tacit.errors import TacitError
-from tacit.texts import error_text
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
@@ -74,7 +73,7 @@ def report(error: TacitError, *, as_json: bool = False) -> int:
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2))
     else:
-        click.echo(f"tacit: {'; '.join(error_text(error).splitlines())}", err=True)
+        click.echo(f"tacit: {error.code}: {' '.join(str(error).split())}", err=True)
     return 1
 
 
@@ -96,7 +95,7 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
 
     The main thread would only see the signal once the guest returned.
     """
-    from tacit.sandbox.cancellation import Cancellation  # noqa: PLC0415  # loads the sandbox's engine
+    from tacit.sandbox.cancellation import Cancellation  # loads the sandbox's engine
 
     cancellation = Cancellation()
     outcome: list[T] = []

@@ -1,0 +1,79 @@
+"""The command line as a person has it: a process on a data folder with the shipped capabilities."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "tacit.cli"]
+Tacit = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SPIN = """
+use capability_common::{run, Error};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Input { spin: bool }
+
+fn main() {
+    run(|input: Input| -> Result<bool, Error> {
+        while input.spin { std::hint::black_box(()); }
+        Ok(true)
+    })
+}
+"""
+SPIN_TESTS = [{"name": "does not spin", "input": {"spin": False}, "expect": {"output": True}}]
+SPIN_INPUT = {"type": "object", "properties": {"spin": {"type": "boolean"}}, "required": ["spin"]}
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that the tests share, because filling it takes a while."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def tacit(home: Path) -> Tacit:
+    """Run `tacit` with these arguments on the shared data folder."""
+
+    def run(*arguments: str, data: Path | None = home, stdin: str | None = None, **environment: str):
+        options = ["--data", str(data)] if data else []
+        return subprocess.run(
+            [*COMMAND, *arguments, *options],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **environment},
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def spin_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that `tacit mutate` makes a capability of that spins as long as it is let."""
+    folder = tmp_path_factory.mktemp("spin")
+    (folder / "main.rs").write_text(SPIN)
+    (folder / "tests.json").write_text(json.dumps(SPIN_TESTS))
+    (folder / "input.json").write_text(json.dumps(SPIN_INPUT))
+    return folder
+
+
+@pytest.fixture
+def spinner(tacit: Tacit, spin_files: Path) -> str:
+    """The id of that capability, made once."""
+    arguments = ["--id", "spin_forever", "--summary", "Spins as long as it is let, for tests.", "--force"]
+    files = {"--source": "main.rs", "--tests": "tests.json", "--input-schema": "input.json"}
+    for option, name in files.items():
+        arguments += [option, str(spin_files / name)]
+    done = tacit("mutate", *arguments, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return "spin_forever"
