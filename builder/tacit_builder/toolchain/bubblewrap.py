@@ -24,6 +24,8 @@ def install(folder: Path, work: Path) -> Path:
         private.unpack(work / "root")
     except ToolchainMissing as error:
         raise ConfinementMissing(error.message, hint="Install bubblewrap.") from error
+    if not (work / "root" / _PROGRAM).exists():
+        raise ConfinementMissing("The package bubblewrap cannot be had from apt.", hint="Install bubblewrap.")
     made = work / "bubblewrap"
     (made / _PROGRAM).parent.mkdir(parents=True)
     (work / "root" / _PROGRAM).rename(made / _PROGRAM)
