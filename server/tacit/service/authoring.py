@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tacit.building import Builder, make_brief
 from tacit.building.protocol import BuildResult, Progress
-from tacit.catalog import Catalog, Version
+from tacit.catalog import Catalog, Version, tests_as_json
 from tacit.config import Settings
 from tacit.errors import BuildRefused, InvalidArgument, RunCancelled, UnknownJob
 from tacit.models import MutateAnswer, MutateRequest, TestResult
@@ -226,5 +226,5 @@ def _material(version: Version) -> dict[str, object]:
         "permissions": manifest.permissions.model_dump(mode="json", exclude_defaults=True),
         "examples": list(manifest.examples),
         "example_input": example_input(version),
-        "tests": [test.model_dump(mode="json", exclude_defaults=True) for test in version.tests],
+        "tests": tests_as_json(version.tests),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tacit.catalog import Catalog, Version, import_folder, write_folder
+from tacit.catalog import Catalog, Version, import_folder, tests_as_json, write_folder
 from tacit.models import Permissions
 from tacit.sandbox import effects_of, not_granted
 
@@ -44,7 +44,7 @@ class Keeper:
             "permissions_not_granted": missing.model_dump(mode="json") if missing else None,
             "manifest": found.manifest.model_dump(mode="json"),
             "source": found.source,
-            "tests": [test.model_dump(mode="json", exclude_defaults=True) for test in found.tests],
+            "tests": tests_as_json(found.tests),
         }
 
     def history(self, capability: str) -> list[dict[str, Any]]:
