@@ -115,7 +115,7 @@ def test_no_calls_take_no_bytes() -> None:
 
 
 def test_a_big_payload_is_stored_once() -> None:
-    """A file that is read, handed on and read again takes its size once, compressible or not."""
+    """A file that is read, handed on and read again takes its size once."""
     big = os.urandom(100_000)
     calls = [HostCall("file_read", "a", result=big), HostCall("capability_call", "x", big, big)] * 20
     encoded = encode_calls(calls)
@@ -123,13 +123,8 @@ def test_a_big_payload_is_stored_once() -> None:
     assert decode_calls(encoded) == calls
 
 
-def test_a_record_is_packed() -> None:
-    """Text takes a fraction of its size."""
-    assert len(encode_calls([HostCall("file_read", "a", result=b"hello " * 10_000)])) < 1000
-
-
 @pytest.mark.parametrize(
-    "damage", [b"\x09", b"\x01\xff\xff\xff\xff", b"\x02no zlib", b"\x01\x02\x00\x00\x00{}", b"\x01"]
+    "damage", [b"\x09", b"\x01\xff\xff\xff\xff", b"\x02other form", b"\x01\x02\x00\x00\x00{}", b"\x01"]
 )
 def test_a_damaged_record_says_so(damage: bytes) -> None:
     """Bytes that are no record raise StoreDamaged, whatever they are."""

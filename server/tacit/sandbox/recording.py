@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from tacit.sandbox.world import FailureCode, HostFailure, World
 MAX_RECORDED = 64 << 20
 """Bytes that one run may move through host functions, equal payloads counted once: all of them are kept."""
 
-_PLAIN, _PACKED = b"\x01", b"\x02"
-_PACK_FROM = 512
+_FORM = b"\x01"
 _HEADER = struct.Struct("<I")
 
 
@@ -177,7 +175,7 @@ class ReplayWorld:
 
 
 def encode_calls(calls: Sequence[HostCall]) -> bytes:
-    """Write the calls as bytes: each payload once, packed when that is worth it; no calls give no bytes."""
+    """Write the calls as bytes, each payload once; no calls give no bytes. Whoever keeps them may compress them."""
     if not calls:
         return b""
     payloads: dict[bytes, int] = {b"": 0}
@@ -188,8 +186,7 @@ def encode_calls(calls: Sequence[HostCall]) -> bytes:
         data = payloads.setdefault(call.data, len(payloads))
         rows.append([call.function, call.subject, data, body, result, call.failure, call.error])
     index = json.dumps({"calls": rows, "sizes": [len(payload) for payload in payloads]}).encode()
-    plain = b"".join((_HEADER.pack(len(index)), index, *payloads))
-    return _PLAIN + plain if len(plain) < _PACK_FROM else _PACKED + zlib.compress(plain, 1)
+    return b"".join((_FORM, _HEADER.pack(len(index)), index, *payloads))
 
 
 def decode_calls(encoded: bytes) -> list[HostCall]:
@@ -198,15 +195,13 @@ def decode_calls(encoded: bytes) -> list[HostCall]:
         return []
     try:
         return _decode(encoded)
-    except (ValueError, IndexError, TypeError, KeyError, struct.error, zlib.error) as error:
+    except (ValueError, IndexError, TypeError, KeyError, struct.error) as error:
         raise StoreDamaged("The record of this run's host calls is damaged; the run cannot be replayed.") from error
 
 
 def _decode(encoded: bytes) -> list[HostCall]:
-    kind, plain = encoded[:1], encoded[1:]
-    if kind == _PACKED:
-        plain = zlib.decompress(plain)
-    elif kind != _PLAIN:
+    form, plain = encoded[:1], encoded[1:]
+    if form != _FORM:
         raise ValueError("unknown form")
     (length,) = _HEADER.unpack_from(plain)
     index = json.loads(plain[_HEADER.size : _HEADER.size + length])
