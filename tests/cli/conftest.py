@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tacit_command import COMMAND
 
-COMMAND = [sys.executable, "-m", "tacit.cli"]
 Tacit = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SPIN = """

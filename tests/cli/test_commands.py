@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from conftest import COMMAND
+from tacit_command import COMMAND
 
 Tacit = Callable[..., "subprocess.CompletedProcess[str]"]
 

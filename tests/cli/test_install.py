@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tacit_command import COMMAND
 
-from conftest import COMMAND
 from tacit.cli.clients import CLIENTS
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]

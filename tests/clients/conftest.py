@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from client_programs import CACHE, HERE, SAMPLE, installing, listening_on, missing
 from mcp.client.stdio import StdioServerParameters
 from sample_service import SampleApp
 
 from tacit.tools import TacitServer, build_server
-
-HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache" / "clients"
-SAMPLE = HERE / "sample_service.py"
 
 
 @pytest.fixture
@@ -67,39 +60,6 @@ def serve_http(events: Path) -> Iterator[Serve]:
     for process in started:
         process.terminate()
         process.communicate(timeout=20)
-
-
-def listening_on(process: subprocess.Popen[str]) -> str:
-    """Return the address that a server prints on stderr once it listens."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("tacit: listening on "):
-            return line.split()[-1]
-    raise AssertionError("the server ended before it listened")
-
-
-def missing(what: str) -> None:
-    """Skip where a client cannot be installed; in CI that is a failure, not a reason."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}; CI has to have it")
-    pytest.skip(what)
-
-
-@contextmanager
-def installing(name: str, *sources: Path) -> Generator[Path | None]:
-    """Yield the folder to install into, or None where these very sources are installed; one process at a time."""
-    folder = CACHE / name
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    stamp = folder / "installed"
-    with (CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.exists() and stamp.read_text() == wanted:
-            yield None
-            return
-        stamp.unlink(missing_ok=True)
-        yield folder
-        stamp.write_text(wanted)
 
 
 @pytest.fixture(scope="session")

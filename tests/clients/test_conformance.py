@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import missing
+from client_programs import missing
 
 SCENARIOS = [
     "server-initialize",

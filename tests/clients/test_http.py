@@ -11,13 +11,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from client_programs import SAMPLE, listening_on
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 import tacit
-from conftest import SAMPLE, listening_on
 from tacit.config import Settings
 from tacit.errors import InvalidSettings
 from tacit.tools import TacitServer

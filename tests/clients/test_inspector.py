@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import SAMPLE
+from client_programs import SAMPLE
 
 Inspect = Callable[..., dict[str, Any]]
 

@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import HERE, SAMPLE
+from client_programs import HERE, SAMPLE
 
 
 @pytest.mark.parametrize("transport", ["stdio", "streamable_http", "sse"])

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import HERE, SAMPLE
+from client_programs import HERE, SAMPLE
 
 
 @pytest.fixture(params=["stdio", "http"])

@@ -1,0 +1,5 @@
+"""The command under test."""
+
+import sys
+
+COMMAND = [sys.executable, "-m", "tacit.cli"]
