@@ -8,6 +8,7 @@ and procedural macros, the machine's own architecture; no C compiler is needed.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from fnmatch import fnmatchcase
@@ -138,8 +139,10 @@ def _relocate(made: Path, triplet: str) -> None:
     usr = made / "root" / "usr"
     libraries = usr / "lib" / triplet
     loader = LOADERS[triplet]
-    # As packaged it names /lib/…/libc.so.6, which is another libc where this folder is not mounted as /usr.
-    (libraries / "libc.so").write_text(f"GROUP ( libc.so.6 libc_nonshared.a AS_NEEDED ( {loader} ) )\n")
+    for name in ("libc.so", "libm.so"):
+        # As packaged they name /lib/…/libc.so.6, which is another libc where this folder is not mounted as /usr.
+        script = libraries / name
+        script.write_text(re.sub(r"/(?:usr/)?lib(?:64|/[\w-]+)/", "", script.read_text()))
     libgcc = next((usr / "lib" / "gcc" / triplet).glob("*/libgcc.a")).parent.relative_to(usr)
     (usr / "bin" / "sh").symlink_to("dash")
     hosted = made / "hosted"
