@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 from typing import Self
 
@@ -93,6 +92,6 @@ def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> N
 
 def shipped_folder() -> Path | None:
     """Return the shipped capabilities: those in the wheel, else those of the repository; None without both."""
-    packaged = Path(str(resources.files("tacit"))) / "shipped"
-    repository = Path(__file__).resolve().parents[2] / "capabilities"
-    return next((folder for folder in (packaged, repository) if folder.is_dir()), None)
+    package = Path(__file__).resolve().parent
+    places = (package / "guest" / "capabilities", package.parents[1] / "capabilities")
+    return next((folder for folder in places if folder.is_dir()), None)

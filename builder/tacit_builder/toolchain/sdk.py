@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tacit
 from tacit.config import Settings
 from tacit.errors import ToolchainMissing
 from tacit_builder.toolchain.installed import Mount, Toolchain
@@ -65,9 +66,9 @@ def find_sdk(settings: Settings, toolchain: Toolchain) -> Sdk:
 
 
 def guest_sources() -> Path:
-    """Return the folder with `builder/sdk` and `capabilities/`: the repository, or what the wheel carries."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parents[1], package / "guest"):
+    """Return the folder with `builder/sdk` and `capabilities/`: what the wheel carries, or the repository."""
+    package = Path(tacit.__file__).resolve().parent
+    for folder in (package / "guest", package.parents[1]):
         if (folder / "builder" / "sdk" / "Cargo.lock").exists():
             return folder
     raise ToolchainMissing("This installation of Tacit lacks the sources of its guest SDK.", hint="Install it again.")
