@@ -116,15 +116,16 @@ def _weights(settings: Settings, work: Path, say: Say) -> None:
 
 
 def _shipped(settings: Settings, toolchain: Toolchain, sdk: Sdk, confinement: Confinement, say: Say) -> None:
-    folder = guest_sources() / "capabilities"
-    if (folder.parent / "__init__.py").exists() or not folder.is_dir():
+    sources = guest_sources()
+    if not (sources / "pyproject.toml").exists():
+        say("Shipped capabilities: already there (in the installed package).")
         return
-    capabilities = shipped_capabilities(folder, sdk, settings.cache)
+    capabilities = shipped_capabilities(sources / "capabilities", sdk, settings.cache)
     stale = [capability for capability in capabilities if not capability.current]
     if not stale:
         say(f"Shipped capabilities: already there ({len(capabilities)}).")
         return
-    say(f"Shipped capabilities: compiling {len(stale)} of {len(capabilities)}.")
+    say(f"Shipped capabilities: building {len(stale)} of {len(capabilities)}.")
     compile_shipped(stale, toolchain, sdk, confinement, settings)
 
 
