@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tacit
+from tacit import config
 from tacit.config import Settings
 from tacit.errors import ToolchainMissing
 from tacit_builder.toolchain.installed import Mount, Toolchain
@@ -67,7 +67,7 @@ def find_sdk(settings: Settings, toolchain: Toolchain) -> Sdk:
 
 def guest_sources() -> Path:
     """Return the folder with `builder/sdk` and `capabilities/`: what the wheel carries, or the repository."""
-    package = Path(tacit.__file__).resolve().parent
+    package = Path(config.__file__).resolve().parent
     for folder in (package / "guest", package.parents[1]):
         if (folder / "builder" / "sdk" / "Cargo.lock").exists():
             return folder
