@@ -20,8 +20,8 @@ from tacit.search.weights import load_tensors
 Vector = NDArray[np.float64]
 
 _CARDS = """
-convert_currency | Converts an amount of money between currencies at the rate of a day. | How many euros are 50 dollars?
-get_weather_forecast | Forecasts temperature, rain and wind for a place over the next days. | Do I need an umbrella in Oslo?
+convert_currency | Converts an amount of money between currencies at a day's rate. | How many euros are 50 dollars?
+get_weather_forecast | Forecasts temperature, rain and wind for the next days. | Do I need an umbrella in Oslo?
 translate_text | Translates a text from one language into another. | Say good morning in Japanese
 resize_image | Changes the width and height of a picture, keeping its proportions. | Make photo.png 800 pixels wide
 ocr_document | Reads printed text out of scanned pages and photos. | What does this receipt say?
@@ -117,6 +117,9 @@ class LetterEmbedder:
         self.asked.append(text)
         vector = _letters(text)
         return QueryEmbedding(vector, vector[None][:0])
+
+    def close(self) -> None:
+        pass
 
 
 def _letters(text: str) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_STOP_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -40,12 +41,12 @@ class Backfill:
         return self._idle.wait(seconds)
 
     def stop(self) -> None:
-        """End after the step that is under way, and wait for it."""
+        """End after the step that is under way, and wait for it, at most 5 s: a service may take its time."""
         with self._lock:
             self._stopped = True
             thread = self._thread
         if thread is not None:
-            thread.join()
+            thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Literal
 
 from tacit.errors import EmbedderMissing, InvalidArgument
@@ -19,7 +20,7 @@ from tacit.search.backfill import Backfill
 from tacit.search.cards import CardIndex
 from tacit.search.embedder import QueryEmbedding
 from tacit.search.ranking import Candidates, Match, closest, ranked
-from tacit.search.requests import RequestEmbeddings
+from tacit.search.requests import PAUSE_SECONDS, RequestEmbeddings
 from tacit.search.snapshot import read_snapshot, write_snapshot
 from tacit.search.stored import StoredEmbeddings
 from tacit.search.text import card_text, clean
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tacit.search.stored import VectorStore
 
 SNAPSHOT = "search.snapshot"
-_CHUNK = 128
+_CHUNK, _BATCH = 128, 32
 _WORTH_WAITING_FOR, _WAIT_SECONDS = 64, 2.0
 _UNSAVED = 100
 _log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ _log = logging.getLogger(__name__)
 class SearchIndex:
     """Finds cards; thread-safe. With a folder it keeps a snapshot there, so that a start is fast.
 
-    `embedder` None makes it lexical alone. The thresholds of `fits` and `duplicate` are calibrated for each kind of
-    embedder unless they are given.
+    `embedder` None makes it lexical alone; one that is given is closed with the index. The thresholds of `fits` and
+    `duplicate` are calibrated for each kind of embedder unless they are given.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SearchIndex:
         self._contents: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._unsaved = 0
         self._embedding_failure = ""
+        self._embed_again_at = 0.0
         self._writing = threading.RLock()
         self._touching = threading.Lock()
         self._backfill = Backfill(self._embed_batch)
@@ -129,8 +131,7 @@ class SearchIndex:
         _check_count(k)
         text = card_text(card)
         found = self._candidates(text, self._document(text), k + 1)
-        threshold = self._threshold("duplicate", found)
-        return [match for match in closest(found, k + 1, threshold) if match.id != card.id][:k]
+        return closest(found, card.id, k, self._threshold("duplicate", found))
 
     def embed_missing(self, seconds: float | None = None) -> int:
         """Wait, at most that long, until every card has its vector; return how many have none."""
@@ -144,8 +145,7 @@ class SearchIndex:
         with self._writing:
             if self._snapshot is None or not self._unsaved:
                 return
-            with self._touching:
-                meta, arrays = self._cards.saved()
+            meta, arrays = self._cards.saved()  # readers may go on: only writers change what is saved
             try:
                 write_snapshot(self._snapshot, meta | {"embedder": self._model}, arrays)
             except OSError as error:
@@ -153,9 +153,11 @@ class SearchIndex:
             self._unsaved = 0
 
     def close(self) -> None:
-        """End the embedding in the background and save."""
+        """End the embedding in the background, save, and close the embedder."""
         self._backfill.stop()
         self.save()
+        if self._embedder is not None:
+            self._embedder.close()
 
     @property
     def _model(self) -> str:
@@ -182,15 +184,21 @@ class SearchIndex:
         try:
             vector = vectors[text] if text in vectors else self._stored.make([text])[text]
         except EmbedderMissing as error:
-            self._embedding_failure = str(error)
+            self._embedding_failed(error)
             return None
         return QueryEmbedding(vector, vector[None][:0])
 
     def _await_the_last_few(self) -> None:
-        """Let the thread finish a few new cards, so that a card that has just come is found by meaning at once."""
+        """Let the thread finish a few new cards, so that a card that has just come is found by meaning at once.
+
+        After a failure of the embedder the thread is sent to try again now and then, and not waited for.
+        """
         with self._touching:
-            few = self._cards.waiting() <= _WORTH_WAITING_FOR
-        if few:
+            waiting = self._cards.waiting()
+        if self._embedding_failure:
+            if waiting and time.monotonic() > self._embed_again_at:
+                self._backfill.start()
+        elif waiting <= _WORTH_WAITING_FOR:
             self._backfill.wait(_WAIT_SECONDS)
 
     def _load(self, wanted: Mapping[str, Card]) -> None:
@@ -239,14 +247,14 @@ class SearchIndex:
         if self._stored is None:
             return False
         with self._touching:
-            texts = self._cards.without_vector(_CHUNK)
+            texts = self._cards.without_vector(_BATCH)
         if not texts:
             return False
         try:
             made = self._stored.make(list(dict.fromkeys(texts.values())))
         except EmbedderMissing as error:
             _log.warning("Cards stay without embeddings for now: %s", error)
-            self._embedding_failure = str(error)
+            self._embedding_failed(error)
             return False
         self._embedding_failure = ""
         with self._writing:
@@ -254,7 +262,12 @@ class SearchIndex:
                 current = {name: made[text] for name, text in texts.items() if self._cards.text(name) == text}
                 self._cards.attach(current)
             self._unsaved += len(current)
+            self._settle()
         return True
+
+    def _embedding_failed(self, error: EmbedderMissing) -> None:
+        self._embedding_failure = str(error)
+        self._embed_again_at = time.monotonic() + PAUSE_SECONDS
 
 
 def _check_count(k: int) -> None:

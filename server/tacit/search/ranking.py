@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tacit.search.opposites import opposed
 from tacit.search.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Match:
 
     `score` orders the matches of one search. `similarity` is comparable across searches; `fits` says whether it
     reaches the threshold of a card that answers the request, `duplicate` whether it reaches that of a card that
-    says the same as another (only `closest` sets it).
+    says the same as another and their ids do not name opposite actions (only `closest` sets it).
     """
 
     id: str
@@ -85,12 +86,18 @@ def ranked(found: Candidates, k: int, threshold: float) -> list[Match]:
     ]
 
 
-def closest(found: Candidates, k: int, threshold: float) -> list[Match]:
-    """Return the k most similar to a card, ties by id."""
+def closest(found: Candidates, card: str, k: int, threshold: float) -> list[Match]:
+    """Return the k most similar to the card of that id, itself left out, ties by id."""
     similarities = found.similarities()
     same = found.reaching(threshold, THRESHOLDS["lexical"].duplicate)
-    order = sorted(range(len(similarities)), key=lambda i: (-similarities[i], found.ids[i]))
+    others = [i for i in range(len(similarities)) if found.ids[i] != card]
     return [
-        Match(found.ids[i], float(similarities[i]), float(similarities[i]), fits=False, duplicate=same[i])
-        for i in order[:k]
+        Match(
+            found.ids[i],
+            float(similarities[i]),
+            float(similarities[i]),
+            fits=False,
+            duplicate=same[i] and not opposed(card, found.ids[i]),
+        )
+        for i in sorted(others, key=lambda i: (-similarities[i], found.ids[i]))[:k]
     ]

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tacit.search.embedder import Embedder, QueryEmbedding
 
 _KEPT = 256
-_PAUSE_SECONDS = 30.0
+PAUSE_SECONDS = 30.0
+"""How long an embedder that failed is left alone."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ class RequestEmbeddings:
             found = self._embedder.query(text)
         except EmbedderMissing as error:
             _log.warning("A request is searched for by its words alone: %s", error)
-            self.failure, self._again_at = str(error), time.monotonic() + _PAUSE_SECONDS
+            self.failure, self._again_at = str(error), time.monotonic() + PAUSE_SECONDS
             return None
         with self._lock:
             self.failure = ""

@@ -38,6 +38,7 @@ class ServiceEmbedder:
         self.name = name
         self.dimensions = 0
         self._model = model
+        self._client = client
         self._for_queries = client.with_options(timeout=_QUERY_SECONDS, max_retries=1)
         self._for_documents = client.with_options(timeout=_DOCUMENT_SECONDS, max_retries=3)
 
@@ -69,6 +70,10 @@ class ServiceEmbedder:
         """Return a request's unit vector, without windows."""
         vectors = self._ask(self._for_queries, [text])
         return QueryEmbedding(vectors[0], vectors[1:])
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
 
     def _ask(self, client: openai.OpenAI, texts: Sequence[str]) -> Floats:
         try:

@@ -18,16 +18,18 @@ Without example tasks, MiniLM at .25 hides 13%: cards should have some.
 
 `duplicate`, measured with 33 cards that say what a shipped one does in other words, and 40 siblings that do something
 near it (percentage change, salary in GBP, laptop for car, reversed words), with the 171 pairs of the shipped cards, and
-with 96 pairs of one pattern ("Retrieves the car / the family details of an employee: …").
+with 96 pairs of one pattern ("Retrieves the car / the family details of an employee: …") or of opposites; cards whose
+ids name opposite actions (`opposites`) are never called duplicates.
 
-| embedder | threshold | catches | siblings and shipped pairs | pairs of one pattern |
-|---|---|---|---|---|
-| minilm | 1.12 | 67% | 0 of 211 | 5% |
-| service | 1.12 | 64% | 0 of 59 | |
-| lexical | 0.5 | 18% | 0 of 59 | |
+| embedder | threshold | catches | siblings and shipped pairs | pairs of one pattern | at another |
+|---|---|---|---|---|---|
+| minilm | 1.1 | 73% | 0 of 211 | 1% | 1.15: 58%; 1.0: 88%, 2 of 211 |
+| service | 1.1 | 70% | 0 of 59 | | 1.15: 58% |
+| lexical | 0.5 | 18% | 0 of 59 | | |
 
-Cards of one server that share most of their text (`playwright_click`, `playwright_hover`) are over it as well; `force`
-is for them. Comparing the words that only one of two cards has, and matching token by token, were no better.
+Cards of one server that share most of their text (`playwright_click`, `playwright_hover`) are over it as well: of 515
+public tools without example tasks 31% had such a neighbour. `force` is for them. Comparing the words that only one of
+two cards has, and matching token by token, were no better.
 
 `service` was measured with MiniLM's plain mean as a stand-in for a service's whole-text vectors; models differ, and
 the settings `similarity_threshold` and `duplicate_threshold` go before these numbers.
@@ -47,8 +49,8 @@ class Thresholds:
 
 
 THRESHOLDS = {
-    "minilm": Thresholds(fits=0.25, duplicate=1.12),
-    "service": Thresholds(fits=0.25, duplicate=1.12),
+    "minilm": Thresholds(fits=0.25, duplicate=1.1),
+    "service": Thresholds(fits=0.25, duplicate=1.1),
     "lexical": Thresholds(fits=0.04, duplicate=0.5),
 }
 """By the embedder's `kind`; `lexical` where there are no vectors."""
