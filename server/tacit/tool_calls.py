@@ -21,7 +21,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import ValidationError
 
 from tacit.errors import InternalError, InvalidArgument, InvalidInput, RunCancelled, TacitError
-from tacit.models import Model, MutateRequest, RunAnswer
+from tacit.models import Model, MutateRequest
 from tacit.texts import error_text
 
 if TYPE_CHECKING:
@@ -95,18 +95,18 @@ class _Attempt(Generic[T]):
         return not self._begun.acquire(blocking=False)
 
 
-def run_input(service: Service, capability: str, given: Any, **options: Any) -> RunAnswer:
+def run_input(run: Callable[[Any], T], given: Any) -> T:
     """Run a capability on `given`, or on the JSON in it where it is a string that does not fit as it stands.
 
     Clients often send JSON as a string. A capability that takes strings still gets its string unchanged.
     """
     try:
-        return service.run(capability, given, **options)
+        return run(given)
     except InvalidInput:
         parsed = _json_within(given)
         if parsed is None:
             raise
-        return service.run(capability, parsed, **options)
+        return run(parsed)
 
 
 def _json_within(given: Any) -> dict[str, Any] | list[Any] | None:

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
@@ -202,12 +203,15 @@ async def run_capability(
     given = _given_input(ctx, input)
     session = (ctx.headers or {}).get("mcp-session-id") or backend.session
 
-    def work(cancellation: Cancellation) -> RunAnswer:
-        return run_input(
-            service, id, given, version=version, energy=energy, fresh=fresh, session=session, cancellation=cancellation
-        )
+    def at_once(data: Any) -> RunAnswer | None:
+        return service.run_at_once(id, data, version=version, session=session)
 
-    answer = await in_thread(work, backend.runs)
+    def work(cancellation: Cancellation) -> RunAnswer:
+        run = partial(service.run, id, version=version, energy=energy, fresh=fresh, session=session)
+        return run_input(partial(run, cancellation=cancellation), given)
+
+    answer = run_input(at_once, given) if energy is None else None
+    answer = answer or await in_thread(work, backend.runs)
     return answered(answer, compact(answer.output), run_line(answer))
 
 

@@ -78,6 +78,10 @@ class Sandbox:
             self._rehearse(program)
         return program
 
+    def ready(self, digest: str) -> bool:
+        """Whether a program is in memory and a place is free, so that loading and running it wait for nothing."""
+        return bool(self._free) and self._programs.holds(digest)
+
     def run(
         self,
         program: Program,

@@ -21,6 +21,8 @@ from tacit.sandbox.growth import show_refused_growth
 
 KEPT_PROGRAMS = 128
 """Programs kept ready in memory; each holds its code and one file descriptor."""
+KEPT_BYTES = 512 << 20
+"""Bytes of compiled code that they may have together."""
 _PAGE = 1 << 16
 
 
@@ -67,6 +69,10 @@ class Programs:
             self._load(digest, wasm, promise)
         return promise.result()
 
+    def holds(self, digest: str) -> bool:
+        """Whether a program is in memory."""
+        return digest in self._kept
+
     def clear(self) -> None:
         """Forget all programs."""
         with self._lock:
@@ -82,10 +88,15 @@ class Programs:
             return
         with self._lock:
             self._kept[digest] = program
-            while len(self._kept) > KEPT_PROGRAMS:
-                self._kept.popitem(last=False)
+            self._forget_oldest()
             del self._loading[digest]
         promise.set_result(program)
+
+    def _forget_oldest(self) -> None:
+        """Forget the programs that were used longest ago, never the last one, until the rest is within bounds."""
+        size = sum(program.size for program in self._kept.values())
+        while len(self._kept) > KEPT_PROGRAMS or (size > KEPT_BYTES and len(self._kept) > 1):
+            size -= self._kept.popitem(last=False)[1].size
 
     def _read(self, digest: str) -> Program | None:
         code = self._folder.read(digest) if self._folder else None

@@ -73,6 +73,15 @@ class Service:
             cancellation=cancellation,
         )
 
+    def run_at_once(
+        self, capability: str, data: Any, *, version: int | None = None, session: str | None = None
+    ) -> RunAnswer | None:
+        """Run a small pure capability without waiting for anything, or return None: then call `run` on a thread.
+
+        For event loops, where a thread costs more than most runs. Raises as `run` does.
+        """
+        return self._runner.run_at_once(capability, data, version=version, session=session)
+
     def replay(self, run_id: str) -> RunAnswer:
         """Run a recorded run again on what its host calls answered then; the world is not touched.
 

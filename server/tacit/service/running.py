@@ -1,4 +1,4 @@
-"""Running a capability, and replaying a run.
+"""Running a capability, at once or on a thread that may wait, and replaying a run.
 
 One run: resolve → validate → cache → lock what it writes → sandbox → validate the output → commit its writes
 → record → answer. A capability that another one calls runs inside its caller's transaction, deadline and
@@ -16,12 +16,14 @@ from typing import Any
 
 from tacit.config import Limits, Settings
 from tacit.errors import (
+    EnergyExhausted,
     InvalidArgument,
     PermissionDenied,
     ReplayDiverged,
     RequestError,
     RunCancelled,
     RunTimedOut,
+    StoreBusy,
     StoreReadOnly,
     TacitError,
 )
@@ -46,6 +48,11 @@ from tacit.sandbox.world import FailureCode, HostFailure
 from tacit.service import json_input
 from tacit.service.prepared import Prepared, Preparer
 from tacit.store import RunRecord, Store, new_run_id
+
+AT_ONCE_ENERGY = 2_000_000
+"""Energy of a run that is tried at once: about a millisecond."""
+AT_ONCE_SECONDS = 0.02
+AT_ONCE_BYTES = 16 * 1024
 
 
 @dataclass(slots=True)
@@ -74,6 +81,38 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution and all that its record keeps: what went in, what it was allowed, what the world answered."""
+
+    prepared: Prepared
+    text: bytes
+    frame: Frame
+    execution: Execution
+    calls: list[HostCall]
+    energy_limit: int
+    now: int
+
+    def record(self) -> RunRecord:
+        """Return the record."""
+        failure = self.execution.failure
+        return RunRecord(
+            run_id=self.frame.run_id,
+            capability=self.prepared.version.id,
+            version=self.prepared.version.version,
+            input=self.text,
+            output=self.execution.output,
+            error=failure.to_dict() if failure else None,
+            calls=encode_calls(self.calls),
+            energy=self.execution.energy,
+            energy_limit=self.energy_limit,
+            seconds=self.execution.seconds,
+            now_millis=self.now,
+            session=self.frame.session,
+            parent_run=self.frame.parent_run,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """What runs see of the outside: the files folder and the HTTP gateway."""
 
@@ -93,6 +132,7 @@ class Runner:
         self._sandbox = sandbox
         self._outside = outside
         self._cache = RunCache()
+        self._slow: set[str] = set()
 
     def run(
         self,
@@ -105,7 +145,10 @@ class Runner:
         session: str | None = None,
         cancellation: Cancellation | None = None,
     ) -> RunAnswer:
-        """Run a capability on `data` (a JSON value, or bytes that hold one); `Service.run` says the rest."""
+        """Run a capability on `data` (a JSON value, or bytes that hold one); `Service.run` says the rest.
+
+        May wait: for a compilation, a lock, a host, the guest.
+        """
         if energy is not None and energy < 1:
             raise InvalidArgument(f"energy is {energy}; it has to be at least 1.")
         prepared = self._preparer.prepare(capability, version)
@@ -118,14 +161,41 @@ class Runner:
         budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
         with self._transaction(prepared, stop, budget) as transaction:
             frame = Frame(new_run_id(), None, 0, session, budget, transaction, stop)
-            execution, recorded = self._execute(prepared, text, frame, commit=True)
-        if execution.failure is not None:
-            raise _with_run(execution.failure, frame.run_id if recorded else "")
-        run_id = frame.run_id if recorded else ""
-        if prepared.pure and recorded:
+            attempt = self._execute(prepared, text, frame)
+            if transaction is not None and attempt.execution.failure is None:
+                attempt = _committed(attempt, transaction)
+            run_id = self._record(attempt)
+        if prepared.pure and run_id and attempt.execution.failure is None:
+            execution = attempt.execution
             known = CachedRun(run_id, execution.value, len(execution.output), execution.energy)
             self._cache.put(prepared.version.digest, text, known)
-        return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+        return _outcome(attempt, run_id)
+
+    def run_at_once(
+        self, capability: str, data: Any, *, version: int | None = None, session: str | None = None
+    ) -> RunAnswer | None:
+        """Run a small pure capability here and now, or return None without a trace where that might take long.
+
+        For event loops: a thread costs more than most runs. The module has to be loaded, the input small, and the
+        run over within `AT_ONCE_ENERGY` and `AT_ONCE_SECONDS`; nothing is waited for. Raises as `run` does.
+        """
+        prepared = self._preparer.prepare(capability, version)
+        digest = prepared.version.digest
+        if not prepared.pure or digest in self._slow or not self._sandbox.ready(digest):
+            return None
+        value, text = self._read(data)
+        if len(text) > AT_ONCE_BYTES:
+            return None
+        prepared.check_input(value)
+        budget = Budget(min(AT_ONCE_ENERGY, self._limits.energy), time.monotonic() + AT_ONCE_SECONDS)
+        attempt = self._execute(prepared, text, Frame(new_run_id(), None, 0, session, budget, None, Cancellation()))
+        if isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
+            self._slow.add(digest)
+            return None
+        try:
+            return _outcome(attempt, self._record(attempt, wait=False))
+        except StoreBusy:
+            return None
 
     def replay(self, run_id: str) -> RunAnswer:
         """Run a recorded run again on its recorded host calls; nothing outside the sandbox is touched.
@@ -166,8 +236,8 @@ class Runner:
             return nullcontext()
         return self._outside.files.transaction(self._preparer.written_globs(prepared), stop, budget.seconds())
 
-    def _execute(self, prepared: Prepared, text: bytes, frame: Frame, *, commit: bool) -> tuple[Execution, bool]:
-        """Run once in the sandbox and record it; return the outcome and whether it was recorded."""
+    def _execute(self, prepared: Prepared, text: bytes, frame: Frame) -> Attempt:
+        """Run once in the sandbox, and check the output; nothing is committed or recorded."""
         now = time.time_ns() // 1_000_000
         world = RecordingWorld(self._world(prepared, frame, now))
         energy = frame.budget.energy
@@ -182,10 +252,7 @@ class Runner:
             wall_seconds=frame.budget.seconds(),
         )
         frame.budget.energy = max(frame.budget.energy - execution.energy, 0)
-        execution = _checked(prepared, execution)
-        if commit and frame.transaction is not None and execution.failure is None:
-            execution = _committed(execution, frame.transaction)
-        return execution, self._record(prepared, text, frame, execution, world.calls, energy, now)
+        return Attempt(prepared, text, frame, _checked(prepared, execution), world.calls, energy, now)
 
     def _world(self, prepared: Prepared, frame: Frame, now: int) -> World:
         return LiveWorld(
@@ -209,7 +276,9 @@ class Runner:
             raise HostFailure(FailureCode.INVALID, str(error)) from error
         frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1)
         savepoint = frame.transaction.savepoint() if frame.transaction else None
-        execution, _ = self._execute(prepared, data, frame, commit=False)
+        attempt = self._execute(prepared, data, frame)
+        self._record(attempt)
+        execution = attempt.execution
         if execution.failure is None:
             return execution.output
         if isinstance(execution.failure, PermissionDenied | RunCancelled | RunTimedOut):
@@ -218,37 +287,17 @@ class Runner:
             frame.transaction.rollback(savepoint)
         raise HostFailure(FailureCode.FAILED, json.dumps(execution.failure.to_dict(), ensure_ascii=False))
 
-    def _record(
-        self,
-        prepared: Prepared,
-        text: bytes,
-        frame: Frame,
-        execution: Execution,
-        calls: list[HostCall],
-        energy: int,
-        now: int,
-    ) -> bool:
-        failure = execution.failure
-        record = RunRecord(
-            run_id=frame.run_id,
-            capability=prepared.version.id,
-            version=prepared.version.version,
-            input=text,
-            output=execution.output,
-            error=failure.to_dict() if failure else None,
-            calls=encode_calls(calls),
-            energy=execution.energy,
-            energy_limit=energy,
-            seconds=execution.seconds,
-            now_millis=now,
-            session=frame.session,
-            parent_run=frame.parent_run,
-        )
+    def _record(self, attempt: Attempt, *, wait: bool = True) -> str:
+        """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
+
+        Raises `StoreBusy`.
+        """
+        durable = attempt.frame.depth == 0 and Effect.WRITES in attempt.prepared.version.effects
         try:
-            self._store.runs.record(record, durable=Effect.WRITES in prepared.version.effects)
+            self._store.runs.record(attempt.record(), durable=durable, wait=wait)
         except StoreReadOnly:
-            return False
-        return True
+            return ""
+        return attempt.frame.run_id
 
 
 def _seed(prepared: Prepared, text: bytes) -> bytes:
@@ -266,12 +315,19 @@ def _checked(prepared: Prepared, execution: Execution) -> Execution:
     return execution
 
 
-def _committed(execution: Execution, transaction: Transaction) -> Execution:
+def _committed(attempt: Attempt, transaction: Transaction) -> Attempt:
     try:
         transaction.commit()
     except TacitError as failure:
-        return replace(execution, failure=failure)
-    return execution
+        return replace(attempt, execution=replace(attempt.execution, failure=failure))
+    return attempt
+
+
+def _outcome(attempt: Attempt, run_id: str) -> RunAnswer:
+    execution = attempt.execution
+    if execution.failure is not None:
+        raise _with_run(execution.failure, run_id)
+    return _answer(attempt.prepared, run_id, execution.value, execution.energy, execution.seconds)
 
 
 def _with_run(failure: TacitError, run_id: str) -> TacitError:

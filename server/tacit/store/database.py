@@ -84,15 +84,26 @@ class Database:
                     sqlite.set_durable(raw, False)
 
     @contextmanager
-    def turn(self) -> Generator[Any]:
-        """Give the raw writing connection to this thread alone, in no transaction."""
+    def turn(self, *, wait: bool = True) -> Generator[Any]:
+        """Give the raw writing connection to this thread alone, in no transaction.
+
+        Without `wait`, neither threads nor other processes are waited for: `StoreBusy`, or SQLite's own error.
+        """
         if self._writer is None:
             raise read_only(self.path, "its folder is read-only")
-        if not self._lock.acquire(timeout=self.busy_seconds):
+        if not self._lock.acquire(timeout=self.busy_seconds if wait else 0):
             raise busy(self.path)
         try:
             self._check_open()
-            yield self._writer.connection.driver_connection
+            raw = self._writer.connection.driver_connection
+            if wait:
+                yield raw
+                return
+            sqlite.set_patience(raw, 0)
+            try:
+                yield raw
+            finally:
+                sqlite.set_patience(raw, self.busy_seconds)
         finally:
             self._lock.release()
 

@@ -67,13 +67,13 @@ class Runs:
         self._payloads = Payloads(database.engine)
         self._sql = str(insert(runs).compile(database.engine))
 
-    def record(self, run: RunRecord, *, durable: bool = False) -> None:
+    def record(self, run: RunRecord, *, durable: bool = False, wait: bool = True) -> None:
         """Keep a run; when this returns it survives a kill, and if `durable` (for runs that wrote) a power cut.
 
-        Raises `StoreReadOnly` (a full disk included) or `StoreBusy`.
+        Raises `StoreReadOnly` (a full disk included), or `StoreBusy`: at once, unless it may `wait` for others.
         """
         try:
-            with self._database.turn() as connection:
+            with self._database.turn(wait=wait) as connection:
                 if durable:
                     dialect.set_durable(connection, True)
                 try:

@@ -68,6 +68,11 @@ def set_durable(connection: Any, durable: bool) -> None:
     connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
 
 
+def set_patience(connection: Any, seconds: float) -> None:
+    """Set how long statements wait for other processes."""
+    connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
+
 def checkpoint(connection: Any) -> None:
     """Copy as much of the log into the database as is possible without waiting for anyone."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -1,0 +1,87 @@
+"""Running small pure capabilities on the caller's own thread, without ever making it wait."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+import wasmtime
+from service_samples import OpenApp
+
+from tacit.app import App
+from tacit.errors import CapabilityFailed, EnergyExhausted, InvalidInput
+from tacit.models import Expectation, Manifest, TestCase
+from tacit.sandbox import effects_of
+
+TEXT = {"text": "abc"}
+LOOPS = '(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))'
+
+
+@pytest.fixture
+def app(open_app: OpenApp) -> App:
+    """An app that has `reverse_string` in memory."""
+    opened = open_app()
+    opened.service.run("reverse_string", TEXT)
+    return opened
+
+
+def register_loop(app: App) -> None:
+    """Register a pure capability that never ends."""
+    wasm = bytes(wasmtime.wat2wasm(LOOPS))
+    manifest = Manifest(id="loop_for_ever", summary="Loops and never gives an answer.")
+    test = TestCase(name="none", expect=Expectation(output=1))
+    app.catalog.register(
+        manifest, {"main.wat": LOOPS}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
+    )
+
+
+def test_a_small_pure_run_is_answered_and_recorded(app: App) -> None:
+    """What is loaded, pure and short is answered at once, with a record that replays."""
+    answer = app.service.run_at_once("reverse_string", TEXT)
+    assert answer is not None
+    assert answer.output == {"reversed": "cba"}
+    assert app.service.replay(answer.run_id).output == answer.output
+
+
+def test_what_is_not_loaded_is_left_to_a_thread(open_app: OpenApp) -> None:
+    """A module that would have to be compiled or read is not run at once."""
+    assert open_app().service.run_at_once("reverse_string", TEXT) is None
+
+
+def test_effects_are_left_to_a_thread(app: App) -> None:
+    """A capability that reads files is not run at once, loaded or not."""
+    app.service.run("get_car_details", {"employee_id": "E001"})
+    assert app.service.run_at_once("get_car_details", {"employee_id": "E001"}) is None
+
+
+def test_large_input_is_left_to_a_thread(app: App) -> None:
+    """Input that takes long to check is not run at once."""
+    assert app.service.run_at_once("reverse_string", {"text": "x" * 20_000}) is None
+
+
+def test_a_loop_is_given_up_and_not_tried_again(app: App) -> None:
+    """A guest that does not end is given up after little energy, and from then on left to threads."""
+    register_loop(app)
+    with pytest.raises(EnergyExhausted):
+        app.service.run("loop_for_ever", {}, energy=1000)
+    assert app.service.run_at_once("loop_for_ever", {}) is None
+    assert app.service.run_at_once("loop_for_ever", {}) is None
+
+
+def test_errors_are_those_of_a_run(app: App) -> None:
+    """Input that does not fit and the guest's own errors are raised as `run` raises them."""
+    with pytest.raises(InvalidInput):
+        app.service.run_at_once("reverse_string", {"wrong": 1})
+    app.service.run("format_number", {"number": 1})
+    with pytest.raises(CapabilityFailed):
+        app.service.run_at_once("format_number", {"number": 1e308, "decimals": 2})
+
+
+def test_a_busy_database_is_not_waited_for(app: App) -> None:
+    """While another process writes to the database, the run is left to a thread."""
+    with closing(sqlite3.connect(app.settings.data / "tacit.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert app.service.run_at_once("reverse_string", TEXT) is None
+        other.execute("ROLLBACK")
+    assert app.service.run_at_once("reverse_string", TEXT) is not None
