@@ -140,7 +140,7 @@ def show_connections() -> None:
     say(f"{TACIT} serve --transport http --port 8765", "     ")
     say("http://127.0.0.1:8765/mcp", "     ")
     say("While developing, the Inspector:")
-    say(f"{TACIT.parent / 'mcp'} dev server/tacit/mcp_server.py", "     ")
+    say(f"{TACIT.parent / 'mcp'} dev server/tacit/mcp_server.py -e .", "     ")
 
 
 async def main() -> None:
