@@ -20,6 +20,8 @@ from tacit.errors import (
 
 _LOG_TAIL = 400
 _MESSAGE = 2000
+_DETAILED_BYTES = 16 * 1024
+"""Largest output whose error object is handed on whole; of a larger one only its code and message are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def read_output(output: bytes, exit_code: int, log: str) -> tuple[Any, TacitErro
         return None, _unreadable(output, exit_code, log, str(error))
     reported = _error_in(value)
     if reported is not None:
-        return None, _reported(reported)
+        return None, _reported(reported if len(output) <= _DETAILED_BYTES else _outlined(reported))
     if exit_code:
         return None, _exited(exit_code, log)
     return value, None
@@ -79,6 +81,10 @@ def _unreadable(output: bytes, exit_code: int, log: str, problem: str) -> TacitE
         hint="It has to print one JSON value to stdout; log lines go to stderr.",
         details={"output": output[:200].decode("utf-8", "replace"), **_with_log(log)},
     )
+
+
+def _outlined(error: dict[str, Any]) -> dict[str, Any]:
+    return {key: error[key] for key in ("code", "message") if key in error}
 
 
 def _reported(error: dict[str, Any]) -> CapabilityFailed:

@@ -21,9 +21,11 @@ MAX_NAME_BYTES = 8192
 class Hosts:
     """The host functions of one worker and the state of its current run; `begin` starts another."""
 
-    def __init__(self, memory: GuestMemory, limits: Limits) -> None:
+    def __init__(self, memory: GuestMemory, limits: Limits, check_time: Callable[[], None]) -> None:
+        """`check_time` raises when the run has to end; it is called before anything is asked of the world."""
         self._memory = memory
         self._limits = limits
+        self._check_time = check_time
         self._world: World | None = None
         self.begin(None)
 
@@ -101,6 +103,7 @@ class Hosts:
                 hint="Have it ask for more at once.",
                 details={"limit": limit},
             )
+        self._check_time()
         return self._world
 
 

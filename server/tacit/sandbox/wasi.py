@@ -18,6 +18,9 @@ from tacit.sandbox.memory import GuestMemory
 SUCCESS, EBADF, EFAULT, EINVAL, ENOSYS, ESPIPE = 0, 8, 21, 28, 52, 70
 MAX_VECTORS = 1024
 """Most buffers of one read or write, and most events of one poll, so that no call keeps the host busy for long."""
+_FEW_VECTORS = 2
+"""Calls with more than this many do so much that the time is looked at first; a guest may make them one after another
+without a branch or a call of its own, where Wasmtime would look."""
 
 _REALTIME, _MONOTONIC = 0, 1
 _TICK = 1000
@@ -45,8 +48,12 @@ class GuestExit(Exception):  # how a guest ends, not an error
 class Wasi:
     """The WASI functions of one worker and the state of its current run; `begin` starts another."""
 
-    def __init__(self, memory: GuestMemory, stdout_limit: int, stderr_limit: int) -> None:
+    def __init__(
+        self, memory: GuestMemory, stdout_limit: int, stderr_limit: int, check_time: Callable[[], None]
+    ) -> None:
+        """`check_time` raises when the run has to end; it is called before whatever takes the host long."""
         self._memory = memory
+        self._check_time = check_time
         self._limits = (stdout_limit, stderr_limit)
         self.begin(b"", 0, b"")
 
@@ -54,8 +61,7 @@ class Wasi:
         """Forget the last run; `seed` is where the random numbers come from."""
         self._stdin = stdin
         self._position = 0
-        self._written: tuple[list[bytes], list[bytes]] = ([], [])
-        self._sizes = [0, 0]
+        self._written = (bytearray(), bytearray())
         self._started = now_millis * 1_000_000
         self._elapsed = 0
         self._seed = seed
@@ -64,13 +70,12 @@ class Wasi:
     @property
     def stdout(self) -> bytes:
         """What the guest wrote to stdout so far."""
-        parts = self._written[0]
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return bytes(self._written[0])
 
     @property
     def stderr(self) -> bytes:
         """What the guest wrote to stderr so far."""
-        return b"".join(self._written[1])
+        return bytes(self._written[1])
 
     def functions(self) -> dict[str, Callable[..., int]]:
         """Return the functions that do something, by name; each returns an errno."""
@@ -126,8 +131,10 @@ class Wasi:
     def _fd_read(self, fd: int, vectors: int, count: int, result: int) -> int:
         if fd != 0:
             return EBADF
-        if count > MAX_VECTORS:
-            return EINVAL
+        if count > _FEW_VECTORS:
+            if count > MAX_VECTORS:
+                return EINVAL
+            self._check_time()
         memory, stdin = self._memory, self._stdin
         memory.require(max(vectors + 8 * count, result + 4))
         first = position = self._position
@@ -145,11 +152,13 @@ class Wasi:
     def _fd_write(self, fd: int, vectors: int, count: int, result: int) -> int:
         if not 1 <= fd <= 2:
             return EBADF
-        if count > MAX_VECTORS:
-            return EINVAL
-        memory = self._memory
+        if count > _FEW_VECTORS:
+            if count > MAX_VECTORS:
+                return EINVAL
+            self._check_time()
+        memory, written = self._memory, self._written[fd - 1]
         memory.require(max(vectors + 8 * count, result + 4))
-        room = self._limits[fd - 1] - self._sizes[fd - 1]
+        room = self._limits[fd - 1] - len(written)
         parts: list[bytes] = []
         size = 0
         for index in range(count):
@@ -159,8 +168,7 @@ class Wasi:
             if size > room:
                 raise self._too_much(fd)
             parts.append(memory.read(pointer, length))
-        self._written[fd - 1].extend(parts)
-        self._sizes[fd - 1] += size
+        written += parts[0] if count == 1 else b"".join(parts)
         _pack_size(memory.view, result, size)
         return SUCCESS
 
@@ -193,6 +201,7 @@ class Wasi:
         memory = self._memory
         memory.require(pointer + length)
         for start in range(0, length, _RANDOM_BLOCK):
+            self._check_time()
             drawn = hashlib.shake_128(self._draws.to_bytes(8, "little") + self._seed)
             self._draws += 1
             memory.write(pointer + start, drawn.digest(min(_RANDOM_BLOCK, length - start)))
@@ -202,6 +211,8 @@ class Wasi:
         """Answer what is ready; otherwise move the clock to the first of the times waited for."""
         if not 0 < count <= MAX_VECTORS:
             return EINVAL
+        if count > _FEW_VECTORS:
+            self._check_time()
         memory = self._memory
         memory.require(max(subscriptions + 48 * count, events + 32 * count, result + 4))
         ready: list[bytes] = []

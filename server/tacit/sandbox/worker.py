@@ -76,9 +76,9 @@ class Worker:
         self._trap = ctypes.c_void_p.from_address(self._buffers.trap)
         self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
         self._memory = GuestMemory()
-        self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes)
-        self._hosts = Hosts(self._memory, limits)
-        self._on_epoch = bindings.EPOCH_CALLBACK(self._check)
+        self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes, self._check_time)
+        self._hosts = Hosts(self._memory, limits, self._check_time)
+        self._on_epoch = bindings.EPOCH_CALLBACK(self._at_tick)
         self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
         self._callbacks: dict[tuple[str, str], Any] = {}
         self._stopped: BaseException | None = None
@@ -188,18 +188,22 @@ class Worker:
         bindings.global_get(context, buffers.export + bindings.EXTERN_ITEM, buffers.value)
         return ctypes.c_int32.from_address(buffers.value + bindings.VALUE_ITEM).value != 0
 
-    def _check(self, _context: int, _data: int, delta: int, _kind: int) -> int | None:
-        """Look at the deadline and the cancellation; called between two instructions of the guest at each tick."""
+    def _at_tick(self, _context: int, _data: int, delta: int, _kind: int) -> int | None:
+        """Check the time; called at a tick when the guest next begins a function or the round of a loop."""
         try:
-            if self.closing or (self._cancellation is not None and self._cancellation.cancelled):
-                raise RunCancelled("The run was cancelled.")
-            if time.monotonic() >= self._deadline:
-                raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.")
+            self._check_time()
             ctypes.c_uint64.from_address(delta).value = 1
         except BaseException as error:  # must not cross C; raised or judged after the call
             self._stopped = error
             return bindings.error_new(b"stopped")
         return None
+
+    def _check_time(self) -> None:
+        """Raise what ends the run when it was cancelled or its time is up."""
+        if self.closing or (self._cancellation is not None and self._cancellation.cancelled):
+            raise RunCancelled("The run was cancelled.")
+        if time.monotonic() >= self._deadline:
+            raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.")
 
     def _stop(self, error: BaseException) -> int:
         """Keep what a host function raised, and return the trap that unwinds the guest."""
