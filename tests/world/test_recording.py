@@ -124,12 +124,35 @@ def test_a_big_payload_is_stored_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"\x09", b"\x01\xff\xff\xff\xff", b"\x02other form", b"\x01\x02\x00\x00\x00{}", b"\x01"]
+    "damage",
+    [
+        b"\x09",
+        b"\x01\xff\xff\xff\xff",
+        b"\x02other form",
+        b"\x01\x02\x00\x00\x00{}",
+        b"\x01",
+        b"\x01\x00\x00\x01\x00" + b"[" * 65536,
+    ],
 )
 def test_a_damaged_record_says_so(damage: bytes) -> None:
     """Bytes that are no record raise StoreDamaged, whatever they are."""
     with pytest.raises(StoreDamaged):
         decode_calls(damage)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        HostCall("file_read", "a", failure=(-77, "no such code")),
+        HostCall("file_read", "a", error=["timeout"]),  # type: ignore[arg-type]
+        HostCall("file_read", "a", result=["text"]),  # type: ignore[arg-type]
+    ],
+    ids=["failure", "error", "result"],
+)
+def test_a_record_of_impossible_answers_says_so(call: HostCall) -> None:
+    """What no world answers is refused when the record is read, not met in the middle of a replay."""
+    with pytest.raises(StoreDamaged):
+        decode_calls(encode_calls([call]))
 
 
 def test_a_truncated_record_says_so() -> None:
@@ -153,6 +176,15 @@ def test_a_run_cannot_fill_the_memory_with_its_record() -> None:
         world.file_read(path)
     with pytest.raises(TooManyHostCalls):
         world.file_read("de")
+
+
+def test_calls_that_fail_keep_what_they_were_given_once() -> None:
+    """A guest that hands over the same bytes again and again, in vain, does not have each copy of them kept."""
+    world = RecordingWorld(FixtureWorld(TEST, PERMISSIONS))
+    for _ in range(3):
+        with pytest.raises(HostFailure):
+            world.file_write("out/", bytes(bytearray(1000)))
+    assert len({id(call.data) for call in world.calls}) == 1
 
 
 def test_a_call_is_shown_to_people_as_json() -> None:

@@ -101,7 +101,8 @@ class RecordingWorld:
         try:
             yield
         except HostFailure as failure:
-            self.calls.append(HostCall(function, subject, data, failure=(int(failure.code), failure.message)))
+            kept = self._payloads.get(data, data)
+            self.calls.append(HostCall(function, subject, kept, failure=(int(failure.code), failure.message)))
             raise
         except TacitError as error:
             self.calls.append(HostCall(function, subject, data, error=error.to_dict()))
@@ -195,7 +196,7 @@ def decode_calls(encoded: bytes) -> list[HostCall]:
         return []
     try:
         return _decode(encoded)
-    except (ValueError, IndexError, TypeError, KeyError, struct.error) as error:
+    except (ValueError, IndexError, TypeError, KeyError, RecursionError, struct.error) as error:
         raise StoreDamaged("The record of this run's host calls is damaged; the run cannot be replayed.") from error
 
 
@@ -221,9 +222,9 @@ def _call(row: list[Any], payloads: list[bytes]) -> HostCall:
         function,
         subject,
         payloads[int(data)],
-        result if body is None else payloads[int(body)],
-        (int(failure[0]), str(failure[1])) if failure else None,
-        error,
+        (None if result is None else int(result)) if body is None else payloads[int(body)],
+        (FailureCode(failure[0]).value, str(failure[1])) if failure else None,
+        dict(error) if error else None,
     )
 
 
