@@ -163,6 +163,13 @@ def test_a_redirect_to_something_else_is_not_followed(site: Site, target: str) -
     assert failure_of(pointed(site, api_test=[PUBLIC]), "http://api.test/", allow("*")).code is FailureCode.INVALID
 
 
+@pytest.mark.parametrize("target", ["http://[::1/", "//[name]/", "http://a\N{ACCOUNT OF}b/"])
+def test_a_redirect_to_what_is_no_url_is_not_followed(site: Site, target: str) -> None:
+    """A Location that cannot even be taken apart is the server's failure, which the guest may handle."""
+    site.answers("/", status=302, Location=target.encode().decode("latin-1"))
+    assert failure_of(pointed(site, api_test=[PUBLIC]), "http://api.test/", allow("*")).code is FailureCode.INVALID
+
+
 def test_redirects_in_a_circle_end(site: Site) -> None:
     """The first request and five redirects are made, no more."""
     site.answers("/", status=302, Location="/")

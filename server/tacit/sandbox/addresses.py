@@ -11,7 +11,7 @@ import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import idna
 
@@ -109,6 +109,15 @@ def parse_url(url: str) -> Url:
     if not 0 < port <= 65535:
         raise _invalid(url, "its port is out of range")
     return Url(scheme, _host(url, parts[1]), port, _target(url, target))
+
+
+def follow_reference(base: Url, reference: str) -> Url:
+    """Return the URL that a reference, such as a `Location`, means on the page `base`; raises as `parse_url` does."""
+    try:
+        joined = urljoin(str(base), reference)
+    except ValueError as error:
+        raise _invalid(reference, "it is malformed") from error
+    return parse_url(joined)
 
 
 def kind_of(address: str) -> str | None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from urllib.parse import urljoin
 
 from tacit.config import Limits
 from tacit.errors import RunCancelled
 from tacit.sandbox import addresses
-from tacit.sandbox.addresses import Url, kind_of, parse_url
+from tacit.sandbox.addresses import Url, follow_reference, kind_of, parse_url
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.fetch import Connector, Fetch, Resolver, connect
 from tacit.sandbox.grants import Allowance
@@ -88,7 +87,7 @@ class HttpGateway:
             ssl_context=self._ssl_context,
         )
         if answer.location and answer.status in _REDIRECTS:
-            return parse_url(urljoin(str(url), answer.location))
+            return follow_reference(url, answer.location)
         if not 200 <= answer.status < 300:
             start = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
             raise HostFailure(FailureCode.FAILED, f"HTTP {answer.status} {start}".rstrip())
