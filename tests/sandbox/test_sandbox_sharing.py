@@ -13,7 +13,7 @@ import pytest
 
 from guests import ECHO, LIMITS, LOOP, SmallWorld, digest_of, guest, printing
 from tacit.errors import ServiceClosed
-from tacit.sandbox import Cancellation, Execution, Program, Sandbox
+from tacit.sandbox import Cancellation, Execution, Program, Sandbox, programs
 from tacit.sandbox.programs import KEPT_PROGRAMS
 
 CALL = """
@@ -157,6 +157,17 @@ def test_a_program_that_was_forgotten_still_runs(sandbox: Sandbox) -> None:
         load(sandbox, b"%b\x00\x09\x04fill%b" % (wasm, number.to_bytes(4, "little")))
     assert load(sandbox, wasm) is not program
     assert sandbox.run(program, b"[5]", SmallWorld()).value == [5]
+
+
+def test_large_programs_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept programs' code has a size limit together; the last one stays, however large it is."""
+    first, last = guest(ECHO), printing('"another"')
+    with Sandbox(LIMITS, workers=1) as sandbox:
+        program = load(sandbox, first)
+        monkeypatch.setattr(programs, "KEPT_BYTES", program.size)
+        kept = load(sandbox, last)
+        assert load(sandbox, last) is kept
+        assert load(sandbox, first) is not program
 
 
 def test_a_program_is_kept(sandbox: Sandbox) -> None:
