@@ -210,11 +210,12 @@ class CardIndex:
 
 
 def _best(scores: Doubles, count: int) -> Integers:
-    """Return the places of the `count` greatest scores above 0, in any order."""
-    if len(scores) > count:
-        places = np.argpartition(scores, -count)[-count:]
-        return places[scores[places] > 0]
-    return np.flatnonzero(scores > 0)
+    """Return the places of the `count` greatest scores above 0, and of those equal to the last of them."""
+    places = np.flatnonzero(scores)
+    if len(places) <= count:
+        return places
+    found = scores[places]
+    return places[found >= np.partition(found, -count)[-count]]
 
 
 def _vector_index(dimensions: int) -> VectorIndex:

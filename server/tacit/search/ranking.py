@@ -79,7 +79,11 @@ def ranked(found: Candidates, k: int, threshold: float) -> list[Match]:
     scores, similarities = found.scores(), found.similarities()
     fits = found.reaching(threshold, THRESHOLDS["lexical"].fits)
     first = {card: place for place, card in enumerate(found.named)}
-    order = sorted(range(len(scores)), key=lambda i: (first.get(found.ids[i], len(first)), -scores[i], found.ids[i]))
+    named = [found.ids.index(card) for card in found.named]
+    order = sorted(
+        {*named, *_greatest(scores, k)},
+        key=lambda i: (first.get(found.ids[i], len(first)), -scores[i], found.ids[i]),
+    )
     return [
         Match(found.ids[i], float(scores[i]), float(similarities[i]), fits=fits[i] or found.ids[i] in first)
         for i in order[:k]
@@ -101,3 +105,10 @@ def closest(found: Candidates, card: str, k: int, threshold: float) -> list[Matc
         )
         for i in sorted(others, key=lambda i: (-similarities[i], found.ids[i]))[:k]
     ]
+
+
+def _greatest(scores: Doubles, k: int) -> list[int]:
+    """Return the places of the k greatest scores and of those equal to the last of them."""
+    if len(scores) <= k:
+        return list(range(len(scores)))
+    return np.flatnonzero(scores >= np.partition(scores, -k)[-k]).tolist()
