@@ -59,7 +59,7 @@ def _glob(pattern: str) -> str:
     return pattern
 
 
-_HOST = re.compile(r"^(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?$|^\[[0-9a-f:.]+\](:\d{1,5})?$")
+_HOST = re.compile(r"^(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(\d{1,5}|\*))?$|^\[[0-9a-f:.]+\](:(\d{1,5}|\*))?$")
 
 
 def _host(host: str) -> str:
@@ -76,9 +76,9 @@ Host = Annotated[str, AfterValidator(_host)]
 class Permissions(Model):
     """What a manifest asks for, and, in the same form, what the operator grants.
 
-    `http`: hosts, exact, `*.suffix` or `*` (every public one), optionally with `:port` (without one, 80 and
-    443 are meant); `read` and `write`: globs relative to the
-    files folder (`*` stays within a folder, `**` does not); `call`: capability ids or `*`.
+    `http`: hosts, exact, `*.suffix` or `*` (every public one), optionally with `:port`, or `:*` for every port
+    (without one, 80 and 443 are meant); `read` and `write`: globs relative to the files folder (`*` stays within
+    a folder, `**` does not); `call`: capability ids or `*`.
     """
 
     http: tuple[Host, ...] = ()

@@ -51,6 +51,9 @@ def test_reading_is_not_writing() -> None:
         ("*.test", "eviltest", 443, False),
         ("*", "any.thing", 443, True),
         ("*", "any.thing", 8080, False),
+        ("*:*", "any.thing", 8080, True),
+        ("api.test:*", "api.test", 8080, True),
+        ("api.test:*", "other.test", 8080, False),
         ("[::1]:8080", "[::1]", 8080, True),
         ("[0:0:0:0:0:0:0:1]", "[::1]", 80, True),
     ],
@@ -144,6 +147,19 @@ def test_not_granted_is_none_when_all_is_granted() -> None:
 def test_a_port_of_its_own_is_not_covered_by_a_grant_without() -> None:
     """`a.test` does not cover `a.test:8080`."""
     assert not_granted(Permissions(http=("a.test:8080",)), Permissions(http=("a.test",))) is not None
+
+
+def test_every_port_covers_one() -> None:
+    """`a.test:*` covers `a.test` and `a.test:8080`, not the other way round."""
+    every = Permissions(http=("a.test:*",))
+    assert not_granted(Permissions(http=("a.test", "a.test:8080")), every) is None
+    assert not_granted(every, Permissions(http=("a.test", "a.test:8080"))) == every
+
+
+def test_every_host_and_port_is_no_grant_by_name() -> None:
+    """`*:*` reaches no private address."""
+    every = Permissions(http=("*:*",))
+    assert not Allowance(every, every).http_by_name("localhost", 8080)
 
 
 def test_effects_without_permission_are_named() -> None:

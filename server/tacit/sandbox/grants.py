@@ -21,6 +21,8 @@ from tacit.sandbox.paths import PathGlob, compile_glob
 
 DEFAULT_PORTS = frozenset({80, 443})
 """The ports that a host without one means."""
+ANY_PORT = frozenset(range(1 << 16))
+"""The ports that `:*` means."""
 
 _FIELD_OF_EFFECT = {
     Effect.NETWORK: "http",
@@ -234,7 +236,9 @@ def _split_host(pattern: str) -> tuple[str, frozenset[int]]:
     if name.startswith("["):
         with suppress(ValueError):  # a malformed address equals no host
             name = f"[{IPv6Address(name[1:-1])}]"
-    return name, frozenset({int(port)}) if separator else DEFAULT_PORTS
+    if not separator:
+        return name, DEFAULT_PORTS
+    return name, ANY_PORT if port == "*" else frozenset({int(port)})
 
 
 def _glob_of(path: str) -> str:
