@@ -11,13 +11,14 @@ _LONGEST = 64
 
 
 def closest_ids(wanted: str, ids: Sequence[str], count: int = 3) -> list[str]:
-    """Return up to `count` ids most like `wanted`, best first; none when nothing resembles it."""
+    """Return the `count` ids most like `wanted`, best first, however little they resemble it."""
     plain = wanted[:_LONGEST].strip().lower().replace("-", "_").replace(" ", "_")
-    return get_close_matches(plain, ids, n=count, cutoff=0.45)
+    return get_close_matches(plain, ids, n=count, cutoff=0.0)
 
 
 def unknown_capability(wanted: str, ids: Sequence[str]) -> UnknownCapability:
     """Return the error for an id that does not exist, naming the closest that do."""
     found = closest_ids(wanted, ids)
-    hint = f"Closest: {', '.join(found)}." if found else "Find one with search_capabilities."
+    closest = f"Closest: {', '.join(found)}. " if found else ""
+    hint = f"{closest}Find one by what it does with search_capabilities."
     return UnknownCapability(f"There is no capability {wanted[:_LONGEST]!r}.", hint=hint, details={"closest": found})
