@@ -25,6 +25,8 @@ HEADS = 12
 _WIDTH = HIDDEN // HEADS
 _EPSILON = np.float32(1e-12)
 _BLOCK = 1 << 16
+_STEP = 4
+"""Lengths are rounded up to multiples of it: BLAS is a quarter to a third faster with 16 columns than with 14 or 15."""
 
 _GELU = tuple(
     np.float32(c)
@@ -165,10 +167,11 @@ class MiniLm:
     def states(self, texts: Sequence[Sequence[int]]) -> list[Floats]:
         """Return for each list of token ids (at most 512) the last layer's states, [tokens, 384].
 
-        The texts are padded to the longest of them, so hand in texts of about one length together.
+        The texts are padded to the longest of them, so hand in texts of about one length together. Padding changes
+        no state.
         """
         lengths = [len(text) for text in texts]
-        longest = max(lengths)
+        longest = -(-max(lengths) // _STEP) * _STEP
         ids = np.zeros((len(texts), longest), np.intp)
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
