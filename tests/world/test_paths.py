@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tacit.errors import PermissionDenied
-from tacit.sandbox.paths import MAX_PATH_BYTES, PathGlob, names_folder, segments_of
+from tacit.sandbox.paths import MAX_PATH_BYTES, MAX_SEGMENTS, PathGlob, names_folder, segments_of
 from tacit.sandbox.world import FailureCode, HostFailure
 
 
@@ -141,3 +141,11 @@ def test_the_longest_path_is_taken() -> None:
     path = "/".join(["a" * 127] * 8)
     assert len(path) == MAX_PATH_BYTES - 1
     assert len(segments_of(path, "file_read")) == 8
+
+
+def test_a_path_has_so_many_folders_and_no_more() -> None:
+    """A commit of a thousand files makes thousands of folders at most, not half a million that outlast its run."""
+    assert len(segments_of("/".join(["a"] * MAX_SEGMENTS), "file_write")) == MAX_SEGMENTS
+    with pytest.raises(HostFailure) as caught:
+        segments_of("/".join(["a"] * (MAX_SEGMENTS + 1)), "file_write")
+    assert caught.value.code is FailureCode.INVALID

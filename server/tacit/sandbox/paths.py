@@ -21,13 +21,15 @@ RESERVED_PREFIX = ".tacit-"
 
 MAX_PATH_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
+MAX_SEGMENTS = 32
+"""Folders and name of a path; a thousand files in as many folders as fit into a path would take a minute to make."""
 
 
 def segments_of(path: str, function: str) -> tuple[str, ...]:
     """Return the segments of a guest's path; a trailing `/`, `""` and `"."` name a folder (`()` is the root).
 
     What tries to leave the folder raises `PermissionDenied` for `function`; what is malformed (an empty or `.`
-    segment, over-long, not Unicode) raises `HostFailure(INVALID)`.
+    segment, over-long or too deep, not Unicode) raises `HostFailure(INVALID)`.
     """
     try:
         encoded = path.encode()
@@ -42,6 +44,10 @@ def segments_of(path: str, function: str) -> tuple[str, ...]:
         raise outside(path, function)
     if len(encoded) > MAX_PATH_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
         raise HostFailure(FailureCode.INVALID, f"the path has {len(encoded)} bytes; at most {MAX_PATH_BYTES} are taken")
+    if len(segments) > MAX_SEGMENTS:
+        raise HostFailure(
+            FailureCode.INVALID, f"the path has {len(segments)} segments; at most {MAX_SEGMENTS} are taken"
+        )
     if "" in segments or "." in segments:
         raise HostFailure(FailureCode.INVALID, f"the path {path!r} has an empty or '.' segment; write it without")
     return segments
