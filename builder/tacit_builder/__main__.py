@@ -42,7 +42,9 @@ def main() -> int:
 
 def _answer(line: bytes, say: Callable[[Reply], None]) -> Reply:
     try:
-        return build(Order.model_validate_json(line), say)
+        order = Order.model_validate_json(line)
+        lifeline.bound_memory(order.machine.limits.memory_bytes)
+        return build(order, say)
     except BuildRefused as refused:
         return Refusal(
             stage=refused.stage,

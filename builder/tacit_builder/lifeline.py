@@ -19,6 +19,8 @@ from tacit.building.descendants import kill_children
 from tacit.building.protocol import FOLDER_PREFIX
 
 MAX_FILE_BYTES = 256 << 20
+MAX_DATA_BYTES = 3 << 30
+"""What a process of a build may have in memory besides a guest's; a small module can take Wasmtime any amount."""
 _STDIN = 0
 _CHUNK = 1 << 16
 
@@ -33,9 +35,15 @@ def claim_stdout() -> int:
 def bound_resources() -> None:
     """Allow no core dumps and no huge files, here and in the compiler."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILE_BYTES)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    _lower(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
+
+
+def bound_memory(guest_bytes: int) -> None:
+    """Allow this process, and each that it starts, a bounded memory of which guests may have `guest_bytes`.
+
+    So the server, which compiles what was built once more, never meets a module that took all memory to compile.
+    """
+    _lower(resource.RLIMIT_DATA, MAX_DATA_BYTES + guest_bytes)
 
 
 def read_line(limit: int, seconds: float) -> bytes | None:
@@ -63,6 +71,12 @@ def remove_folder() -> None:
     folder = Path.cwd()
     if folder.name.startswith(FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lower(kind: int, limit: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    limit = limit if hard == resource.RLIM_INFINITY else min(hard, limit)
+    resource.setrlimit(kind, (limit, limit))
 
 
 def _wait_for_end() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from processes_seen import running
 
 from tacit.building.descendants import children
@@ -137,3 +138,18 @@ os.execlp('sh', 'sh', '-c', 'ulimit -c; ulimit -f')
     core, blocks = map(int, done.stdout.split())
     assert core == 0
     assert blocks * 512 <= MAX_FILE_BYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold processes to this limit")
+def test_a_compilation_cannot_take_all_memory() -> None:
+    """What a build asks for beyond the limit is refused, however small the source that asks for it is."""
+    script = """
+from tacit_builder.lifeline import MAX_DATA_BYTES, bound_memory
+bound_memory(1 << 30)
+try:
+    bytearray(MAX_DATA_BYTES + (1 << 30))
+except MemoryError:
+    print('refused')
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
