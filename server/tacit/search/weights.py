@@ -1,9 +1,9 @@
 """Finds the files of all-MiniLM-L6-v2 on this machine and maps the model's tensors into memory.
 
 It downloads nothing (`tacit setup` does) and imports no model library: a safetensors file is a length, a JSON
-header and raw little-endian numbers, so its tensors are mapped as they lie, which takes no time, and several
-servers on one machine share the pages. The header is checked against the shapes that the forward pass needs
-before a number is read; a file cut short or of another model is reported as damaged.
+header and raw little-endian numbers, so its tensors are mapped as they lie, which takes no time; of the 47 MB of
+word vectors only those of words that occur are ever read. The header is checked against the shapes that the forward
+pass needs before a number is read; a file cut short or of another model is reported as damaged.
 """
 
 from __future__ import annotations
