@@ -107,4 +107,6 @@ def _secret(key: SecretStr | None, variable: str) -> str:
 
 
 def _failed(why: str) -> EmbedderMissing:
-    return EmbedderMissing(f"The embedding service failed: {why.rstrip('.')}.", hint="Check its settings and its state.")
+    return EmbedderMissing(
+        f"The embedding service failed: {why.rstrip('.')}.", hint="Check its settings and its state."
+    )
