@@ -34,6 +34,9 @@ class SampleService:
         hit = Hit(id="echo", version=2, summary="Answers its input.", score=0.9, input_schema=SCHEMA)
         return SearchAnswer(hits=(hit,) * k)
 
+    def run_at_once(self, *_: Any, **__: Any) -> None:
+        """Leave every run to a thread, as the real service does with what is not small and pure."""
+
     def run(self, capability: str, data: Any, **options: Any) -> RunAnswer:
         behave: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
             "echo": lambda given, _: given,
