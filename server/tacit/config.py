@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from tacit.errors import InvalidSettings
-from tacit.models import Permissions
+from tacit.models import Permissions, problems_in
 
 MIB = 1 << 20
 SAMPLE_FILE = "employee_database.json"
@@ -23,6 +23,17 @@ SAMPLE_FILE = "employee_database.json"
 
 def _folder(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback) / "tacit"
+
+
+def _expanded(folder: Path) -> Path:
+    """Return the folder with a leading `~` resolved, which clients' configurations leave to the program."""
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{folder} names no home folder") from error
+
+
+Folder = Annotated[Path, AfterValidator(_expanded)]
 
 
 def _default_data() -> Path:
@@ -59,14 +70,15 @@ class Settings(BaseSettings):
         env_prefix="TACIT_",
         env_nested_delimiter="__",
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
     )
 
-    data: Path = Field(default_factory=_default_data)
-    files: Path | None = None
-    cache: Path = Field(default_factory=_default_cache)
+    data: Folder = Field(default_factory=_default_data)
+    files: Folder | None = None
+    cache: Folder = Field(default_factory=_default_cache)
 
     transport: Literal["stdio", "http"] = "stdio"
     host: str = "127.0.0.1"
@@ -82,12 +94,12 @@ class Settings(BaseSettings):
     shipped: bool = True
 
     embedder: Literal["auto", "minilm", "openai", "azure", "none"] = "auto"
-    model_folder: Path | None = None
+    model_folder: Folder | None = None
     similarity_threshold: float | None = Field(default=None, ge=0, le=2)
     duplicate_threshold: float | None = Field(default=None, ge=0, le=2)
 
     confinement: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
-    toolchain: Path | None = None
+    toolchain: Folder | None = None
     build_seconds: float = Field(default=120.0, gt=0, le=3600)
 
     openai_api_key: SecretStr | None = Field(
@@ -133,17 +145,10 @@ class Settings(BaseSettings):
         try:
             return cls(**given)  # pyright: ignore[reportArgumentType]  # validated by pydantic
         except (ValidationError, SettingsError) as error:
-            raise InvalidSettings(f"The settings are not valid: {_problems(error)}.") from error
-
-
-def _problems(error: ValidationError | SettingsError) -> str:
-    if isinstance(error, SettingsError):
-        return str(error)
-    shown: list[str] = []
-    for problem in error.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in problem["loc"])
-        shown.append(f"{name}: {problem['msg']}")
-    return "; ".join(shown)
+            problems = problems_in(error) if isinstance(error, ValidationError) else f"{error}: {error.__cause__}"
+            raise InvalidSettings(
+                f"The settings are not valid: {problems}.", hint="docs/settings.md has the form of each."
+            ) from error
 
 
 def client_config_folder() -> Path:

@@ -10,7 +10,15 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
 """A capability's id: lower-case words joined by underscores, 2 to 64 characters."""
@@ -34,6 +42,17 @@ class Model(BaseModel):
     """Base of the values: frozen, and nothing unknown is silently dropped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def problems_in(error: ValidationError) -> str:
+    """Return what a model refused as `path: problem; …`, in the words of JSON where pydantic uses Python's."""
+    shown: list[str] = []
+    for problem in error.errors(include_url=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        for python, plain in (("valid tuple", "list"), ("valid dictionary", "JSON object")):
+            message = message.replace(python, plain)
+        shown.append(f"{'.'.join(str(part) for part in problem['loc'])}: {message}")
+    return "; ".join(shown)
 
 
 class Effect(StrEnum):

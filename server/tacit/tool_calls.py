@@ -21,7 +21,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import ValidationError
 
 from tacit.errors import InternalError, InvalidArgument, InvalidInput, RunCancelled, TacitError
-from tacit.models import Model, MutateRequest
+from tacit.models import Model, MutateRequest, problems_in
 from tacit.texts import error_text
 
 if TYPE_CHECKING:
@@ -160,11 +160,8 @@ def mutate_request(given: dict[str, Any]) -> MutateRequest:
 
 
 def _invalid_arguments(error: ValidationError, tool: str) -> InvalidArgument:
-    problems = [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)
-    ]
     return InvalidArgument(
-        f"The arguments of {tool} are not valid: {'; '.join(problems)}.", hint="Nothing was done. Correct them."
+        f"The arguments of {tool} are not valid: {problems_in(error)}.", hint="Nothing was done. Correct them."
     )
 
 

@@ -84,6 +84,35 @@ def test_bad_settings_are_named(monkeypatch: pytest.MonkeyPatch, variable: str, 
         Settings.load()
 
 
+def test_settings_that_are_not_json_say_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place of the mistake is named, not only the setting."""
+    monkeypatch.setenv("TACIT_GRANTS", '{"read": [}')
+    with pytest.raises(InvalidSettings, match=r"grants.*column 11"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("name", ["data", "files", "cache", "model_folder", "toolchain"])
+def test_a_tilde_means_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """Clients' configurations pass `~` on as it stands."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(f"TACIT_{name.upper()}", "~/here")
+    assert getattr(Settings.load(), name) == tmp_path / "here"
+
+
+def test_a_tilde_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home folder that does not exist is an invalid setting."""
+    monkeypatch.setenv("TACIT_DATA", "~nobody-of-that-name/tacit")
+    with pytest.raises(InvalidSettings, match=r"data: .*nobody-of-that-name"):
+        Settings.load()
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TACIT_DATA=` does not mean the current folder."""
+    default = Settings.load().data
+    monkeypatch.setenv("TACIT_DATA", "")
+    assert Settings.load().data == default
+
+
 def test_settings_are_frozen() -> None:
     """Settings cannot be changed after they are read."""
     with pytest.raises(ValueError, match="frozen"):

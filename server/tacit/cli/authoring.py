@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tacit.cli.terminal import Session, interruptible, use_case
 from tacit.errors import InvalidArgument, InvalidJson
-from tacit.models import MutateAnswer, MutateRequest
+from tacit.models import MutateAnswer, MutateRequest, problems_in
 from tacit.texts import mutate_text
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -72,10 +72,7 @@ def _request(given: dict[str, Any]) -> MutateRequest:
     try:
         return MutateRequest.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)
-        )
-        raise InvalidArgument(f"The request is not valid: {problems}.") from error
+        raise InvalidArgument(f"The request is not valid: {problems_in(error)}.") from error
 
 
 def _progress(message: str, fraction: float) -> None:
