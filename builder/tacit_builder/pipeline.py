@@ -106,7 +106,7 @@ def _compile(request: BuildRequest, machine: Machine) -> tuple[bytes, str]:
 
 def _running(request: BuildRequest) -> str:
     own, parents = len(request.tests), len(request.parent_tests)
-    return f"Running {own} tests" + (f" and {parents} of the version before" if parents else "")
+    return f"Running {own} test{'s' if own != 1 else ''}" + (f" and {parents} of the version before" if parents else "")
 
 
 def _test(

@@ -100,7 +100,6 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
         f"tests passed: {', '.join(test.name for test in answer.tests if test.passed)}" if answer.tests else "",
         f"permissions not granted (the operator has to): {denied}" if denied else "",
         answer.message,
-        f"Run it: run_capability with id {answer.id}.",
     ]
 
 

@@ -128,6 +128,15 @@ def test_a_new_version_inherits_what_is_left_out(open_app: OpenApp) -> None:
     assert service.run("count_words", {"text": "a b"}, version=1).version == 1
 
 
+def test_what_changes_nothing_says_so(open_app: OpenApp) -> None:
+    """The same source, manifest and tests again are no new version, and the answer does not pretend one."""
+    service = open_app().service
+    first = service.mutate(word_count(), wait_seconds=60)
+    again = service.mutate(word_count(parent_id="count_words"), wait_seconds=60)
+    assert (first.version, again.version) == (1, 1)
+    assert (first.message.startswith("Run it"), again.message.startswith("Nothing changed")) == (True, True)
+
+
 def test_a_child_keeps_its_parents_name(open_app: OpenApp) -> None:
     """Another id with a parent is a child: version 1, linked to its parent."""
     service = open_app().service

@@ -156,7 +156,7 @@ class Author:
             effects=tuple(sorted(version.effects)),
             permissions_not_granted=not_granted(version.manifest.permissions, self._settings.grants),
             tests=(*result.tests, *result.parent_tests),
-            message=f"Registered {version.id}@{version.version}; run it with run_capability.",
+            message=_registered_message(version, plan.parent),
         )
 
     def _wait(
@@ -198,6 +198,12 @@ def _building(job_id: str) -> MutateAnswer:
         message="The build goes on.",
         hint=f'Call mutate_capability with only {{"job": "{job_id}"}} to wait for it.',
     )
+
+
+def _registered_message(version: Version, parent: Version | None) -> str:
+    if parent is not None and (version.id, version.version) == (parent.id, parent.version):
+        return f"Nothing changed: {version.id}@{version.version} has this very source, manifest and tests already."
+    return f"Run it: run_capability with id {version.id}."
 
 
 def _refused(refusal: BuildRefused) -> MutateAnswer:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tacit.building import BuildRequest
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
-from tacit.models import Card, JsonSchema, Manifest, MutateRequest, TestCase
+from tacit.models import Card, JsonSchema, Manifest, MutateRequest, TestCase, problems_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,7 @@ def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifes
             output_schema=_schema(request.output_schema, inherited and inherited.output_schema),
         )
     except ValidationError as error:
-        problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_url=False))
-        raise BuildRefused("request", f"The manifest is not valid: {problems}.") from error
+        raise BuildRefused("request", f"The manifest is not valid: {problems_in(error)}.") from error
 
 
 def _schema(asked: JsonSchema | None, inherited: JsonSchema | None) -> JsonSchema:
