@@ -73,6 +73,7 @@ def spinner(tacit: Tacit, spin_files: Path) -> str:
     files = {"--source": "main.rs", "--tests": "tests.json", "--input-schema": "input.json"}
     for option, name in files.items():
         arguments += [option, str(spin_files / name)]
-    done = tacit("mutate", *arguments, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
+    if tacit("history", "spin_forever").returncode != 0:
+        done = tacit("mutate", *arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
     return "spin_forever"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -203,6 +204,45 @@ def test_invalid_setting_is_named(tacit: Tacit) -> None:
     done = tacit("list", TACIT_WORKERS="0")
     assert done.returncode == 1
     assert re.match(r"tacit: invalid_settings: .*workers", done.stderr)
+
+
+def test_show_names_only_what_is_not_granted(tacit: Tacit) -> None:
+    """The parts of the permissions that ask for nothing are left out."""
+    shown = tacit("show", "search_files").stdout
+    assert re.search(r'^not granted +\{"read":\["\*\*"\]\}$', shown, re.MULTILINE)
+
+
+def test_arguments_are_refused_in_the_words_of_json(tacit: Tacit, spin_files: Path) -> None:
+    """JSON knows lists, not tuples."""
+    done = tacit("mutate", "--id", "bad_one", "--tests", str(spin_files / "input.json"))
+    assert (done.returncode, "tests: Input should be a list" in done.stderr) == (1, True)
+
+
+def test_output_that_cannot_be_written_is_one_line(home: Path) -> None:
+    """A full disk is no defect of the program."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "list", "--data", str(home)], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: The output cannot be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize(("closed", "named"), [("<&-", "stdin is closed"), (">&-", "stdout is closed")])
+def test_closed_stream_is_one_line(home: Path, closed: str, named: str) -> None:
+    """A parent may have closed what a command reads or writes; then it has not succeeded."""
+    command = shlex.join([*COMMAND, "run", "reverse_string", "-", "--data", str(home)])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], input='{"text": "a"}', capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert (named in done.stderr, "Traceback" in done.stderr) == (True, False)
+
+
+def test_doctor_names_the_missing_model(tacit: Tacit) -> None:
+    """An embedder that was asked for and cannot be had is no fault of the data folder."""
+    done = tacit("doctor", "--json", TACIT_EMBEDDER="openai", OPENAI_API_KEY="", TACIT_OPENAI_API_KEY="")
+    assert done.returncode == 1
+    assert [check["name"] for check in json.loads(done.stdout) if not check["ok"]] == ["search"]
 
 
 def test_doctor_checks_this_machine(tacit: Tacit) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tacit.cli.terminal import Session, as_json, table, use_case
-from tacit.texts import compact, effects_text
+from tacit.models import Permissions
+from tacit.texts import compact, effects_text, permissions_text
 
 
 @click.command(name="list")
@@ -84,7 +85,7 @@ def _described(found: dict[str, Any]) -> str:
         "status": found["status"],
         "successor": found["successor"],
         "effects": effects_text(found["effects"]),
-        "not granted": compact(found["permissions_not_granted"]) if found["permissions_not_granted"] else None,
+        "not granted": permissions_text(Permissions.model_validate(found["permissions_not_granted"] or {})),
         "parent": found["parent"],
         "author": found["author"],
         "toolchain": found["toolchain"],

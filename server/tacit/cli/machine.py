@@ -10,7 +10,7 @@ import click
 
 from tacit.cli.clients import CLIENTS, configuration, install_into, server_command
 from tacit.cli.terminal import Session, as_json, report, table, use_case
-from tacit.errors import TacitError
+from tacit.errors import EmbedderMissing, TacitError
 from tacit.models import Check
 
 
@@ -40,7 +40,8 @@ def _checks(session: Session) -> list[Check]:
         with session.service() as service:
             return service.doctor()
     except TacitError as error:
-        return [Check(name="data folder", ok=False, detail=str(error))]
+        name = "search" if isinstance(error, EmbedderMissing) else "data folder"
+        return [Check(name=name, ok=False, detail=str(error))]
 
 
 @click.command()

@@ -5,6 +5,7 @@ Data goes to stdout, everything else to stderr. With `--json`, data and errors a
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import logging
@@ -14,13 +15,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
 import tacit
 from tacit.config import Settings
-from tacit.errors import TacitError
+from tacit.errors import InvalidArgument, TacitError
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
@@ -44,7 +45,7 @@ class Session:
 
     def show(self, data: Any, text: str) -> None:
         """Print `data` as JSON where that was asked for, `text` otherwise."""
-        click.echo(as_json(data) if self.as_json else text)
+        write(as_json(data) if self.as_json else text)
 
 
 def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -75,6 +76,18 @@ def report(error: TacitError, *, as_json: bool = False) -> int:
     else:
         click.echo(f"tacit: {error.code}: {' '.join(str(error).split())}", err=True)
     return 1
+
+
+def write(text: str) -> None:
+    """Print to stdout; raises `click.ClickException` where it cannot be written (a full disk, a closed stdout)."""
+    try:
+        if cast("TextIO | None", sys.stdout) is None:
+            raise OSError(errno.EBADF, "stdout is closed")
+        click.echo(text)
+    except BrokenPipeError:  # click ends the program without a word
+        raise
+    except OSError as error:
+        raise click.ClickException(f"The output cannot be written: {error.strerror}.") from error
 
 
 def as_json(data: Any) -> str:
@@ -121,5 +134,8 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
 
 
 def read_stdin() -> bytes:
-    """Return all of stdin."""
-    return sys.stdin.buffer.read()
+    """Return all of stdin; raises `InvalidArgument` where there is none."""
+    stdin = cast("TextIO | None", sys.stdin)
+    if stdin is None:
+        raise InvalidArgument("There is no input: stdin is closed.", hint="Pipe JSON in, or give it instead of the -.")
+    return stdin.buffer.read()

@@ -28,8 +28,8 @@ class Doctor:
     def _data(self) -> Check:
         folder = self._settings.data
         writable = self._store.database.writable
-        detail = f"{folder}, readable and writable" if writable else f"{folder} is read-only: nothing can be kept."
-        return Check(name="data folder", ok=writable, detail=detail)
+        state = "readable and writable" if writable else "read-only: make it writable, or name another with --data"
+        return Check(name="data folder", ok=writable, detail=f"{folder}, {state}")
 
     def _capabilities(self) -> Check:
         count = len(self._catalog.ids())
