@@ -13,6 +13,7 @@ from hashlib import sha256
 from tacit.building.protocol import BuildRequest, BuildResult, Machine, Order, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Effect, Permissions, TestCase, TestResult
+from tacit.plain_text import made_plain
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
@@ -81,7 +82,9 @@ def check_results(tests: Sequence[TestResult]) -> None:
     failed = [test for test in tests if not test.passed]
     if not failed:
         return
-    described = {id(test): shorten(test.difference, MAX_DIFFERENCE) for test in failed[:MAX_DESCRIBED_FAILURES]}
+    described = {
+        id(test): made_plain(shorten(test.difference, MAX_DIFFERENCE)) for test in failed[:MAX_DESCRIBED_FAILURES]
+    }
     raise BuildRefused(
         "tests",
         f"{len(failed)} of {len(tests)} tests failed.",

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from tacit.plain_text import require_plain
+
 ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
 """A capability's id: lower-case words joined by underscores, 2 to 64 characters."""
 
@@ -36,6 +38,16 @@ STAGES = (
 
 JsonSchema = dict[str, Any]
 CapabilityId = Annotated[str, Field(pattern=ID_PATTERN)]
+
+MAX_EXAMPLES = 50
+MAX_EXAMPLE = 500
+"""Characters of one example task."""
+
+LATEST_MILLIS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+PlainText = Annotated[str, AfterValidator(require_plain)]
+Example = Annotated[PlainText, Field(max_length=MAX_EXAMPLE)]
 
 
 class Model(BaseModel):
@@ -75,7 +87,7 @@ class Status(StrEnum):
 def _glob(pattern: str) -> str:
     if not pattern or pattern.startswith("/") or "\\" in pattern or "\0" in pattern or ".." in pattern.split("/"):
         raise ValueError(f"{pattern!r} is not a relative glob such as 'reports/*.csv' or '**'")
-    return pattern
+    return require_plain(pattern)
 
 
 _HOST = re.compile(r"^(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(\d{1,5}|\*))?$|^\[[0-9a-f:.]+\](:(\d{1,5}|\*))?$")
@@ -90,6 +102,7 @@ def _host(host: str) -> str:
 
 Glob = Annotated[str, AfterValidator(_glob)]
 Host = Annotated[str, AfterValidator(_host)]
+Callee = Annotated[str, Field(pattern=rf"{ID_PATTERN}|^\*$")]
 
 
 class Permissions(Model):
@@ -104,7 +117,7 @@ class Permissions(Model):
     read: tuple[Glob, ...] = ()
     write: tuple[Glob, ...] = ()
     time: bool = False
-    call: tuple[str, ...] = ()
+    call: tuple[Callee, ...] = ()
 
 
 class HttpFixture(Model):
@@ -158,11 +171,11 @@ class TestCase(Model):
 
     __test__ = False  # not a test class of pytest
 
-    name: str = Field(min_length=1, max_length=200)
+    name: PlainText = Field(min_length=1, max_length=200)
     input: Any = None
     files: dict[str, str] = Field(default_factory=dict)
     http: dict[str, HttpFixture | str] = Field(default_factory=dict)
-    now: int = Field(default=0, ge=0)
+    now: int = Field(default=0, ge=0, le=LATEST_MILLIS)
     calls: dict[str, Any] = Field(default_factory=dict)
     expect: Expectation
 
@@ -171,13 +184,13 @@ class Manifest(Model):
     """A capability folder's `meta.json`."""
 
     id: CapabilityId
-    summary: str = Field(min_length=10, max_length=1000)
+    summary: PlainText = Field(min_length=10, max_length=1000)
     binary: str = ""
     version: int = Field(default=1, ge=1)
     language: Literal["rust"] = "rust"
     input_schema: JsonSchema = Field(default_factory=dict)
     output_schema: JsonSchema = Field(default_factory=dict)
-    examples: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = Field(default=(), max_length=MAX_EXAMPLES)
     permissions: Permissions = Permissions()
     parent: str | None = None
 

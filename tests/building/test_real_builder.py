@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from processes_seen import descendants, name_of, running
+from pydantic import ValidationError
 
 from tacit.building import Builder, BuildRequest, Progress
 from tacit.building.brief import EXAMPLE_CALL
@@ -367,3 +368,21 @@ def test_missing_toolchain_says_what_to_do(make_builder: MakeBuilder, tmp_path: 
     """Without a toolchain one sentence names the command that installs it."""
     with pytest.raises(ToolchainMissing, match="tacit setup"):
         make_builder(cache=tmp_path / "empty").build(request())
+
+
+def test_what_a_guest_prints_is_plain_in_the_answer(make_builder: MakeBuilder) -> None:
+    """A guest's log and output that are shown with a failed test steer no terminal."""
+    source = """
+use capability_common::{log, run, Error};
+fn main() { run(|_: i64| -> Result<String, Error> { log("\\u{1b}[2J"); Err(Error::new("odd", "\\u{202e}\\u{9b}2J")) }) }
+"""
+    refused = refusal(make_builder(), request(source, output_schema={}))
+    shown = refused.details["tests"][0]["difference"]
+    assert "odd" in shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+
+
+def test_vast_clock_of_a_test_is_refused() -> None:
+    """A time that no clock shows is no test, instead of a failure of the builder."""
+    with pytest.raises(ValidationError):
+        case("late", 1, {"output": 2}, now=1 << 63)

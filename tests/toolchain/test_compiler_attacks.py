@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -237,3 +238,55 @@ def test_module_holds_no_path_of_the_machine(compiled: Compile, each_confinement
     assert b"main.rs" in wasm
     for folder in (str(Path.home()), "tacit-compile-", ".cargo/registry"):
         assert folder.encode() not in wasm
+
+
+def test_description_of_the_toolchain_cannot_be_included(
+    refusal: Refusal, each_confinement: Confinement, settings: Settings
+) -> None:
+    """The file that says where this machine keeps its toolchain is not among what the compiler sees."""
+    folder = "/toolchain" if each_confinement.rooted else settings.toolchain or settings.cache / "toolchain"
+    error = refusal(f'fn main() {{ print!("{{}}", include_str!("{folder}/toolchain.json")); }}', each_confinement)
+    assert "No such file or directory" in told(error)
+
+
+@pytest.mark.parametrize("place", ["{}", "source/{}", "/source/{}", "/proc/self/cwd/{}"])
+def test_linker_reads_no_arguments_from_the_source(place: str, refusal: Refusal, each_confinement: Confinement) -> None:
+    """`@file` would make the linker take further arguments from a file, one of which loads code into it."""
+    source = (
+        f"""#[link(name = "@{place.format("more.rs")}")] extern "C" {{ fn f(); }} fn main() {{ unsafe {{ f() }} }}"""
+    )
+    shown = told(refusal(source, each_confinement, more="c --allow-undefined -mllvm -load=/out/planted.so"))
+    assert "planted" not in shown
+    assert "unable to find library -l@" in shown
+
+
+@pytest.mark.parametrize("words", ["linking with", "aborting due to"])
+def test_author_cannot_speak_for_rustc(words: str, refusal: Refusal) -> None:
+    """An error that begins like one of rustc's own is an error of the source, and is shown."""
+    error = refusal(f'compile_error!("{words} nothing"); fn main() {{}}')
+    assert error.message == "The source does not compile."
+    assert f"{words} nothing" in error.details["diagnostics"]
+
+
+def test_path_through_a_file_tells_nothing(secret_file: Path, refusal: Refusal, each_confinement: Confinement) -> None:
+    """A file that exists is no other way of failing than one that does not."""
+    error = refusal(f'fn main() {{ print!("{{}}", include_str!("{secret_file}/x")); }}', each_confinement)
+    assert "No such file or directory" in told(error)
+
+
+def test_what_hides_text_is_dropped(refusal: Refusal) -> None:
+    """Characters that turn the direction of text, and C1 controls, do not reach whoever reads the errors."""
+    shown = told(refusal('compile_error!("a\u202eb\u009b2Jc\u2028d"); fn main() {}'))
+    assert "ab2Jcd" in shown.replace("\ufffd", "")
+
+
+def test_pipes_of_other_processes_are_out_of_reach(
+    tmp_path: Path, refusal: Refusal, each_confinement: Confinement
+) -> None:
+    """What the builder itself has open cannot be reached through its folder in `/proc`."""
+    with (tmp_path / "open").open("w+") as file:
+        file.write(SECRET)
+        file.flush()
+        path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+        error = refusal(f'fn main() {{ print!("{{}}", include_str!("{path}")); }}', each_confinement)
+    assert "No such file or directory" in told(error)

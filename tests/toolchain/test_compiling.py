@@ -89,7 +89,7 @@ def test_errors_come_as_rustc_shows_them(refusal: Refusal) -> None:
 
 def test_errors_name_the_file_that_has_them(refusal: Refusal) -> None:
     """An error in a further file names that file."""
-    assert "--> parse.rs:1" in refusal("mod parse; fn main() {}", parse="fn (").details["diagnostics"]
+    assert "--> src/parse.rs:1" in refusal("mod parse; fn main() {}", parse="fn (").details["diagnostics"]
 
 
 def test_errors_keep_paths_of_the_authors_own(refusal: Refusal) -> None:

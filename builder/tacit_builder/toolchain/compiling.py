@@ -4,11 +4,16 @@ The compiler is as hostile as its input: `include_str!` reads files, `env!` the 
 files in error messages, and macros or constants can run for ever. So it sees the toolchain, the SDK and the source,
 hardly an environment and one folder to write to, within limits of time, memory and output. What the module then
 imports is judged elsewhere.
+
+The linker takes an argument such as `@main.rs` for a file of further arguments, one of which loads a shared object
+into it; and `#[link(name = "@main.rs")]` is an argument of the author's. So whatever the author fills, sources and
+objects, lies in folders whose name nobody can know when the source is written.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import tempfile
 import time
@@ -29,8 +34,8 @@ from tacit_builder.toolchain.source import ROOT, checked_source, write_source
 _MEMORY_BYTES = 3 * GIB
 _MOST_OUTPUT = 4 << 20
 _MODULE = "module.wasm"
-# Relative to the source, beside it in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
-_OUT = "../out"
+# Relative to where rustc starts, in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
+_SOURCE, _OUT = "source", "out"
 _FLAGS = (
     "-Copt-level=s",
     "-Cstrip=symbols",
@@ -67,9 +72,10 @@ def compile_source(
     files = checked_source(source)
     with tempfile.TemporaryDirectory(prefix="tacit-compile-") as made:
         work = Path(made).resolve()
-        write_source(files, work / "source")
-        (work / "out").mkdir()
-        job = _job(toolchain, sdk, confinement, work, seconds)
+        secret = secrets.token_hex(16)
+        write_source(files, work / _SOURCE / secret)
+        (work / _OUT / secret).mkdir(parents=True)
+        job = _job(toolchain, sdk, confinement, work, secret, seconds)
         start = time.perf_counter()
         done = run_job(
             confinement.command(job),
@@ -80,20 +86,20 @@ def compile_source(
         )
         spent = time.perf_counter() - start
         if done.ending == "exited" and done.code == 0:
-            return Compiled(_read(work / "out" / _MODULE), spent)
-    hidden = {confinement.place(mount): "" for mount in (*job.readable, *job.writable)}
-    raise _failure(done, seconds, {f"{path}/": shown for path, shown in hidden.items()} | {str(work): ""})
+            return Compiled(_read(work / _OUT / secret / _MODULE), spent)
+    folders = [f"{_SOURCE}/{secret}", f"{_OUT}/{secret}", *(confinement.place(mount) for mount in job.readable)]
+    raise _failure(done, seconds, {f"{folder}/": "" for folder in folders} | {str(work): ""})
 
 
-def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, seconds: float) -> Job:
+def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, secret: str, seconds: float) -> Job:
     rooted = confinement.rooted
-    source, output = Mount(work / "source", "/source"), Mount(work / "out", "/out")
+    source, output = Mount(work / _SOURCE, f"/{_SOURCE}"), Mount(work / _OUT, f"/{_OUT}")
     command = [*toolchain.rustc(rooted=rooted), "--target", "wasm32-wasip1", "--edition", "2021", *_FLAGS]
-    command += [f"--remap-path-prefix={confinement.place(source)}=src", *sdk.arguments(confinement.place(sdk.mount))]
-    command += [ROOT, "-o", f"{_OUT}/{_MODULE}"]
+    command += [f"--remap-path-prefix={_SOURCE}/{secret}=src", *sdk.arguments(confinement.place(sdk.mount))]
+    command += [f"{_SOURCE}/{secret}/{ROOT}", "-o", f"{_OUT}/{secret}/{_MODULE}"]
     return Job(
         tuple(command),
-        confinement.place(source),
+        str(Path(confinement.place(source)).parent),
         (*toolchain.mounts(rooted=rooted), sdk.mount, source),
         (output,),
         {**toolchain.environment(rooted=rooted), "TMPDIR": _OUT},

@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tacit.plain_text import made_plain
+
 MOST_CHARACTERS = 6000
 _MOST_ERRORS = 12
 _MOST_OF_ONE = 2000
 _MORE = "\n…"
 _LINKING = "linking with"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Landlock says "permission denied" of files that exist; the author learns no more than of those that do not.
-_DENIED, _ABSENT = "Permission denied (os error 13)", "No such file or directory (os error 2)"
+# Under Landlock these tell files that exist from those that do not.
+_TELLING = re.compile(r"(?:Permission denied|Not a directory|Is a directory) \(os error \d+\)")
+_ABSENT = "No such file or directory (os error 2)"
 
 
 def readable_errors(output: bytes, hidden: Mapping[str, str]) -> str:
@@ -49,21 +51,26 @@ def clean(text: str, hidden: Mapping[str, str]) -> str:
     """Return the text without the hidden paths, without control characters, and without what files there are."""
     for path in sorted(hidden, key=len, reverse=True):
         text = text.replace(path, hidden[path])
-    return _CONTROL.sub("", text.replace(_DENIED, _ABSENT))
+    return made_plain(_TELLING.sub(_ABSENT, text))
 
 
 def _is_error(message: dict[str, Any]) -> bool:
     """Whether this is an error of its own, and not the count of errors that rustc ends with."""
     if not str(message.get("level", "")).startswith("error"):
         return False
-    return not str(message.get("message", "")).startswith("aborting due to")
+    return not (_is_rustcs_own(message) and str(message.get("message", "")).startswith("aborting due to"))
 
 
 def _rendered(message: dict[str, Any]) -> str:
-    if str(message.get("message", "")).startswith(_LINKING):
+    if _is_rustcs_own(message) and str(message.get("message", "")).startswith(_LINKING) and message.get("children"):
         # Its first note is the linker's whole command line; what the linker said comes last.
         return f"error: linking failed\n{message['children'][-1]['message']}"
     return str(message.get("rendered") or message.get("message") or "").rstrip()
+
+
+def _is_rustcs_own(message: dict[str, Any]) -> bool:
+    """Whether it points at no source, as `compile_error!` does, whose words are the author's."""
+    return not message.get("spans")
 
 
 def _shorten(text: str, most: int) -> str:

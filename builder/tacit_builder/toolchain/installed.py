@@ -89,19 +89,18 @@ class DebianToolchain:
         return replace(self, folder=folder)
 
     def mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
-        """Return the packages as `/usr`, and the whole folder for the linker of `hosted/`.
+        """Return the packages as `/usr`; hosted, with the linker's script and this machine's shell, which runs it.
 
-        Hosted, its scripts need this machine's shell as well, with the libc that it loads.
+        Never the folder itself: its description names a path of this machine, and sources can include what they see.
         """
         if not rooted:
-            return tuple(Mount(path, str(path)) for path in (self.folder, *_shell()))
+            return tuple(Mount(path, str(path)) for path in (*self._parts(), *_shell()))
         usr = self.folder / "root" / "usr"
         return (
             Mount(usr, "/usr"),
             Mount(usr / "bin", "/bin"),
             Mount(usr / "lib", "/lib"),
             Mount(usr / "lib64", "/lib64"),
-            Mount(self.folder, "/toolchain"),
         )
 
     def rustc(self, *, rooted: bool) -> list[str]:
@@ -123,8 +122,10 @@ class DebianToolchain:
         return {}
 
     def cargo_mounts(self, *, rooted: bool) -> tuple[Mount, ...]:
-        """Return what `mounts` does: the toolchain's own linker and libraries link everything."""
-        return self.mounts(rooted=rooted)
+        """Return what `mounts` does, with the scripts that link build scripts and procedural macros."""
+        if not rooted:
+            return self.mounts(rooted=False)
+        return (*self.mounts(rooted=True), *(Mount(part, f"/toolchain/{part.name}") for part in self._parts()))
 
     def cargo_environment(self, *, rooted: bool) -> dict[str, str]:
         """Return the variables that name rustc and both linkers, which are LLVM's."""
@@ -134,6 +135,10 @@ class DebianToolchain:
             _linker_variable(self.host): f"{hosted}/ld",
             _linker_variable("wasm32-wasip1"): "/usr/bin/wasm-ld-19" if rooted else f"{hosted}/wasm-ld",
         }
+
+    def _parts(self) -> tuple[Path, Path]:
+        """Return the folder of the packages and that of the scripts."""
+        return self.folder / "root", self.folder / "hosted"
 
 
 @dataclass(frozen=True, slots=True)

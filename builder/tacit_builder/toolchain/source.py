@@ -14,7 +14,7 @@ from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES
 from tacit.errors import BuildRefused
 
 ROOT = "main.rs"
-_PATH = re.compile(r"(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.rs\Z")
+_PATH = re.compile(r"(?:[A-Za-z0-9_-]{1,100}/){0,8}[A-Za-z0-9_-]{1,97}\.rs\Z")
 
 
 def checked_source(source: Mapping[str, str]) -> dict[str, str]:
