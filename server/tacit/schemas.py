@@ -1,8 +1,9 @@
 """JSON Schemas (draft 2020-12 unless `$schema` names another): checked, compiled and remembered.
 
 A schema comes from whoever wrote a capability, so compiling it is an attack surface: a `$ref` is looked up in
-the schema itself and in the published meta-schemas only, never over the network or on disk, and patterns run
-on a linear-time engine (no look-around, no back-references). `format` is asserted where it is known.
+the schema itself and in the published meta-schemas only, never over the network or on disk, patterns run
+on a linear-time engine (no look-around, no back-references), and schemas whose references multiply without end
+are refused. `format` is asserted where it is known.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from typing import Any, cast
 import jsonschema_rs
 
 from tacit.errors import InvalidManifest
+from tacit.schema_cost import cost_of
 
 MAX_SCHEMA_BYTES = 256 * 1024
+MAX_ROUTES = 50_000
+"""Subschemas that one value may be held against; checking them all takes about a millisecond."""
 MAX_VIOLATIONS = 20
 MAX_MESSAGE = 300
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=4 << 20)
@@ -28,10 +32,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 class Validator:
     """A compiled schema; immutable, and safe to share between threads."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_compiled", "_detailed")
 
-    def __init__(self, compiled: jsonschema_rs.Validator) -> None:
+    def __init__(self, compiled: jsonschema_rs.Validator, *, detailed: bool = True) -> None:
+        """Take a compiled schema; unless `detailed`, violations do not say what was wrong where."""
         self._compiled = compiled
+        self._detailed = detailed
 
     def is_valid(self, value: Any) -> bool:
         """Return whether the JSON value fits, stopping at the first violation."""
@@ -44,8 +50,12 @@ class Validator:
         """Return `{path, message}` for each violation, at most `MAX_VIOLATIONS`; empty when the value fits.
 
         `path` reads like `$.orders[2].id`; `message` says what was expected and quotes the value, shortened.
-        A value that cannot be JSON (nested too deep, a lone surrogate) is one violation at `$`.
+        A value that cannot be JSON (nested too deep, a lone surrogate) is one violation at `$`, and so is one that
+        breaks a schema which recurses by more than one way.
         """
+        if not self._detailed:
+            unsaid = {"path": "$", "message": "does not fit the schema, which recurses by too many ways to say where"}
+            return [] if self.is_valid(value) else [unsaid]
         try:
             errors = islice(self._compiled.iter_errors(value), MAX_VIOLATIONS)
             return [{"path": path_of(error.instance_path), "message": _message(error)} for error in errors]
@@ -97,14 +107,17 @@ def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
 @lru_cache(maxsize=512)
 def _compile(text: str) -> Validator:
     try:
-        compiled = jsonschema_rs.validator_for(
-            json.loads(text), offline=True, pattern_options=_PATTERNS, validate_formats=True
-        )
+        schema = json.loads(text)
+        routes, branches = cost_of(schema)
+        if routes > MAX_ROUTES:
+            raise _invalid(f"its references lead to more than {MAX_ROUTES} subschemas, each route counted for itself")
+        compiled = jsonschema_rs.validator_for(schema, offline=True, pattern_options=_PATTERNS, validate_formats=True)
     except jsonschema_rs.ValidationError as error:
         raise _invalid(_message(error), path_of(error.instance_path)) from error
     except (ValueError, RecursionError) as error:
         raise _invalid(str(error)) from error
-    return Validator(compiled)
+    # Finding every violation, unlike finding whether there is one, takes twice as long for each level of such a value.
+    return Validator(compiled, detailed=not branches)
 
 
 def _invalid(problem: str, path: str = "$") -> InvalidManifest:

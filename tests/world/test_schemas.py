@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from world_site import Site
 
@@ -134,3 +136,55 @@ def test_equal_schemas_are_compiled_once() -> None:
 def test_shorten_keeps_both_ends() -> None:
     """A shortened text keeps its start and its end and the limit."""
     assert shorten("a" * 500 + "z" * 500, 90) == "a" * 30 + " … " + "z" * 57
+
+
+def doubling(reference: Callable[[str], dict[str, str]], **named: str) -> dict[str, object]:
+    """Return a schema of forty steps, each of which refers to the next by two routes."""
+    steps: dict[str, object] = {"s0": {"type": "integer", **{key: name.format(0) for key, name in named.items()}}}
+    for number in range(1, 40):
+        names = {key: name.format(number) for key, name in named.items()}
+        steps[f"s{number}"] = {"allOf": [reference(f"s{number - 1}"), reference(f"s{number - 1}")], **names}
+    return {"$defs": steps, "if": {"const": "now"}, "then": reference("s39")}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        doubling(lambda name: {"$ref": f"#/$defs/{name}"}),
+        doubling(lambda name: {"$ref": f"#/%24defs/{name}"}),
+        doubling(lambda name: {"$ref": f"#{name}"}, **{"$anchor": "s{}"}),
+        doubling(lambda name: {"$dynamicRef": f"#{name}"}, **{"$dynamicAnchor": "s{}"}),
+        doubling(lambda name: {"$ref": f"urn:{name}"}, **{"$id": "urn:s{}"}),
+        {"properties": {"$defs": doubling(lambda name: {"$ref": f"#/properties/$defs/$defs/{name}"})}},
+    ],
+    ids=["pointer", "escaped", "anchor", "dynamic", "id", "property"],
+)
+def test_references_that_multiply_are_refused(schema: dict[str, object]) -> None:
+    """A small schema whose references double at each step would hold a value against 2^40 subschemas."""
+    with pytest.raises(InvalidManifest, match="each route counted for itself"):
+        check_schema(schema)
+
+
+def test_recursion_that_multiplies_is_checked_in_time() -> None:
+    """Saying where a deep value breaks a schema that recurses twice would take 2^100 steps; it is said that it does."""
+    again = {"$ref": "#/$defs/n"}
+    schema = {"$defs": {"n": {"type": ["array", "integer"], "items": {"allOf": [again, again]}}}, **again}
+    good, bad = nested(100, 1), nested(100, "x")
+    validator = compile_schema(schema)
+    assert validator.violations(good) == []
+    assert [each["path"] for each in validator.violations(bad)] == ["$"]
+
+
+def test_plain_recursion_still_says_where() -> None:
+    """A schema that recurses by one route says what is wrong where, however often it is referred to."""
+    node = {"type": "object", "properties": {"id": {"type": "integer"}, "next": {"$ref": "#/$defs/node"}}}
+    both = {"a": {"$ref": "#/$defs/node"}, "b": {"$ref": "#/$defs/node"}}
+    validator = compile_schema({"$defs": {"node": node}, "properties": both})
+    assert validator.violations({"b": {"next": {"id": "x"}}})[0]["path"] == "$.b.next.id"
+
+
+def nested(depth: int, leaf: object) -> object:
+    """Return a value within lists within lists."""
+    for _ in range(depth):
+        leaf = [leaf]
+    return leaf
