@@ -7,6 +7,7 @@ that its server is gone. Neither end trusts the other's line lengths.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -77,6 +78,8 @@ class Machine(Model):
 class Order(Model):
     """The request line: what to build, and with what."""
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # so that it is seen, and refused, instead of made null
+
     request: BuildRequest
     machine: Machine
 
@@ -131,14 +134,20 @@ _REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="k
 
 
 def encode_order(order: Order) -> bytes:
-    """Return the order as one line; raises `BuildRefused("request")` when it is no Unicode or too long."""
+    """Return the order as one line; raises `BuildRefused("request")` when it is too long or would not arrive as it is.
+
+    JSON of the client's may nest deeper than the builder reads, or hold NaN, vast numbers or lone surrogates.
+    """
     try:
-        line = order.model_dump_json().encode() + b"\n"
-    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        text = json.dumps(order.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
+        line = text.encode() + b"\n"
+        Order.model_validate_json(line)
+    except (ValueError, RecursionError, PydanticSerializationError) as error:
         raise BuildRefused(
             "request",
-            "The source, schemas or tests hold characters that are not valid Unicode.",
-            hint="Send texts that can be written as UTF-8.",
+            "The source, schemas or tests hold what cannot be sent as JSON: characters that are not valid Unicode, "
+            "numbers that are vast or none, or lists within lists without end.",
+            hint="Send texts that can be written as UTF-8, and values of a sane size and depth.",
         ) from error
     if len(line) > MAX_REQUEST_BYTES:
         raise BuildRefused(

@@ -6,6 +6,7 @@ keeps source, module, manifest and tests together. A refusal names its stage and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from tacit.building import Builder, make_brief
@@ -93,13 +94,14 @@ class Author:
         plan = make_plan(request, self._catalog)
         self._refuse_duplicate(plan, force=request.force)
         job_id = new_job_id()
-        self._store.builds.start(job_id, plan.manifest.id, request.model_dump_json(exclude={"source"}))
+        asked = {"task": request.task, "parent_id": request.parent_id, "summary": plan.manifest.summary}
+        self._store.builds.start(job_id, plan.manifest.id, json.dumps(asked))
         return self._jobs.start(job_id, lambda job: self._build(plan, job))
 
     def _refuse_duplicate(self, plan: Plan, *, force: bool) -> None:
         name = plan.manifest.id
         own = plan.parent is not None and plan.parent.id == name
-        if not own and not force and name in self._catalog.ids(include_deprecated=True):
+        if not own and name in self._catalog.ids(include_deprecated=True):
             raise BuildRefused(
                 "duplicate",
                 f"A capability {name} exists already.",

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tacit.building import BuildRequest
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
-from tacit.models import Card, JsonSchema, Manifest, MutateRequest, TestCase, problems_in
+from tacit.models import MAX_EXAMPLE, Card, JsonSchema, Manifest, MutateRequest, TestCase, problems_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,19 @@ def make_plan(request: MutateRequest, catalog: Catalog) -> Plan:
     tests = request.tests or (renewed.tests if renewed else ())
     return Plan(
         manifest=_manifest(request, parent, renewed.manifest if renewed else None),
-        source={"main.rs": request.source} if isinstance(request.source, str) else dict(request.source or {}),
+        source=_source(request.source or {}),
         tests=tests,
         parent=parent,
         parent_tests=renewed.tests if renewed and request.tests else (),
     )
+
+
+def _source(given: str | dict[str, str]) -> dict[str, str]:
+    """Return the texts by their paths below `src/`; of two that would become one, the builder says so."""
+    if isinstance(given, str):
+        return {"main.rs": given}
+    below = {path.removeprefix("src/"): text for path, text in given.items()}
+    return below if len(below) == len(given) else given
 
 
 def _require(request: MutateRequest, renewed: Version | None) -> None:
@@ -98,7 +106,7 @@ def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifes
             summary=request.summary or (inherited.summary if inherited else ""),
             binary=f"{request.id}.wasm",
             language=request.language,
-            examples=examples or ((request.task,) if request.task else ()),
+            examples=examples or ((request.task[:MAX_EXAMPLE],) if request.task else ()),
             permissions=asked or (inherited.permissions if inherited else request.permissions),
             parent=f"{parent.id}@{parent.version}" if parent else None,
             input_schema=_schema(request.input_schema, inherited and inherited.input_schema),
