@@ -24,6 +24,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field
@@ -34,6 +35,7 @@ from tacit.models import JsonSchema, MutateAnswer, Permissions, RunAnswer, Searc
 from tacit.opening import Opening
 from tacit.texts import compact, mutate_text, run_line, search_text
 from tacit.tool_calls import Backend, answered, failed, in_thread, meant_by, mutate_request, run_input
+from tacit.unread_lines import ReadableMessages
 
 if TYPE_CHECKING:
     from tacit.app import App
@@ -123,7 +125,10 @@ class TacitServer(MCPServer[Backend]):
         """Serve stdin and stdout until stdin ends, or until a SIGTERM or SIGINT; then close the App."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._exit_on_signal)
-            await super().run_stdio_async()
+            async with stdio_server() as (incoming, outgoing):
+                sdk = self._lowlevel_server
+                readable = ReadableMessages(incoming, outgoing)
+                await sdk.run(readable, outgoing, sdk.create_initialization_options())
             tasks.cancel_scope.cancel()
 
     async def _exit_on_signal(self) -> None:

@@ -122,6 +122,23 @@ def test_line_that_is_not_json_does_not_end_the_server(wire: Wire) -> None:
     assert answers[-1]["result"] == {}
 
 
+@pytest.mark.parametrize(
+    "text", ['"\\ud800"', "[" * 3000 + "]" * 3000, "{not: JSON}"], ids=["half a pair", "deep nesting", "not JSON"]
+)
+@pytest.mark.parametrize("last", [False, True], ids=["id first", "id last"])
+def test_call_that_cannot_be_read_is_answered(wire: Wire, text: str, last: bool) -> None:
+    """Whoever sent it gets an error under its id, instead of waiting for ever."""
+    call = '"method": "tools/call", "params": {"name": "run_capability", "arguments": {"id": "echo", "input": ' + text
+    head = '"jsonrpc": "2.0", "id": 7'
+    line = f"{{{call}}}}}, {head}}}" if last else f"{{{head}, {call}}}}}}}"
+    assert wire.process.stdin is not None
+    assert wire.process.stdout is not None
+    wire.process.stdin.write(line + "\n")
+    wire.send({"id": 1, "method": "ping"})
+    answer = json.loads(wire.process.stdout.readline())
+    assert (answer["id"], answer["error"]["code"]) == (7, -32700)
+
+
 @pytest.mark.anyio
 async def test_mcp_run_starts_the_server_file(tmp_path: Path) -> None:
     """`mcp run FILE` loads the file by its path, with absolute imports."""
