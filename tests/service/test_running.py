@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from service_samples import OpenApp
@@ -117,6 +120,36 @@ def test_a_grant_allows_it(open_app: OpenApp) -> None:
     app = open_app(grants=Permissions(read=("*.csv",)))
     (app.settings.files_folder / "private.csv").write_text("a,b\n1,2\n")
     assert app.service.run("summarize_csv", {"path": "private.csv"}).output["rows"] == 1
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The address of an HTTP server on loopback that answers JSON."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"stock": 7}')
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_a_denial_says_to_grant_is_enough(open_app: OpenApp, site: str) -> None:
+    """The setting in the hint, taken as it stands, lets `fetch_json` reach a host and port on loopback."""
+    with pytest.raises(PermissionDenied) as caught:
+        open_app().service.run("fetch_json", {"url": site})
+    setting = next(word for word in shlex.split(caught.value.hint) if word.startswith("TACIT_GRANTS="))
+    grants = Permissions.model_validate_json(setting.removeprefix("TACIT_GRANTS="))
+    assert open_app(grants=grants).service.run("fetch_json", {"url": site}).output == {"value": {"stock": 7}}
 
 
 def test_deprecated_names_its_successor(open_app: OpenApp) -> None:
