@@ -29,6 +29,13 @@ def test_the_data_folder_is_the_owners_alone(store: Store, folder: Path) -> None
     assert stat.S_IMODE((folder / "tacit.db").stat().st_mode) == 0o600
 
 
+def test_what_cannot_be_a_database_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """A folder in the database's place, like a disk that takes no further file, is the operator's to mend."""
+    (tmp_path / "tacit.db").mkdir()
+    with pytest.raises(StoreReadOnly, match=r"tacit\.db cannot be written: Is a directory"):
+        Store.open(tmp_path)
+
+
 def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
     """Alembic finds no difference between the two."""
     with store.database.read() as connection:

@@ -44,7 +44,7 @@ class Database:
         writable = _prepare_folder(folder, path)
         with translated(path):
             if writable:
-                sqlite.prepare_file(path, busy_seconds)
+                _prepare_file(path, busy_seconds)
             engine = sqlite.open_engine(path, writable=writable, busy_seconds=busy_seconds)
             try:
                 return cls(path, engine, writable=writable, busy_seconds=busy_seconds)
@@ -131,6 +131,13 @@ class Database:
     def _check_open(self) -> None:
         if self._closed:
             raise closed()
+
+
+def _prepare_file(path: Path, busy_seconds: float) -> None:
+    try:
+        sqlite.prepare_file(path, busy_seconds)
+    except OSError as error:
+        raise read_only(path, error.strerror or str(error)) from error
 
 
 def _prepare_folder(folder: Path, path: Path) -> bool:
