@@ -17,6 +17,25 @@ from tacit.sandbox import effects_of
 TEXT = {"text": "abc"}
 LOOPS = '(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))'
 
+COUNTS = """
+(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $left i32)
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (i32.const 100))
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (local.set $left (i32.mul (i32.sub (i32.load (i32.const 8)) (i32.const 1)) (i32.const 1000000)))
+    (block $end (loop $next
+      (br_if $end (i32.eqz (local.get $left)))
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br $next)))
+    (i32.store (i32.const 4) (i32.load (i32.const 8)))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+"""
+"""Gives its input back, after a million turns for each byte of it but the first."""
+
 
 @pytest.fixture
 def app(open_app: OpenApp) -> App:
@@ -26,13 +45,13 @@ def app(open_app: OpenApp) -> App:
     return opened
 
 
-def register_loop(app: App) -> None:
-    """Register a pure capability that never ends."""
-    wasm = bytes(wasmtime.wat2wasm(LOOPS))
-    manifest = Manifest(id="loop_for_ever", summary="Loops and never gives an answer.")
+def register(app: App, name: str, text: str) -> None:
+    """Register a pure capability from a WebAssembly text."""
+    wasm = bytes(wasmtime.wat2wasm(text))
+    manifest = Manifest(id=name, summary="Does what a test wants of it.")
     test = TestCase(name="none", expect=Expectation(output=1))
     app.catalog.register(
-        manifest, {"main.wat": LOOPS}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
+        manifest, {"main.wat": text}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
     )
 
 
@@ -62,11 +81,22 @@ def test_large_input_is_left_to_a_thread(app: App) -> None:
 
 def test_a_loop_is_given_up_and_not_tried_again(app: App) -> None:
     """A guest that does not end is given up after little energy, and from then on left to threads."""
-    register_loop(app)
+    register(app, "loop_for_ever", LOOPS)
     with pytest.raises(EnergyExhausted):
         app.service.run("loop_for_ever", {}, energy=1000)
     assert app.service.run_at_once("loop_for_ever", {}) is None
     assert app.service.run_at_once("loop_for_ever", {}) is None
+
+
+def test_what_was_given_up_is_tried_again_after_a_short_run(app: App) -> None:
+    """A capability given up for one large piece of work is run at once again when a run of it was short."""
+    register(app, "count_down", COUNTS)
+    app.service.run("count_down", 1)
+    assert app.service.run_at_once("count_down", 1) is not None
+    assert app.service.run_at_once("count_down", 12) is None
+    assert app.service.run_at_once("count_down", 1) is None
+    app.service.run("count_down", 1)
+    assert app.service.run_at_once("count_down", 1) is not None
 
 
 def test_errors_are_those_of_a_run(app: App) -> None:

@@ -166,9 +166,7 @@ class Runner:
                 attempt = _committed(attempt, transaction)
             run_id = self._record(attempt)
         if prepared.pure and run_id and attempt.execution.failure is None:
-            execution = attempt.execution
-            known = CachedRun(run_id, execution.value, len(execution.output), execution.energy)
-            self._cache.put(prepared.version.digest, text, known)
+            self._learn(attempt, run_id)
         return _outcome(attempt, run_id)
 
     def run_at_once(
@@ -222,6 +220,14 @@ class Runner:
         if execution.failure is not None:
             raise _with_run(execution.failure, run_id)
         return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+
+    def _learn(self, attempt: Attempt, run_id: str) -> None:
+        """Remember a pure run's answer, and whether the next run of its capability is worth trying at once."""
+        execution, digest = attempt.execution, attempt.prepared.version.digest
+        known = CachedRun(run_id, execution.value, len(execution.output), execution.energy)
+        self._cache.put(digest, attempt.text, known)
+        if execution.energy < AT_ONCE_ENERGY and execution.seconds < AT_ONCE_SECONDS:
+            self._slow.discard(digest)  # it was given up for the machine's slowness, not its own
 
     def _read(self, data: Any) -> tuple[Any, bytes]:
         limit = self._limits.input_bytes
