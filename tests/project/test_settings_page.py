@@ -108,9 +108,10 @@ def test_a_tilde_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """`TACIT_DATA=` does not mean the current folder."""
+    monkeypatch.delenv("TACIT_DATA", raising=False)
     default = Settings.load().data
     monkeypatch.setenv("TACIT_DATA", "")
-    assert Settings.load().data == default
+    assert Settings.load().data == default != Path()
 
 
 def test_settings_are_frozen() -> None:
