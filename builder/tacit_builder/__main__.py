@@ -17,6 +17,7 @@ from tacit.building.protocol import (
     encode_reply,
 )
 from tacit.errors import BuildRefused, OperatorError
+from tacit.plain_text import made_plain
 from tacit_builder import lifeline
 from tacit_builder.pipeline import build
 
@@ -48,7 +49,7 @@ def _answer(line: bytes, say: Callable[[Reply], None]) -> Reply:
     except BuildRefused as refused:
         return Refusal(
             stage=refused.stage,
-            message=refused.message,
+            message=made_plain(refused.message),  # it may name what the module imports
             hint=refused.hint,
             diagnostics=str(refused.details.get("diagnostics", "")),
             tests=tuple(refused.details.get("tests", ())),

@@ -382,6 +382,13 @@ fn main() { run(|_: i64| -> Result<String, Error> { log("\\u{1b}[2J"); Err(Error
     assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
 
 
+def test_imported_names_are_plain_in_the_answer(make_builder: MakeBuilder) -> None:
+    """The name of a foreign import is the author's, and steers no terminal either."""
+    link = r'#[link(wasm_import_module = "\u{1b}[2Jodd")]'
+    refused = refusal(make_builder(), request(f'{link} extern "C" {{ fn f(); }} fn main() {{ unsafe {{ f() }} }}'))
+    assert (refused.stage, "[2Jodd.f" in refused.message, "\x1b" in refused.message) == ("imports", True, False)
+
+
 def test_vast_clock_of_a_test_is_refused() -> None:
     """A time that no clock shows is no test, instead of a failure of the builder."""
     with pytest.raises(ValidationError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from service_samples import WORD_COUNT, OpenApp, word_count
 
 from tacit.app import App
+from tacit.errors import BuildRefused, UnknownJob
+from tacit.models import MutateAnswer, MutateRequest
+from tacit.service.jobs import MAX_UNFINISHED, Job, Jobs
 
 GOOD = {"name": "one", "input": {"text": "a"}, "expect": {"output": {"words": 1}}}
 
@@ -74,3 +78,26 @@ def test_source_below_src_is_kept_as_it_is_exported(open_app: OpenApp) -> None:
     service = open_app().service
     service.mutate(word_count(source={"src/main.rs": WORD_COUNT}), wait_seconds=60)
     assert list(service.show("count_words")["source"]) == ["main.rs"]
+
+
+def test_builds_that_wait_are_bounded() -> None:
+    """Each build that waits holds its source and tests, so a flood of them is refused, until some have ended."""
+    jobs, go_on = Jobs(), threading.Event()
+
+    def build(_: Job) -> MutateAnswer:
+        go_on.wait()
+        return MutateAnswer(status="registered")
+
+    started = [jobs.start(str(number), build) for number in range(MAX_UNFINISHED)]
+    with pytest.raises(BuildRefused, match="wait already"):
+        jobs.require_room()
+    go_on.set()
+    assert started[0].wait(20, None) is not None
+    jobs.require_room()
+
+
+def test_an_unknown_job_is_quoted_in_short(app: App) -> None:
+    """A job that was never given does not come back in full."""
+    with pytest.raises(UnknownJob) as unknown:
+        app.service.mutate(MutateRequest(job="x" * 100_000))
+    assert len(str(unknown.value)) < 300

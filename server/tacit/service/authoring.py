@@ -91,6 +91,7 @@ class Author:
         return self._catalog.get(matches[0].id) if matches else None
 
     def _start(self, request: MutateRequest) -> Job:
+        self._jobs.require_room()
         plan = make_plan(request, self._catalog)
         self._refuse_duplicate(plan, force=request.force)
         job_id = new_job_id()
@@ -175,7 +176,7 @@ class Author:
         for _ in range(max(int(seconds / POLL_SECONDS), 1)):
             build = self._store.builds.get(job_id)
             if build is None:
-                raise UnknownJob(f"There is no build {job_id!r}.", hint="Call again with the source to start one.")
+                raise UnknownJob(f"There is no build {job_id[:80]!r}.", hint="Call again with the source to start one.")
             if build.result:
                 return MutateAnswer.model_validate_json(build.result)
             if build.status != "running":

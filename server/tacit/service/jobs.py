@@ -8,11 +8,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from tacit.errors import BuilderFailed, TacitError
+from tacit.errors import BuilderFailed, BuildRefused, TacitError
 from tacit.models import MutateAnswer
 from tacit.sandbox import Cancellation
 
 MAX_FINISHED = 256
+MAX_UNFINISHED = 32
+"""Builds that run or wait; each holds its request, which may have some 30 MB, and a thread."""
 _log = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, float], None]
@@ -84,6 +86,17 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
+
+    def require_room(self) -> None:
+        """Raise `BuildRefused` when as many builds as may be are under way."""
+        with self._lock:
+            unfinished = sum(not job.finished for job in self._jobs.values())
+        if unfinished >= MAX_UNFINISHED:
+            raise BuildRefused(
+                "request",
+                f"{unfinished} builds are under way or wait already.",
+                hint="Wait until some have ended, and call again.",
+            )
 
     def start(self, job_id: str, work: Work) -> Job:
         """Start `work` on a thread of its own and return its job."""
