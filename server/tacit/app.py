@@ -10,9 +10,9 @@ from typing import Self
 from tacit.building import Builder
 from tacit.catalog import Catalog, import_shipped, install_sample
 from tacit.config import SAMPLE_FILE, Settings
-from tacit.errors import FilesUnwritable, StoreReadOnly
+from tacit.errors import EmbedderMissing, FilesUnwritable, StoreReadOnly
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
-from tacit.search import SearchIndex, open_embedder
+from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
 from tacit.service.diagnosis import Doctor
@@ -48,7 +48,7 @@ class App:
             files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
             http = HttpGateway(settings.limits)
             index = SearchIndex(
-                open_embedder(settings),
+                _embedder(settings),
                 store.vectors,
                 settings.data / "index",
                 similarity_threshold=settings.similarity_threshold,
@@ -77,6 +77,14 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _embedder(settings: Settings) -> Embedder | None:
+    try:
+        return open_embedder(settings)
+    except EmbedderMissing as error:  # what goes without meaning still works: runs, ids, words
+        _log.warning("%s Search goes by words alone.", error)
+        return None
 
 
 def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> None:
