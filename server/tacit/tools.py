@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import anyio
 import anyio.from_thread
@@ -33,6 +33,7 @@ import tacit
 from tacit.errors import InvalidArgument
 from tacit.models import JsonSchema, MutateAnswer, Permissions, RunAnswer, SearchAnswer, TestCase
 from tacit.opening import Opening
+from tacit.standard_streams import standard_pipes
 from tacit.texts import compact, mutate_text, run_line, search_text
 from tacit.tool_calls import Backend, answered, failed, in_thread, meant_by, mutate_request, run_input
 from tacit.unread_lines import ReadableMessages
@@ -125,17 +126,21 @@ class TacitServer(MCPServer[Backend]):
         """Serve stdin and stdout until stdin ends, or until a SIGTERM or SIGINT; then close the App."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._exit_on_signal)
-            async with stdio_server() as (incoming, outgoing):
-                sdk = self._lowlevel_server
-                readable = ReadableMessages(incoming, outgoing)
-                await sdk.run(readable, outgoing, sdk.create_initialization_options())
+            with standard_pipes() as (stdin, stdout):
+                await self._serve(cast("Any", stdin), cast("Any", stdout))
             tasks.cancel_scope.cancel()
+
+    async def _serve(self, stdin: anyio.AsyncFile[str] | None, stdout: anyio.AsyncFile[str] | None) -> None:
+        async with stdio_server(stdin, stdout) as (incoming, outgoing):
+            sdk = self._lowlevel_server
+            readable = ReadableMessages(incoming, outgoing)
+            await sdk.run(readable, outgoing, sdk.create_initialization_options())
 
     async def _exit_on_signal(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for number in signals:
                 await anyio.to_thread.run_sync(self.opening.close)
-                # A thread that waits for stdin cannot be interrupted, and an ordinary exit waits for it.
+                # Where stdin is no pipe a thread waits for it, which cannot be interrupted and holds up an ordinary exit.
                 os._exit(128 + number)
 
     async def _refuse_unknown_names(self, name: str, arguments: dict[str, Any]) -> None:

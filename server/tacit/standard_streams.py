@@ -1,0 +1,105 @@
+"""Stdin and stdout as pipes that the event loop waits for itself.
+
+The SDK reads and writes them on threads, three hand-overs a call, which cost more than most runs. Streams that
+cannot be waited for (files, Windows' pipes) are left to it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+
+READ_BYTES = 1 << 16
+WRITE_BYTES = select.PIPE_BUF
+"""A pipe that is ready for writing takes this much without blocking (POSIX, `write`)."""
+
+
+class LineReader:
+    """The lines of a pipe, as text, for the SDK to iterate over; what is not UTF-8 becomes U+FFFD."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unread = bytearray()
+        self._searched = 0
+
+    def __aiter__(self) -> LineReader:
+        return self
+
+    async def __anext__(self) -> str:
+        while (end := self._unread.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._unread)
+            await anyio.wait_readable(self._descriptor)
+            data = os.read(self._descriptor, READ_BYTES)
+            if not data:
+                if not self._unread:
+                    raise StopAsyncIteration
+                end = len(self._unread)
+                break
+            self._unread += data
+        line = self._unread[: end + 1].decode("utf-8", "replace")
+        del self._unread[: end + 1]
+        self._searched = 0
+        return line
+
+
+class LineWriter:
+    """A pipe that text is written to without ever blocking the event loop."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
+
+    async def write(self, text: str) -> None:
+        """Write all of a text; raises `BrokenResourceError` when nobody reads any more."""
+        unsent = memoryview(text.encode())
+        try:
+            while unsent:
+                if not self._room.poll(0):
+                    await anyio.wait_writable(self._descriptor)
+                unsent = unsent[os.write(self._descriptor, unsent[:WRITE_BYTES]) :]
+        except BrokenPipeError as error:
+            raise anyio.BrokenResourceError from error
+
+    async def flush(self) -> None:
+        """Do nothing: what is written is with the reader already."""
+
+
+@contextmanager
+def standard_pipes() -> Generator[tuple[LineReader | None, LineWriter | None]]:
+    """Take stdin and stdout for the protocol alone, or give None for both where they are no pipes.
+
+    Meanwhile descriptor 0 is the null device and descriptor 1 is stderr, so that nothing else in this process,
+    nor a child of it, reads or writes what belongs to the protocol.
+    """
+    if not (_is_pipe(0) and _is_pipe(1)):
+        yield None, None
+        return
+    incoming, outgoing = os.dup(0), os.dup(1)
+    sys.stdout.flush()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+        yield LineReader(incoming), LineWriter(outgoing)
+    finally:
+        os.dup2(incoming, 0)
+        os.dup2(outgoing, 1)
+        for descriptor in (nothing, incoming, outgoing):
+            os.close(descriptor)
+
+
+def _is_pipe(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -1,0 +1,140 @@
+"""Reading and writing pipes on the event loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tacit.standard_streams import LineReader, LineWriter, standard_pipes
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The backend that servers run on."""
+    return "asyncio"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """The reading and the writing end of a pipe; either may be closed by the test."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+async def test_lines_come_whole_however_they_were_written(pipe: tuple[int, int]) -> None:
+    """Lines cut anywhere, even within a character, and several at once are read one by one."""
+    reader = LineReader(pipe[0])
+    first, second = "é".encode()
+    os.write(pipe[1], b"one\ntw")
+    got = [await anext(reader)]
+    os.write(pipe[1], bytes([ord("o"), first]))
+    os.write(pipe[1], bytes([second]) + b"\nthree\n")
+    got += [await anext(reader), await anext(reader)]
+    assert got == ["one\n", "twoé\n", "three\n"]
+
+
+async def test_the_last_line_needs_no_end(pipe: tuple[int, int]) -> None:
+    """What stands before the end of the stream is a line as well."""
+    os.write(pipe[1], b"a\nb")
+    os.close(pipe[1])
+    assert [line async for line in LineReader(pipe[0])] == ["a\n", "b"]
+
+
+async def test_bytes_that_are_no_text_do_not_end_the_stream(pipe: tuple[int, int]) -> None:
+    """A line that is not UTF-8 is read with replacement characters, and the next one after it."""
+    os.write(pipe[1], b"\xff\xfe\nb\n")
+    reader = LineReader(pipe[0])
+    assert [await anext(reader), await anext(reader)] == ["\ufffd\ufffd\n", "b\n"]
+
+
+async def test_a_reader_that_waits_can_be_cancelled(pipe: tuple[int, int]) -> None:
+    """Waiting for a line ends with its cancel scope."""
+    with anyio.move_on_after(0.01) as scope:
+        await anext(LineReader(pipe[0]))
+    assert scope.cancelled_caught
+
+
+async def test_a_reader_that_lags_does_not_hold_up_the_loop(pipe: tuple[int, int]) -> None:
+    """A megabyte for somebody who reads late is written in full while other tasks go on."""
+    text = "x" * (1 << 20)
+    got = bytearray()
+
+    async def read_late() -> None:
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+        while len(got) < len(text):
+            await anyio.wait_readable(pipe[0])
+            got.extend(os.read(pipe[0], 1 << 16))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read_late)
+        await LineWriter(pipe[1]).write(text)
+    assert got == text.encode()
+
+
+async def test_nobody_reads_any_more(pipe: tuple[int, int]) -> None:
+    """Writing to a pipe without a reader raises what anyio's streams raise."""
+    os.close(pipe[0])
+    with pytest.raises(anyio.BrokenResourceError):
+        await LineWriter(pipe[1]).write("x")
+
+
+PRINTS = """
+import os, sys
+from tacit.standard_streams import standard_pipes
+with standard_pipes() as (reader, writer):
+    assert reader is not None
+    print("stray", flush=True)
+    os.system("echo stray child")
+    assert sys.stdin.read() == ""
+print("after")
+"""
+
+
+def test_only_the_protocol_reaches_stdout() -> None:
+    """Meanwhile what this process and its children print goes to stderr, and stdin is empty."""
+    done = subprocess.run([sys.executable, "-c", PRINTS], input="x", capture_output=True, text=True, check=True)
+    assert done.stdout == "after\n"
+    assert done.stderr == "stray\nstray child\n"
+
+
+def test_files_are_left_to_the_sdk(tmp_path: Path) -> None:
+    """A server whose stdin is a file, which no event loop can wait for, answers what the file asks."""
+    ask = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    }
+    (tmp_path / "in").write_text(json.dumps(ask) + "\n")
+    with (tmp_path / "in").open() as stdin:
+        command = [sys.executable, "-m", "tacit.cli", "serve", "--data", str(tmp_path / "data")]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout.splitlines()[0])["result"]["serverInfo"]["name"] == "tacit"
+
+
+def test_streams_that_are_no_pipes_are_not_taken(tmp_path: Path) -> None:
+    """Under a test runner, whose stdin is no pipe, nothing is taken."""
+    with (tmp_path / "in").open("w+") as file:
+        saved = os.dup(0)
+        os.dup2(file.fileno(), 0)
+        try:
+            with standard_pipes() as taken:
+                assert taken == (None, None)
+        finally:
+            os.dup2(saved, 0)
+            os.close(saved)
