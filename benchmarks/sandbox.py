@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import extism
@@ -26,24 +27,25 @@ NO_WORLD = FixtureWorld(TestCase(name="none", expect=Expectation(output=None)), 
 
 
 class Bare:
-    """wasmtime-py's public API: a fresh store and instance each time; WASI with stdin from a file, no stdout."""
+    """wasmtime-py's public API: a fresh store and instance each time; WASI with neither stdin nor stdout.
 
-    def __init__(self, module: bytes, stdin: Path) -> None:
+    stdin from a file would more than double it. Without, a guest that wants input ends early, which flatters it.
+    """
+
+    def __init__(self, module: bytes) -> None:
         self._engine = wasmtime.Engine()
         self._module = wasmtime.Module(self._engine, module)
-        self._stdin = stdin
         self._linker = wasmtime.Linker(self._engine)
         self._linker.define_wasi()
 
     def run(self) -> None:
         """Instantiate and call `_start`."""
-        config = wasmtime.WasiConfig()
-        config.stdin_file = self._stdin
         store = wasmtime.Store(self._engine)
-        store.set_wasi(config)
+        store.set_wasi(wasmtime.WasiConfig())
         start = self._linker.instantiate(store, self._module).exports(store)["_start"]
         assert isinstance(start, wasmtime.Func)
-        start(store)
+        with suppress(wasmtime.ExitTrap):
+            start(store)
 
 
 def register_echo(app: App) -> None:
@@ -61,12 +63,12 @@ def register_echo(app: App) -> None:
     )
 
 
-def _compare(app: App, name: str, module: bytes, stdin: Path, others: dict[str, Callable[[], object]]) -> Medians:
+def _compare(app: App, name: str, module: bytes, others: dict[str, Callable[[], object]]) -> Medians:
     """Return the medians of one capability: bare, in the sandbox, through the service, and of `others`."""
     sandbox = Sandbox(Limits())
     program = sandbox.load(hashlib.sha256(module).hexdigest(), lambda: module)
     subjects: dict[str, Callable[[], object]] = {
-        "bare": Bare(module, stdin).run,
+        "bare": Bare(module).run,
         "sandbox": lambda: sandbox.run(program, INPUT, NO_WORLD),
         "service": lambda: app.service.run(name, {"text": "hello"}, fresh=True),
         **others,
@@ -82,21 +84,19 @@ def measure() -> list[Row]:
     echo = wasm(WASI_ECHO)
     reused = extism.Plugin(wasm(EXTISM_ECHO))
     with tempfile.TemporaryDirectory() as folder:
-        stdin = Path(folder, "stdin.json")
-        stdin.write_bytes(INPUT)
         with tacit.open(Settings.load(data=Path(folder), embedder="none")) as app:
             register_echo(app)
-            real = _compare(app, "reverse_string", rust, stdin, {})
-            small = _compare(app, "echo_text", echo, stdin, {"extism": lambda: reused.call("echo", INPUT)})
+            real = _compare(app, "reverse_string", rust, {})
+            small = _compare(app, "echo_text", echo, {"extism": lambda: reused.call("echo", INPUT)})
         slow = interleaved(
             {
-                "compile": lambda: Bare(rust, stdin).run(),
+                "compile": lambda: Bare(rust).run(),
                 "extism": lambda: extism.Plugin(wasm(EXTISM_ECHO)).call("echo", INPUT),
             },
             rounds=10,
         )
     return [
-        Row("floor: bare wasmtime-py without stdout, fresh instance", 1e6 * real["bare"], "µs", note=MODULE),
+        Row("floor: bare wasmtime-py without stdin and stdout, fresh instance", 1e6 * real["bare"], "µs", note=MODULE),
         Row("sandbox run, fresh instance", 1e6 * real["sandbox"], "µs"),
         Row("sandbox / bare", real["sandbox"] / real["bare"], "×", "<= 0.6"),
         Row("service.run with validation and record", 1e6 * real["service"], "µs"),

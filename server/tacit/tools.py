@@ -140,7 +140,7 @@ class TacitServer(MCPServer[Backend]):
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for number in signals:
                 await anyio.to_thread.run_sync(self.opening.close)
-                # Where stdin is no pipe a thread waits for it, which cannot be interrupted and holds up an ordinary exit.
+                # Where stdin is no pipe a thread waits for it: it cannot be interrupted, and holds up an ordinary exit.
                 os._exit(128 + number)
 
     async def _refuse_unknown_names(self, name: str, arguments: dict[str, Any]) -> None:
