@@ -115,6 +115,15 @@ def test_history_lists_versions(tacit: Tacit) -> None:
     assert [row["version"] for row in versions] == [1]
 
 
+def test_deprecate_and_restore_say_what_is_offered(tacit: Tacit) -> None:
+    """A deprecated capability does not run, and names its successor; a restored one runs again."""
+    assert tacit("deprecate", "reverse_string", "--successor", "format_number").returncode == 0
+    refused = tacit("run", "reverse_string", '{"text": "ab"}')
+    assert (refused.returncode, "format_number" in refused.stderr) == (1, True)
+    assert tacit("restore", "reverse_string").stdout == "reverse_string is active\n"
+    assert tacit("run", "reverse_string", '{"text": "ab"}').returncode == 0
+
+
 def test_export_and_import_bring_a_capability_over(tacit: Tacit, tmp_path: Path) -> None:
     """A folder written on one data folder runs on another."""
     folder = tacit("export", "reverse_string", str(tmp_path / "out")).stdout.strip()

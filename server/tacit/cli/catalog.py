@@ -1,4 +1,4 @@
-"""`tacit list`, `show`, `history`, `export` and `import`: looking at what is kept, and folders in and out."""
+"""Looking at what is kept, keeping it, and folders in and out: `tacit list`, `show`, `history`, `export` and so on."""
 
 from __future__ import annotations
 
@@ -78,6 +78,29 @@ def import_folder(session: Session, folder: Path) -> None:
     session.show(version, f"{version['id']}@{version['version']}")
 
 
+@click.command()
+@click.argument("capability", metavar="ID")
+@click.option("--version", type=click.IntRange(min=1), help="Only this version; else the whole capability.")
+@click.option("--successor", metavar="ID", help="The capability to run instead.")
+@use_case()
+def deprecate(session: Session, capability: str, version: int | None, successor: str | None) -> None:
+    """Stop offering a capability, or one version of it."""
+    with session.service() as service:
+        service.deprecate(capability, version, successor)
+    session.show({"id": capability, "version": version, "status": "deprecated"}, f"{capability} is deprecated")
+
+
+@click.command()
+@click.argument("capability", metavar="ID")
+@click.option("--version", type=click.IntRange(min=1), help="Only this version; else the whole capability.")
+@use_case()
+def restore(session: Session, capability: str, version: int | None) -> None:
+    """Offer a deprecated capability, or one version of it, again."""
+    with session.service() as service:
+        service.restore(capability, version)
+    session.show({"id": capability, "version": version, "status": "active"}, f"{capability} is active")
+
+
 def _described(found: dict[str, Any]) -> str:
     facts = {
         "id": f"{found['id']}@{found['version']}",
@@ -103,4 +126,4 @@ def _date(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-COMMANDS = [list_all, show, history, export, import_folder]
+COMMANDS = [list_all, show, history, export, import_folder, deprecate, restore]
