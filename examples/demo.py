@@ -104,7 +104,7 @@ async def first_start(server: StdioServerParameters) -> None:
 
         heading(5, "Hand in the source and its tests; it is compiled in confinement, tested and registered")
         answer = await call(client, "mutate_capability", NEW)
-        say(f"status: {answer['status']} {answer['message']}", "     ")
+        say(f"status: {answer['status']}; {answer['message']}", "     ")
         if answer["status"] != "registered":
             raise SystemExit(f"the demo stops here: {json.dumps(answer, indent=2)}")
         for test in answer["tests"]:
