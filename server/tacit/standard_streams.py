@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import anyio
+import anyio.lowlevel
 
 READ_BYTES = 1 << 16
 WRITE_BYTES = select.PIPE_BUF
@@ -35,7 +36,12 @@ class LineReader:
         while (end := self._unread.find(b"\n", self._searched)) < 0:
             self._searched = len(self._unread)
             await anyio.wait_readable(self._descriptor)
-            data = os.read(self._descriptor, READ_BYTES)
+            try:
+                data = os.read(self._descriptor, READ_BYTES)
+            except BlockingIOError:  # the other side made it non-blocking, and somebody else has read it
+                continue
+            except ConnectionResetError:  # the client was gone before it had read all
+                data = b""
             if not data:
                 if not self._unread:
                     raise StopAsyncIteration
@@ -63,8 +69,11 @@ class LineWriter:
             while unsent:
                 if not self._room.poll(0):
                     await anyio.wait_writable(self._descriptor)
-                unsent = unsent[os.write(self._descriptor, unsent[:WRITE_BYTES]) :]
-        except BrokenPipeError as error:
+                try:
+                    unsent = unsent[os.write(self._descriptor, unsent[:WRITE_BYTES]) :]
+                except BlockingIOError:  # a non-blocking socket that had less room than it said
+                    await anyio.lowlevel.checkpoint()
+        except (BrokenPipeError, ConnectionResetError) as error:
             raise anyio.BrokenResourceError from error
 
     async def flush(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,24 @@ async def test_a_reader_that_lags_does_not_hold_up_the_loop(pipe: tuple[int, int
         tasks.start_soon(read_late)
         await LineWriter(pipe[1]).write(text)
     assert got == text.encode()
+
+
+async def test_a_non_blocking_socket_takes_and_gives_all() -> None:
+    """A megabyte goes through a non-blocking pair of sockets, as some clients give to their servers."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        text = "x" * (1 << 20) + "\n"
+        got: list[str] = []
+
+        async def read() -> None:
+            got.append(await anext(LineReader(theirs.fileno())))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await LineWriter(ours.fileno()).write(text)
+    assert got == [text]
 
 
 async def test_nobody_reads_any_more(pipe: tuple[int, int]) -> None:
