@@ -145,9 +145,9 @@ def test_endless_recursion_on_a_thread_with_a_small_stack() -> None:
         try:
             thread = threading.Thread(target=lambda: found.append(code(sandbox.run(program, b"", SmallWorld()))))
             thread.start()
+            thread.join()  # the run sets the size and puts back what it found: ours, so it must not come after us
         finally:
             threading.stack_size(before)
-        thread.join()
     assert found == ["stack_overflow"]
 
 
