@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import pytest
 
-from guests import ECHO, LIMITS, SmallWorld, digest_of, guest
-from tacit.sandbox import Cancellation, Execution, Sandbox, World
-
-
-class Run(Protocol):
-    def __call__(
-        self,
-        wasm: bytes,
-        stdin: bytes = b"",
-        world: World | None = None,
-        *,
-        energy: int | None = None,
-        now_millis: int = 0,
-        seed: bytes = b"",
-        cancellation: Cancellation | None = None,
-        wall_seconds: float | None = None,
-    ) -> Execution: ...
+from guests import ECHO, LIMITS, Run, SmallWorld, digest_of, guest
+from tacit.sandbox import Execution, Sandbox, World
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,12 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import wasmtime
 
 from tacit.config import MIB, Limits
+from tacit.sandbox import Cancellation, Execution, World
 from tacit.sandbox.world import FailureCode, HostFailure
 
 LIMITS = Limits(
@@ -144,3 +146,20 @@ class SmallWorld:
         """Return a fixed time."""
         self.asked.append(("current_time_millis",))
         return 1_700_000_000_123
+
+
+class Run(Protocol):
+    """The fixture `run`: runs a guest in the shared sandbox."""
+
+    def __call__(
+        self,
+        wasm: bytes,
+        stdin: bytes = b"",
+        world: World | None = None,
+        *,
+        energy: int | None = None,
+        now_millis: int = 0,
+        seed: bytes = b"",
+        cancellation: Cancellation | None = None,
+        wall_seconds: float | None = None,
+    ) -> Execution: ...

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import Run
-from guests import guest, module, printing
+from guests import Run, guest, module, printing
 from tacit.sandbox.binary import read_outline
 from tacit.sandbox.growth import show_refused_growth
 

@@ -6,8 +6,7 @@ import tracemalloc
 
 import pytest
 
-from conftest import Run
-from guests import LIMITS, SmallWorld, guest, printing
+from guests import LIMITS, Run, SmallWorld, guest, printing
 from tacit.errors import CapabilityFailed
 from tacit.sandbox import Cancellation
 

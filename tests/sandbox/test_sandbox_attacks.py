@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run
-from guests import ECHO, LIMITS, LOOP, SmallWorld, digest_of, guest, module, printing
+from guests import ECHO, LIMITS, LOOP, Run, SmallWorld, digest_of, guest, module, printing
 from tacit.config import MIB
 from tacit.errors import BuildRefused, CapabilityFailed, GuestExited, GuestTrapped, MemoryExhausted
 from tacit.sandbox import Cancellation, Execution, Sandbox

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import Run
-from guests import ECHO, LIMITS, LOOP, SmallWorld, guest, printing
+from guests import ECHO, LIMITS, LOOP, Run, SmallWorld, guest, printing
 from tacit.errors import PermissionDenied
 from tacit.sandbox.world import FailureCode, HostFailure
 
