@@ -7,11 +7,11 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from tacit.building.orders import BuildRequest, Order
 from tacit.building.protocol import (
     MAX_REQUEST_BYTES,
     SPARE_SECONDS,
     Failure,
-    Order,
     Refusal,
     Reply,
     encode_reply,
@@ -45,7 +45,9 @@ def _answer(line: bytes, say: Callable[[Reply], None]) -> Reply:
     try:
         order = Order.model_validate_json(line)
         lifeline.bound_memory(order.machine.limits.memory_bytes)
-        return build(order, say)
+        if not isinstance(order.request, BuildRequest):
+            raise NotImplementedError
+        return build(order.request, order.machine, say)
     except BuildRefused as refused:
         return Refusal(
             stage=refused.stage,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
-from tacit.building.protocol import Machine
+from tacit.building.orders import Machine
 from tacit.config import Settings
 from tacit.errors import OperatorError
 from tacit.models import Check

@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
-from tacit.building.protocol import BuildRequest, BuildResult, Machine, Order, Progress
+from tacit.building.orders import BuildRequest, Machine
+from tacit.building.protocol import BuildResult, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Effect, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
@@ -39,9 +40,8 @@ _EXAMPLES = {
 Report = Callable[[Progress], None]
 
 
-def build(order: Order, report: Report) -> BuildResult:
+def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResult:
     """Return the tested module; raises `BuildRefused` with the stage that refused, or an `OperatorError`."""
-    request, machine = order.request, order.machine
     stages = _Stages(report)
     with stages.enter("request", "Checking the request", 0.0):
         check_request(request)

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tacit.building.protocol import MAX_TESTS, BuildRequest
+from tacit.building.orders import BuildRequest
+from tacit.building.protocol import MAX_TESTS
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, TestCase
 from tacit.schemas import check_schema, compile_schema

@@ -102,6 +102,19 @@ class Settings(BaseSettings):
     toolchain: Folder | None = None
     build_seconds: float = Field(default=120.0, gt=0, le=3600)
 
+    llm: Literal["auto", "openai", "azure", "none"] = "auto"
+    llm_model: str | None = Field(default=None, validation_alias=AliasChoices("TACIT_LLM_MODEL", "OPENAI_MODEL"))
+    llm_temperature: float | None = Field(default=None, ge=0, le=2)
+    llm_reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    llm_seconds: float = Field(default=120.0, gt=0, le=3600)
+    llm_retries: int = Field(default=4, ge=0, le=20)
+    llm_price_input: float | None = Field(default=None, ge=0)
+    llm_price_output: float | None = Field(default=None, ge=0)
+    author_seconds: float = Field(default=900.0, gt=0, le=86_400)
+    web_search: Literal["none", "searxng", "brave"] = "none"
+    web_search_url: str | None = None
+    web_search_api_key: SecretStr | None = None
+
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TACIT_OPENAI_API_KEY", "OPENAI_API_KEY")
     )

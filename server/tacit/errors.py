@@ -11,7 +11,9 @@ TacitError
 │   ├── InputTooLarge            input_too_large
 │   ├── InvalidArgument          invalid_argument
 │   ├── InvalidManifest          invalid_manifest
-│   └── CapabilityDeprecated     deprecated
+│   ├── UnknownPolicy            unknown_policy
+│   ├── CapabilityDeprecated     deprecated
+│   └── CapabilityArchived       archived
 ├── PermissionDenied             permission_denied
 ├── RunError                     a run that did not end well
 │   ├── GuestTrapped             trap
@@ -40,7 +42,15 @@ TacitError
 │   ├── StoreTooNew              store_too_new
 │   ├── StoreBusy                store_busy
 │   ├── FilesUnwritable          files_unwritable
-│   └── BuilderFailed            builder_failed
+│   ├── BuilderFailed            builder_failed
+│   └── LlmError                 a language model that cannot be used
+│       ├── LlmMissing           llm_missing
+│       ├── LlmUnreachable       llm_unreachable
+│       ├── LlmKeyRefused        llm_key_refused
+│       ├── LlmModelUnknown      llm_model_unknown
+│       ├── LlmWithoutTools      llm_without_tools
+│       ├── LlmOverloaded        llm_overloaded
+│       └── LlmBroken            llm_broken
 ├── ServiceClosed                closed
 └── InternalError                internal_error
 """
@@ -141,6 +151,18 @@ class CapabilityDeprecated(RequestError):
     """The capability or version is deprecated; `details.successor` names its successor, if it has one."""
 
     code = "deprecated"
+
+
+class UnknownPolicy(RequestError):
+    """No policy has that name; `details.closest` names those that do exist."""
+
+    code = "unknown_policy"
+
+
+class CapabilityArchived(RequestError):
+    """The capability or version was archived; `tacit restore` offers it again."""
+
+    code = "archived"
 
 
 class PermissionDenied(TacitError):
@@ -326,6 +348,54 @@ class BuilderFailed(OperatorError):
     """The builder subprocess died, overran its limits or broke its protocol."""
 
     code = "builder_failed"
+
+
+class LlmError(OperatorError):
+    """A language model that cannot be used; the message is one sentence that names the setting to mend."""
+
+    code = "llm_error"
+
+
+class LlmMissing(LlmError):
+    """No language model is configured."""
+
+    code = "llm_missing"
+
+
+class LlmUnreachable(LlmError):
+    """Nothing answers at the endpoint, or nothing that speaks the API, or not in time."""
+
+    code = "llm_unreachable"
+
+
+class LlmKeyRefused(LlmError):
+    """The endpoint refused the key (HTTP 401 or 403)."""
+
+    code = "llm_key_refused"
+
+
+class LlmModelUnknown(LlmError):
+    """The endpoint has no such model or deployment."""
+
+    code = "llm_model_unknown"
+
+
+class LlmWithoutTools(LlmError):
+    """The model, or its server, does not call tools."""
+
+    code = "llm_without_tools"
+
+
+class LlmOverloaded(LlmError):
+    """The endpoint went on answering 429 or 5xx after every retry."""
+
+    code = "llm_overloaded"
+
+
+class LlmBroken(LlmError):
+    """The endpoint refused the request, or answered what is not in its API."""
+
+    code = "llm_broken"
 
 
 class ServiceClosed(TacitError):

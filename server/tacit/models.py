@@ -28,13 +28,22 @@ ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
 STAGES = (
     "request",
     "duplicate",
+    "specification",
+    "implementation",
     "compile",
     "imports",
     "permissions",
     "tests",
+    "verification",
+    "budget",
     "register",
 )
-"""The stages of a build in their order; a refusal names one of them."""
+"""The stages of a build in their order; a refusal names one of them.
+
+Those from `specification` to `implementation`, and `budget`, are an LLM author's alone; `verification` compares
+with the tests held out from it, and with recorded runs of the version before. A build over its `budget` may stop
+anywhere.
+"""
 
 JsonSchema = dict[str, Any]
 CapabilityId = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -82,6 +91,7 @@ class Status(StrEnum):
 
     ACTIVE = "active"
     DEPRECATED = "deprecated"
+    ARCHIVED = "archived"
 
 
 def _glob(pattern: str) -> str:
@@ -249,6 +259,35 @@ class TestResult(Model):
     difference: str = ""
 
 
+class Usage(Model):
+    """What an author's language model used, and how often it compiled.
+
+    Tokens are the endpoint's own count, or estimated (`estimated`) at four bytes a token where it gives none;
+    `attempts` counts sources that were compiled.
+    """
+
+    llm_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    attempts: int = 0
+    estimated: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the sum."""
+        return Usage(
+            llm_calls=self.llm_calls + other.llm_calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            attempts=self.attempts + other.attempts,
+            estimated=self.estimated or other.estimated,
+        )
+
+
 class Brief(Model):
     """What a caller needs to write the source of a new capability at once."""
 
@@ -265,7 +304,9 @@ class MutateAnswer(Model):
     """What `mutate_capability` answers.
 
     `needs_source` carries a `brief`; `registered` an id, version, effects and tests; `refused` a `stage`
-    and its diagnostics; `building` a `job` to ask for again.
+    and its diagnostics; `building` a `job` to ask for again. `author` is `caller` or the model that wrote it, which
+    used `usage`. Where the request had an `input`, `run` is what the new version made of it, or `run_error` why it
+    did not (as `TacitError.to_dict` gives it).
     """
 
     status: Literal["needs_source", "building", "registered", "refused"]
@@ -282,10 +323,17 @@ class MutateAnswer(Model):
     job: str | None = None
     brief: Brief | None = None
     closest: tuple[str, ...] = ()
+    author: str = ""
+    usage: Usage | None = None
+    run: RunAnswer | None = None
+    run_error: dict[str, Any] | None = None
 
 
 class MutateRequest(Model):
-    """The arguments of `mutate_capability`; `source` is the text of `main.rs` or a map of paths to texts."""
+    """The arguments of `mutate_capability`; `source` is the text of `main.rs` or a map of paths to texts.
+
+    `input`, where it is given at all, is what the new version is run on at once.
+    """
 
     task: str = ""
     parent_id: str | None = None
@@ -300,6 +348,7 @@ class MutateRequest(Model):
     permissions: Permissions = Permissions()
     force: bool = False
     job: str | None = None
+    input: Any = None
 
 
 class Check(Model):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tacit.building.client import Builder
-from tacit.building.protocol import BuildRequest
+from tacit.building.orders import BuildRequest
 from tacit.config import Settings
 from tacit.models import TestCase
 

@@ -14,8 +14,9 @@ import pytest
 from processes_seen import running
 
 from tacit.building.client import Builder
+from tacit.building.orders import BuildRequest
 from tacit.building.process import MAX_STDERR_BYTES
-from tacit.building.protocol import FOLDER_PREFIX, BuildRequest, Progress
+from tacit.building.protocol import FOLDER_PREFIX, Progress
 from tacit.config import Settings
 from tacit.errors import (
     BuilderFailed,

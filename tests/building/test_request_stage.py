@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS, BuildRequest
+from tacit.building.orders import BuildRequest
+from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS
 from tacit.errors import BuildRefused
 from tacit.models import TestCase
 from tacit_builder.request import check_request

@@ -3,6 +3,7 @@
 from tacit.building.brief import make_brief
 from tacit.building.client import Builder
 from tacit.building.inspection import inspect_builder
-from tacit.building.protocol import BuildRequest, BuildResult, Progress
+from tacit.building.orders import BuildRequest
+from tacit.building.protocol import BuildResult, Progress
 
 __all__ = ["BuildRequest", "BuildResult", "Builder", "Progress", "inspect_builder", "make_brief"]

@@ -13,15 +13,13 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
+from tacit.building.orders import BuildRequest, Machine, Order
 from tacit.building.process import COMMAND, BuilderProcess
 from tacit.building.protocol import (
     MAX_REPLY_BYTES,
     SPARE_SECONDS,
-    BuildRequest,
     BuildResult,
     Failure,
-    Machine,
-    Order,
     Progress,
     Refusal,
     decode_reply,
@@ -127,10 +125,11 @@ class Builder:
             for reply in map(decode_reply, process.lines(line, time.monotonic() + seconds, MAX_REPLY_BYTES)):
                 if isinstance(reply, Failure) and reply.code not in _FAILURES:
                     raise BuilderFailed(reply.message, hint=reply.hint)
-                if not isinstance(reply, Progress):
+                if isinstance(reply, BuildResult | Refusal | Failure):
                     return _outcome(reply)
-                stage = reply.stage
-                on_progress(reply)
+                if isinstance(reply, Progress):
+                    stage = reply.stage
+                    on_progress(reply)
         except TimeoutError:
             raise BuildRefused(
                 stage,

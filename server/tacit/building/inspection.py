@@ -7,8 +7,8 @@ import sys
 
 from pydantic import TypeAdapter, ValidationError
 
+from tacit.building.orders import Machine
 from tacit.building.process import clean_environment
-from tacit.building.protocol import Machine
 from tacit.config import Settings
 from tacit.models import Check
 

@@ -1,22 +1,22 @@
 """What the server and the builder subprocess say to each other: JSON lines over the builder's stdin and stdout.
 
-One `Order` goes in; any number of `Progress` lines and then one of `BuildResult`, `Refusal` and `Failure`
-come out. The server keeps the builder's stdin open until it has the last line: the end of stdin tells the builder
-that its server is gone. Neither end trusts the other's line lengths.
+One `Order` goes in; any number of `Progress`, `Turn` and `Question` lines and then one of `BuildResult`, `Refusal`
+and `Failure` come out. Each `Question` is answered by one `Answer` line on stdin. The server keeps the builder's
+stdin open until it has the last line: the end of stdin tells the builder that its server is gone. Neither end trusts
+the other's line lengths. The values of a request are in `orders`.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from tacit.config import Limits, Settings
+from tacit.building.orders import Order
 from tacit.errors import BuilderFailed, BuildRefused
-from tacit.models import CapabilityId, Effect, JsonSchema, Model, Permissions, TestCase, TestResult
+from tacit.models import Card, Effect, Manifest, Model, TestCase, TestResult, Usage
 
 MAX_REQUEST_BYTES = 32 << 20
 """The longest request line; what the builder takes of source and tests is far less."""
@@ -36,54 +36,6 @@ SPARE_SECONDS = 300.0
 """How long a builder that was started ahead waits for its request before it ends by itself."""
 
 
-class BuildRequest(Model):
-    """One version to build: `source` maps paths relative to `src/` to texts, with `main.rs` the root.
-
-    `parent_tests` are the tests of the version that this one replaces; they must pass as well.
-    """
-
-    job: str
-    id: CapabilityId
-    source: dict[str, str]
-    permissions: Permissions = Permissions()
-    tests: tuple[TestCase, ...] = ()
-    parent_tests: tuple[TestCase, ...] = ()
-    input_schema: JsonSchema = Field(default_factory=dict)
-    output_schema: JsonSchema = Field(default_factory=dict)
-
-
-class Machine(Model):
-    """What the builder needs of the settings, since it reads no environment; the client fills it in.
-
-    `cache` holds the guest SDK and, unless `toolchain` names another folder, the toolchain; `build_seconds`
-    bounds the whole build, `limits` each run of a test.
-    """
-
-    cache: Path
-    toolchain: Path | None = None
-    confinement: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
-    build_seconds: float = 120.0
-    limits: Limits = Limits()
-
-    @classmethod
-    def of(cls, settings: Settings) -> Machine:
-        """Return what `settings` say to the builder."""
-        return cls(**{name: getattr(settings, name) for name in cls.model_fields})
-
-    def settings(self) -> Settings:
-        """Return settings that say the same, for what takes the whole of them; the rest is at its defaults."""
-        return Settings.load(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class Order(Model):
-    """The request line: what to build, and with what."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")  # so that it is seen, and refused, instead of made null
-
-    request: BuildRequest
-    machine: Machine
-
-
 class Progress(Model):
     """How far a build is: `fraction` grows from 0 to 1."""
 
@@ -93,8 +45,66 @@ class Progress(Model):
     fraction: float = Field(ge=0, le=1)
 
 
+class Turn(Model):
+    """One exchange with the author's language model, for the transcript and the budget.
+
+    `step` is the step that it belongs to, such as `specification`; each step has a context of its own. `sent` are
+    the messages that are new in the context since the turn before, `reply` the model's message, as chat completions
+    write them; `usage` what this turn alone cost, the compilations that its tool calls led to included.
+    """
+
+    kind: Literal["turn"] = "turn"
+    step: str
+    sent: list[dict[str, Any]]
+    reply: dict[str, Any]
+    usage: Usage
+    seconds: float = 0.0
+
+
+class Question(Model):
+    """What the author asks of the server, which has the catalog: `search` for a task in words, or `propose` a card.
+
+    A proposal is the specification's id, summary and examples, before any effort is spent on it.
+    """
+
+    kind: Literal["question"] = "question"
+    number: int
+    asks: Literal["search", "propose"]
+    query: str = ""
+    card: Card | None = None
+
+
+class Answer(Model):
+    """The server's answer to the question of that number: text for the model, or why a proposal is `refused`."""
+
+    number: int
+    text: str = ""
+    refused: bool = False
+
+
+class Authored(Model):
+    """What a language model wrote and the builder verified; `manifest` has no version and no parent yet.
+
+    `tests` are all that it passed but its parent's, `held_out` the names of those that the implementation never
+    saw; `revisions` say why and how the specification changed after the tests were written; `prompts_hash` is the
+    SHA-256, in hex, of the prompts and tool schemas that the author works with. A repair has its `cause`.
+    """
+
+    manifest: Manifest
+    source: dict[str, str]
+    tests: tuple[TestCase, ...]
+    held_out: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    model: str
+    prompts_hash: str
+    cause: str = ""
+
+
 class BuildResult(Model):
-    """A module that passed every stage; `digest` is the SHA-256 of `wasm` in hex, `seconds` the time by stage."""
+    """A module that passed every stage; `digest` is the SHA-256 of `wasm` in hex, `seconds` the time by stage.
+
+    `replays` says how each recorded run of the version before went. `authored` is there where a model wrote it.
+    """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -105,7 +115,10 @@ class BuildResult(Model):
     toolchain: str
     tests: tuple[TestResult, ...]
     parent_tests: tuple[TestResult, ...] = ()
+    replays: tuple[TestResult, ...] = ()
+    sdk: str = ""
     seconds: dict[str, float]
+    authored: Authored | None = None
 
 
 class Refusal(Model):
@@ -117,6 +130,8 @@ class Refusal(Model):
     hint: str = ""
     diagnostics: str = ""
     tests: tuple[TestResult, ...] = ()
+    learnt: str = ""
+    """What an author that was stopped had found out by then; for the build's record."""
 
 
 class Failure(Model):
@@ -128,7 +143,7 @@ class Failure(Model):
     hint: str = ""
 
 
-Reply = Progress | BuildResult | Refusal | Failure
+Reply = Progress | Turn | Question | BuildResult | Refusal | Failure
 
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 
@@ -161,6 +176,11 @@ def encode_order(order: Order) -> bytes:
 def encode_reply(reply: Reply) -> bytes:
     """Return the reply as one line."""
     return reply.model_dump_json().encode() + b"\n"
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Return the answer as one line."""
+    return answer.model_dump_json().encode() + b"\n"
 
 
 def decode_reply(line: bytes) -> Reply:
