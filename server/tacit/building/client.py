@@ -1,6 +1,7 @@
-"""The client of the builder: starts one subprocess for each build, and kills it when it overruns.
+"""The client of the builder: starts one subprocess for each build, talks with it, and kills it when it overruns.
 
-Builds are isolated from each other and from the server by their processes. Because a builder takes a third of
+Builds are isolated from each other and from the server by their processes. Only a builder that is to write source
+itself learns the language model's key and asks questions. Because a builder takes a third of
 a second to import what it needs, one spare is started ahead; it ends by itself when it is not used for
 `protocol.SPARE_SECONDS`. Nothing is registered here.
 """
@@ -11,17 +12,23 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from tacit.building.orders import BuildRequest, Machine, Order
+from tacit.building.answering import Answering
+from tacit.building.orders import BuildRequest, Machine, Order, Request, Web
 from tacit.building.process import COMMAND, BuilderProcess
 from tacit.building.protocol import (
     MAX_REPLY_BYTES,
     SPARE_SECONDS,
+    Answer,
     BuildResult,
     Failure,
     Progress,
+    Question,
     Refusal,
+    Reply,
+    Turn,
     decode_reply,
     encode_order,
 )
@@ -31,15 +38,39 @@ from tacit.errors import (
     BuildRefused,
     ConfinementMissing,
     InvalidSettings,
+    LlmBroken,
+    LlmError,
+    LlmKeyRefused,
+    LlmMissing,
+    LlmModelUnknown,
+    LlmOverloaded,
+    LlmUnreachable,
+    LlmWithoutTools,
     OperatorError,
     RunCancelled,
     ServiceClosed,
     ToolchainMissing,
 )
+from tacit.llm import Endpoint
 
 CONCURRENT_BUILDS = 2
+CONCURRENT_AUTHORS = 4
+"""Authors wait for their model most of the time, and must not hold up those who bring source."""
 _FAILURES: dict[str, type[OperatorError]] = {
-    error.code: error for error in (ToolchainMissing, ConfinementMissing, InvalidSettings)
+    error.code: error
+    for error in (
+        ToolchainMissing,
+        ConfinementMissing,
+        InvalidSettings,
+        LlmError,
+        LlmMissing,
+        LlmUnreachable,
+        LlmKeyRefused,
+        LlmModelUnknown,
+        LlmWithoutTools,
+        LlmOverloaded,
+        LlmBroken,
+    )
 }
 _SPARE_MARGIN_SECONDS = 5.0
 
@@ -58,14 +89,15 @@ class Cancellable(Protocol):
 
 
 class Builder:
-    """Builds versions in subprocesses, at most `CONCURRENT_BUILDS` at once; thread-safe."""
+    """Builds versions in subprocesses, a few at once; thread-safe."""
 
     def __init__(self, settings: Settings, *, command: Sequence[str] = COMMAND) -> None:
+        self._settings = settings
         self._machine = Machine.of(settings)
         self._command = command
         self._state = threading.Condition()
         self._running: set[BuilderProcess] = set()
-        self._free = CONCURRENT_BUILDS
+        self._free = {False: CONCURRENT_BUILDS, True: CONCURRENT_AUTHORS}
         self._spare: BuilderProcess | None = None
         self._closed = False
 
@@ -82,22 +114,33 @@ class Builder:
 
     def build(
         self,
-        request: BuildRequest,
+        request: Request,
         on_progress: Callable[[Progress], None] | None = None,
         cancellation: Cancellable | None = None,
+        *,
+        on_turn: Callable[[Turn], None] | None = None,
+        answer: Callable[[Question], Answer] | None = None,
     ) -> BuildResult:
-        """Build, test and return a module; blocks, and calls `on_progress` on the calling thread.
+        """Build, test and return a module; blocks, and calls `on_progress` and `on_turn` on the calling thread.
 
-        Raises `BuildRefused`, `ToolchainMissing`, `ConfinementMissing`, `BuilderFailed`, `RunCancelled`, and
-        `ServiceClosed` after `close`. Whatever is raised, no process and no file of the build is left.
+        `answer` is called on another thread, one question at a time. What `on_turn` raises ends the build. Raises
+        `BuildRefused`, `ToolchainMissing`, `ConfinementMissing`, `BuilderFailed`, `RunCancelled`, an `LlmError`
+        where the author's model cannot be used, and `ServiceClosed` after `close`. Whatever is raised, no process
+        and no file of the build is left.
         """
-        line = encode_order(Order(request=request, machine=self._machine))
-        with self._slot(cancellation):
+        authors = not isinstance(request, BuildRequest)
+        machine = self._machine_of_authors() if authors else self._machine
+        line = encode_order(Order(request=request, machine=machine))
+        with self._slot(cancellation, authors=authors):
             process = self._start()
+            answering = Answering(answer or _unanswered, process.send)
             try:
                 if cancellation:
                     cancellation.on_cancel(process.kill)
-                return self._converse(process, line, on_progress or _ignore)
+                process.send(line)
+                listeners = _Listeners(on_progress or _ignore, on_turn or _ignore, answering.ask)
+                seconds = machine.author_seconds if authors else machine.build_seconds
+                return _converse(process, listeners, seconds)
             except BuilderFailed:
                 if cancellation and cancellation.cancelled:
                     raise RunCancelled("The build was cancelled.") from None
@@ -105,6 +148,7 @@ class Builder:
                     raise _closed() from None
                 raise
             finally:
+                answering.close()
                 self._end(process)
 
     def close(self) -> None:
@@ -119,45 +163,41 @@ class Builder:
         if spare:
             spare.close()
 
-    def _converse(self, process: BuilderProcess, line: bytes, on_progress: Callable[[Progress], None]) -> BuildResult:
-        stage, seconds = "compile", self._machine.build_seconds
-        try:
-            for reply in map(decode_reply, process.lines(line, time.monotonic() + seconds, MAX_REPLY_BYTES)):
-                if isinstance(reply, Failure) and reply.code not in _FAILURES:
-                    raise BuilderFailed(reply.message, hint=reply.hint)
-                if isinstance(reply, BuildResult | Refusal | Failure):
-                    return _outcome(reply)
-                if isinstance(reply, Progress):
-                    stage = reply.stage
-                    on_progress(reply)
-        except TimeoutError:
-            raise BuildRefused(
-                stage,
-                f"The build took longer than {seconds:g} seconds.",
-                hint="Make the source or its tests smaller.",
-            ) from None
-        except BuilderFailed as error:
-            raise _broken(error.message, process) from error
-        raise _broken("The builder ended without an answer.", process)
+    def _machine_of_authors(self) -> Machine:
+        """Return the machine with the language model and what may be seen of the web; raises `LlmMissing`."""
+        settings = self._settings
+        endpoint = Endpoint.of(settings)
+        if endpoint is None:
+            raise LlmMissing("No language model is configured.", hint="Set TACIT_LLM_MODEL, and the key it needs.")
+        key = settings.web_search_api_key
+        web = Web(
+            http=settings.grants.http,
+            search=settings.web_search,
+            search_url=settings.web_search_url,
+            search_key=key.get_secret_value() if key else "",
+        )
+        return self._machine.model_copy(update={"llm": endpoint, "web": web})
 
     @contextlib.contextmanager
-    def _slot(self, cancellation: Cancellable | None) -> Generator[None]:
-        """Wait for one of the `CONCURRENT_BUILDS` places."""
+    def _slot(self, cancellation: Cancellable | None, *, authors: bool) -> Generator[None]:
+        """Wait for one of the `CONCURRENT_BUILDS` places, or of the `CONCURRENT_AUTHORS`."""
         if cancellation:
             cancellation.on_cancel(self._wake)
         with self._state:
-            self._state.wait_for(lambda: self._free or self._closed or (cancellation and cancellation.cancelled))
+            self._state.wait_for(
+                lambda: self._free[authors] or self._closed or (cancellation and cancellation.cancelled)
+            )
             if self._closed:
                 raise _closed()
             if cancellation and cancellation.cancelled:
                 raise RunCancelled("The build was cancelled.")
-            self._free -= 1
+            self._free[authors] -= 1
         try:
             yield
         finally:
             with self._state:
-                self._free += 1
-                self._state.notify()
+                self._free[authors] += 1
+                self._state.notify_all()
             self.prepare()
 
     def _wake(self) -> None:
@@ -187,6 +227,45 @@ def _usable(spare: BuilderProcess) -> bool:
     return spare.alive and time.monotonic() - spare.started < SPARE_SECONDS - _SPARE_MARGIN_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """Who is told what a builder says before its last line."""
+
+    progress: Callable[[Progress], None]
+    turn: Callable[[Turn], None]
+    question: Callable[[Question], None]
+
+    def hear(self, reply: Progress | Turn | Question) -> None:
+        """Pass a reply on to whom it concerns."""
+        if isinstance(reply, Progress):
+            self.progress(reply)
+        elif isinstance(reply, Turn):
+            self.turn(reply)
+        else:
+            self.question(reply)
+
+
+def _converse(process: BuilderProcess, listeners: _Listeners, seconds: float) -> BuildResult:
+    stage = "compile"
+    try:
+        for reply in map(decode_reply, process.lines(time.monotonic() + seconds, MAX_REPLY_BYTES)):
+            if isinstance(reply, Failure) and reply.code not in _FAILURES:
+                raise BuilderFailed(reply.message, hint=reply.hint)
+            if isinstance(reply, BuildResult | Refusal | Failure):
+                return _outcome(reply)
+            stage = reply.stage if isinstance(reply, Progress) else stage
+            listeners.hear(reply)
+    except TimeoutError:
+        raise BuildRefused(
+            stage,
+            f"The build took longer than {seconds:g} seconds.",
+            hint="Make the task, the source or its tests smaller.",
+        ) from None
+    except BuilderFailed as error:
+        raise _broken(error.message, process) from error
+    raise _broken("The builder ended without an answer.", process)
+
+
 def _outcome(reply: BuildResult | Refusal | Failure) -> BuildResult:
     if isinstance(reply, BuildResult):
         return reply
@@ -195,6 +274,7 @@ def _outcome(reply: BuildResult | Refusal | Failure) -> BuildResult:
     details = {
         "diagnostics": reply.diagnostics,
         "tests": [test.model_dump() for test in reply.tests],
+        **({"learnt": reply.learnt} if reply.learnt else {}),
     }
     raise BuildRefused(reply.stage, reply.message, hint=reply.hint, details=details)
 
@@ -213,5 +293,9 @@ def _closed() -> ServiceClosed:
     return ServiceClosed("The builder has been closed.")
 
 
-def _ignore(_: Progress) -> None:
+def _ignore(_: Reply) -> None:
     return None
+
+
+def _unanswered(question: Question) -> Answer:
+    raise BuilderFailed(f"Nobody answers {question.asks} here.")

@@ -1,4 +1,4 @@
-"""One builder subprocess: started in a session of its own, fed, listened to, and killed with its children.
+"""One builder subprocess: started in a session of its own, talked with, and killed with its children.
 
 It does not read what the lines say. A builder whose server dies ends by itself, because its stdin ends:
 `PR_SET_PDEATHSIG` would be tied to the thread that started it, and servers start builders from worker threads.
@@ -33,7 +33,7 @@ _FOLDERS = re.compile(r"(?:/[^\s/:\"']+)+/(?=[^\s/:\"'])")
 class BuilderProcess:
     """A builder that serves one request; `close` it whatever happened.
 
-    `lines` belongs to one thread; `kill` may be called from any.
+    `lines` belongs to one thread; `send` and `kill` may be called from any.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
@@ -42,6 +42,7 @@ class BuilderProcess:
         self._lock = threading.Lock()
         self._reaped = False
         self._stderr = bytearray()
+        self._unsent = bytearray()
         try:
             self._process = subprocess.Popen(
                 list(command),
@@ -57,8 +58,9 @@ class BuilderProcess:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise BuilderFailed(f"The builder could not be started: {error.strerror}.") from error
         self._streams = [each for each in (self._process.stdin, self._process.stdout, self._process.stderr) if each]
-        for stream in self._streams:
-            os.set_blocking(stream.fileno(), False)
+        self._woken, self._waking = os.pipe()
+        for pipe in (*(stream.fileno() for stream in self._streams), self._woken, self._waking):
+            os.set_blocking(pipe, False)
 
     @property
     def alive(self) -> bool:
@@ -69,22 +71,32 @@ class BuilderProcess:
             # WNOWAIT: as long as it is not reaped, its id cannot name another process, so killing stays safe.
             return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    def lines(self, request: bytes, deadline: float, limit: int) -> Iterator[bytes]:
-        """Send the request and yield each line of the answer until the builder closes its stdout.
+    def send(self, line: bytes) -> None:
+        """Have `lines` send a line once the builder takes it; what comes after `close` is dropped."""
+        with self._lock:
+            if not self._reaped:
+                self._unsent += line
+                with contextlib.suppress(BlockingIOError):  # it is full of calls already
+                    os.write(self._waking, b"\0")
+
+    def lines(self, deadline: float, limit: int) -> Iterator[bytes]:
+        """Send what there is to send, and yield each line that the builder writes until it closes its stdout.
 
         `deadline` is on the monotonic clock; past it `TimeoutError` is raised. A line over `limit` bytes is a
         `BuilderFailed`. stdin stays open until `close`.
         """
         stdin, stdout, stderr = (stream.fileno() for stream in self._streams)
-        unsent, unread = memoryview(request), bytearray()
+        unread = bytearray()
         with selectors.DefaultSelector() as selector:
-            selector.register(stdin, selectors.EVENT_WRITE)
-            selector.register(stdout, selectors.EVENT_READ)
-            selector.register(stderr, selectors.EVENT_READ)
+            for pipe in (stdout, stderr, self._woken):
+                selector.register(pipe, selectors.EVENT_READ)
             while stdout in selector.get_map():
                 for pipe in _ready(selector, deadline):
-                    if pipe == stdin:
-                        unsent = _send(selector, pipe, unsent)
+                    if pipe == self._woken:
+                        os.read(pipe, _CHUNK)
+                        _watch(selector, stdin, wanted=True)
+                    elif pipe == stdin:
+                        _watch(selector, stdin, wanted=self._send_more(stdin))
                     elif pipe == stderr:
                         self._keep_stderr(_receive(selector, pipe))
                     else:
@@ -111,11 +123,25 @@ class BuilderProcess:
         self.kill()
         with self._lock:
             status = self._process.wait()
+            if not self._reaped:
+                os.close(self._woken)
+                os.close(self._waking)
             self._reaped = True
         for stream in self._streams:
             stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         return status
+
+    def _send_more(self, stdin: int) -> bool:
+        """Send what stdin takes now; return whether something is left."""
+        with self._lock:
+            try:
+                del self._unsent[: os.write(stdin, self._unsent[:_CHUNK])]
+            except BrokenPipeError:  # it ended without reading; its stdout and status say why
+                self._unsent.clear()
+            except BlockingIOError:
+                pass
+            return bool(self._unsent)
 
     def _keep_stderr(self, data: bytes) -> None:
         self._stderr += data
@@ -146,16 +172,13 @@ def _ready(selector: selectors.BaseSelector, deadline: float) -> Iterator[int]:
         yield key.fd
 
 
-def _send(selector: selectors.BaseSelector, pipe: int, unsent: memoryview) -> memoryview:
-    try:
-        unsent = unsent[os.write(pipe, unsent[:_CHUNK]) :]
-    except BrokenPipeError:  # it ended without reading; its stdout and status say why
-        unsent = unsent[:0]
-    except BlockingIOError:
-        return unsent
-    if not unsent:
-        selector.unregister(pipe)
-    return unsent
+def _watch(selector: selectors.BaseSelector, stdin: int, *, wanted: bool) -> None:
+    """Have the selector say when stdin takes something, or no longer."""
+    watched = stdin in selector.get_map()
+    if wanted and not watched:
+        selector.register(stdin, selectors.EVENT_WRITE)
+    elif watched and not wanted:
+        selector.unregister(stdin)
 
 
 def _receive(selector: selectors.BaseSelector, pipe: int) -> bytes:
