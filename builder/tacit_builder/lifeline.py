@@ -1,7 +1,7 @@
 """What ties the builder's process to its server: its own stdout, bounded resources, and an end when stdin ends.
 
 A server that is killed cannot kill its builders, but its end of their stdin closes; a thread waits for that, and
-takes the builder, its children and their groups down.
+takes the builder, its children and their groups down. The lines that come until then are the server's answers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tacit.building.descendants import kill_children
-from tacit.building.protocol import FOLDER_PREFIX
+from tacit.building.protocol import FOLDER_PREFIX, MAX_REQUEST_BYTES
 
 MAX_FILE_BYTES = 256 << 20
 MAX_DATA_BYTES = 3 << 30
@@ -61,9 +62,12 @@ def read_line(limit: int, seconds: float) -> bytes | None:
     return None
 
 
-def die_with_stdin() -> None:
-    """From now on, end this process and its group as soon as stdin ends."""
-    threading.Thread(target=_wait_for_end, name="lifeline", daemon=True).start()
+def die_with_stdin(hear: Callable[[bytes], None] | None = None) -> None:
+    """From now on, end this process and its group as soon as stdin ends; `hear` gets each line until then.
+
+    `hear` is called on another thread and must not raise. A line that is longer than any may be ends the process too.
+    """
+    threading.Thread(target=_wait_for_end, args=(hear,), name="lifeline", daemon=True).start()
 
 
 def remove_folder() -> None:
@@ -79,9 +83,20 @@ def _lower(kind: int, limit: int) -> None:
     resource.setrlimit(kind, (limit, limit))
 
 
-def _wait_for_end() -> None:
-    while os.read(_STDIN, _CHUNK):
-        pass
+def _wait_for_end(hear: Callable[[bytes], None] | None) -> None:
+    unread = bytearray()
+    while len(unread) <= MAX_REQUEST_BYTES and (data := os.read(_STDIN, _CHUNK)):
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            unread += line
+            if hear:
+                hear(bytes(unread))
+            unread.clear()
+        unread += rest
+    _end()
+
+
+def _end() -> None:
     kill_children(os.getpid())
     remove_folder()
     if os.getpgrp() == os.getpid():
