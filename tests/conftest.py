@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+_OWN_SETTINGS = ("TACIT_", "OPENAI_", "FOUNDRY_", "AZURE_OPENAI_")
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -23,7 +25,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drop the machine's own settings and point the data folder at a fresh one; return that folder."""
     for name in list(os.environ):
-        if name.startswith(("TACIT_", "OPENAI_", "FOUNDRY_")) and name != "TACIT_CACHE":
+        if name.startswith(_OWN_SETTINGS) and name != "TACIT_CACHE":
             monkeypatch.delenv(name)
     data = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("TACIT_DATA", str(data))
