@@ -33,7 +33,6 @@ from tacit.sandbox import (
     Cancellation,
     Execution,
     FilesFolder,
-    HostCall,
     HttpGateway,
     LiveWorld,
     RecordingWorld,
@@ -42,74 +41,17 @@ from tacit.sandbox import (
     Transaction,
     World,
     decode_calls,
-    encode_calls,
 )
 from tacit.sandbox.world import FailureCode, HostFailure
 from tacit.service import json_input
+from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.prepared import Prepared, Preparer
-from tacit.store import RunRecord, Store, new_run_id
+from tacit.store import Store, new_run_id
 
 AT_ONCE_ENERGY = 2_000_000
 """Energy of a run that is tried at once: about a millisecond."""
 AT_ONCE_SECONDS = 0.02
 AT_ONCE_BYTES = 16 * 1024
-
-
-@dataclass(slots=True)
-class Budget:
-    """What is left of a run's energy and time, shared with every capability that it calls."""
-
-    energy: int
-    deadline: float
-
-    def seconds(self) -> float:
-        """Return the seconds until the deadline, never negative."""
-        return max(self.deadline - time.monotonic(), 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One run within a tree of calls."""
-
-    run_id: str
-    parent_run: str | None
-    depth: int
-    session: str | None
-    budget: Budget
-    transaction: Transaction | None
-    cancellation: Cancellation
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One execution and all that its record keeps: what went in, what it was allowed, what the world answered."""
-
-    prepared: Prepared
-    text: bytes
-    frame: Frame
-    execution: Execution
-    calls: list[HostCall]
-    energy_limit: int
-    now: int
-
-    def record(self) -> RunRecord:
-        """Return the record."""
-        failure = self.execution.failure
-        return RunRecord(
-            run_id=self.frame.run_id,
-            capability=self.prepared.version.id,
-            version=self.prepared.version.version,
-            input=self.text,
-            output=self.execution.output,
-            error=failure.to_dict() if failure else None,
-            calls=encode_calls(self.calls),
-            energy=self.execution.energy,
-            energy_limit=self.energy_limit,
-            seconds=self.execution.seconds,
-            now_millis=self.now,
-            session=self.frame.session,
-            parent_run=self.frame.parent_run,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +102,8 @@ class Runner:
         stop = cancellation or Cancellation()
         budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
         with self._transaction(prepared, stop, budget) as transaction:
-            frame = Frame(new_run_id(), None, 0, session, budget, transaction, stop)
+            lowered = allowed < self._limits.energy
+            frame = Frame(new_run_id(), None, 0, session, budget, transaction, stop, lowered)
             attempt = self._execute(prepared, text, frame)
             if transaction is not None and attempt.execution.failure is None:
                 attempt = _committed(attempt, transaction)

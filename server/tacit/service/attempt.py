@@ -1,0 +1,68 @@
+"""One attempt to run a version: where in a tree of calls it stands, what it may use, and what it came to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from tacit.sandbox import Cancellation, Execution, HostCall, Transaction, encode_calls
+from tacit.service.prepared import Prepared
+from tacit.store import RunRecord
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of a run's energy and time, shared with every capability that it calls."""
+
+    energy: int
+    deadline: float
+
+    def seconds(self) -> float:
+        """Return the seconds until the deadline, never negative."""
+        return max(self.deadline - time.monotonic(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One run within a tree of calls; `lowered` says that its caller allowed it less energy than it could have."""
+
+    run_id: str
+    parent_run: str | None
+    depth: int
+    session: str | None
+    budget: Budget
+    transaction: Transaction | None
+    cancellation: Cancellation
+    lowered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution and all that its record keeps: what went in, what it was allowed, what the world answered."""
+
+    prepared: Prepared
+    text: bytes
+    frame: Frame
+    execution: Execution
+    calls: list[HostCall]
+    energy_limit: int
+    now: int
+
+    def record(self) -> RunRecord:
+        """Return the record."""
+        failure = self.execution.failure
+        return RunRecord(
+            run_id=self.frame.run_id,
+            capability=self.prepared.version.id,
+            version=self.prepared.version.version,
+            input=self.text,
+            output=self.execution.output,
+            error=failure.to_dict() if failure else None,
+            calls=encode_calls(self.calls),
+            energy=self.execution.energy,
+            energy_limit=self.energy_limit,
+            seconds=self.execution.seconds,
+            now_millis=self.now,
+            session=self.frame.session,
+            parent_run=self.frame.parent_run,
+        )
