@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+from tacit.differences import MAX_SHOWN, differences, same_file, shown
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
 from tacit.models import JsonSchema, Permissions, TestCase, TestResult
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.programs import Program
 from tacit.sandbox.world import HostFailure, World
-from tacit.schemas import Validator, compile_schema, path_of, shorten
+from tacit.schemas import Validator, compile_schema, shorten
 
 MAX_DIFFERENCES = 3
-MAX_SHOWN = 300
 _LOG_TAIL = 600
 
 
@@ -65,16 +65,6 @@ def run_tests(
     return tuple(_result(test, permissions, run, gives) for test in tests)
 
 
-def differences(expected: Any, got: Any, path: tuple[str | int, ...] = ()) -> Iterator[str]:
-    """Yield where two JSON values differ, by path; numbers are equal by value (1 and 1.0), true is no number."""
-    if isinstance(expected, dict) and isinstance(got, dict):
-        yield from _object_differences(cast("dict[str, Any]", expected), cast("dict[str, Any]", got), path)
-    elif isinstance(expected, list) and isinstance(got, list):
-        yield from _list_differences(cast("list[Any]", expected), cast("list[Any]", got), path)
-    elif isinstance(expected, bool) is not isinstance(got, bool) or expected != got:
-        yield f"at {_at(path)}: expected {_shown(expected)}, got {_shown(got)}"
-
-
 def _result(
     test: TestCase, permissions: Permissions, run: Callable[[TestCase, World], Execution], gives: Validator
 ) -> TestResult:
@@ -105,7 +95,7 @@ def _judge(test: TestCase, execution: Execution) -> Iterator[str]:
 def _judge_error(expected: str, execution: Execution) -> Iterator[str]:
     failure = execution.failure
     if failure is None:
-        yield f"expected the error {expected!r}, got the output {_shown(execution.value)}"
+        yield f"expected the error {expected!r}, got the output {shown(execution.value)}"
     elif expected not in _codes(failure):
         yield f"expected the error {expected!r}, got {_unexpected(failure, execution.log)}"
 
@@ -128,18 +118,8 @@ def _judge_files(test: TestCase, world: FixtureWorld, execution: Execution) -> I
         text = test.files.get(path) if got is None else got.decode("utf-8", "replace")
         if text is None:
             yield f"expected the file {path!r}, which was not written"
-        elif text != expected and not _same_json(path, expected, text):
-            yield f"the file {path!r}: expected {_shown(expected)}, got {_shown(text)}"
-
-
-def _same_json(path: str, expected: str, got: str) -> bool:
-    """Return whether two texts of a `.json` file hold the same value, however they are spaced."""
-    if not path.endswith(".json"):
-        return False
-    try:
-        return next(differences(json.loads(expected), json.loads(got)), None) is None
-    except (ValueError, RecursionError):
-        return False
+        elif not same_file(path, expected, text):
+            yield f"the file {path!r}: expected {shown(expected)}, got {shown(text)}"
 
 
 def _codes(failure: TacitError) -> set[str]:
@@ -151,29 +131,3 @@ def _unexpected(failure: TacitError, log: str) -> str:
     code = failure.details.get("code", failure.code) if isinstance(failure, CapabilityFailed) else failure.code
     said = f"the run failed with {code!r}: {shorten(str(failure), 2 * MAX_SHOWN)}"
     return f"{said}\nlog: {log[-_LOG_TAIL:]}" if log else said
-
-
-def _object_differences(expected: dict[str, Any], got: dict[str, Any], path: tuple[str | int, ...]) -> Iterator[str]:
-    for name, value in expected.items():
-        if name in got:
-            yield from differences(value, got[name], (*path, name))
-        else:
-            yield f"at {_at((*path, name))}: expected {_shown(value)}, got nothing"
-    for name, value in got.items():
-        if name not in expected:
-            yield f"at {_at((*path, name))}: expected nothing, got {_shown(value)}"
-
-
-def _list_differences(expected: list[Any], got: list[Any], path: tuple[str | int, ...]) -> Iterator[str]:
-    for number, (value, other) in enumerate(zip(expected, got, strict=False)):
-        yield from differences(value, other, (*path, number))
-    if len(expected) != len(got):
-        yield f"at {_at(path)}: expected {len(expected)} items, got {len(got)}: {_shown(got)}"
-
-
-def _at(path: tuple[str | int, ...]) -> str:
-    return shorten(path_of(list(path)), 150)
-
-
-def _shown(value: Any) -> str:
-    return shorten(json.dumps(value, ensure_ascii=False), MAX_SHOWN)
