@@ -1,13 +1,31 @@
-"""What outlives a process: the catalog's tables, records of runs and builds, and embeddings.
+"""What outlives a process: the catalog's tables, records of runs and builds, decisions, and embeddings.
 
 One SQLite file in the data folder, shared by every server and command that opens it. The store knows no rules of
 the catalog; `tacit.catalog` has those.
 """
 
+from tacit.store.audit import Audit, AuditEntry
 from tacit.store.builds import Build, Builds
+from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id
 from tacit.store.runs import RunRecord, Runs
 from tacit.store.store import Store
+from tacit.store.transcripts import pack_transcript, unpack_transcript
 from tacit.store.vectors import Vectors
 
-__all__ = ["Build", "Builds", "RunRecord", "Runs", "Store", "Vectors", "new_job_id", "new_run_id"]
+__all__ = [
+    "Audit",
+    "AuditEntry",
+    "Build",
+    "Builds",
+    "Condition",
+    "Health",
+    "RunRecord",
+    "Runs",
+    "Store",
+    "Vectors",
+    "new_job_id",
+    "new_run_id",
+    "pack_transcript",
+    "unpack_transcript",
+]

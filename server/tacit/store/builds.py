@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from tacit.models import Usage
 from tacit.store.database import Database
+from tacit.store.failures import damaged
 from tacit.store.owners import is_alive, this_process
 from tacit.store.tables import builds
+from tacit.store.unicode import storable
 
 RUNNING = "running"
 LOST = "lost"
@@ -18,10 +22,12 @@ LOST = "lost"
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build; the fields are the columns, in their order.
+    """One build.
 
     `status` is `running`, `lost` when its process died, or what `finish` was told. `request` and `result` are
-    JSON (`result` is empty until there is one); times are in milliseconds.
+    JSON (`result` is empty until there is one); times are in milliseconds. `usage` is what its author used so far;
+    `transcript` is as `pack_transcript` made it (`recent` leaves it out) and `learnt` what the author had found out,
+    whether or not the build went well.
     """
 
     job: str
@@ -33,6 +39,10 @@ class Build:
     started: int
     ended: int | None
     owner: str
+    key: str = ""
+    usage: Usage = field(default_factory=Usage)
+    transcript: bytes = b""
+    learnt: str = ""
 
 
 class Builds:
@@ -41,8 +51,11 @@ class Builds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, job: str, capability: str, request: str) -> None:
-        """Keep that this process builds `capability`; `job` is a fresh `new_job_id()`."""
+    def start(self, job: str, capability: str, request: str, key: str = "") -> str:
+        """Keep that this process builds `capability`; `job` is a fresh `new_job_id()`. Return the job to wait for.
+
+        That is another's where a living process builds the same `key` already; then nothing is kept.
+        """
         row = {
             "job": job,
             "capability": capability,
@@ -52,14 +65,45 @@ class Builds:
             "result": "",
             "started": _now(),
             "owner": this_process(),
+            "key": key,
         }
         with self._database.write() as connection:
+            running = _running(connection, key)
+            if running is not None:
+                return running
             connection.execute(insert(builds), row)
+        return job
+
+    def find_running(self, key: str) -> Build | None:
+        """Return the build of that key that a living process is at, or None."""
+        with self._database.read() as connection:
+            job = _running(connection, key)
+        return self._find(job) if job is not None else None
 
     def progress(self, job: str, stage: str) -> None:
         """Keep which stage a build is in."""
         with self._database.write() as connection:
             connection.execute(update(builds).where(builds.c.job == job).values(stage=stage))
+
+    def add_usage(self, job: str, usage: Usage) -> None:
+        """Add to what a build's author used, at once, so that a kill does not make it forgotten."""
+        with self._database.write() as connection:
+            before = connection.execute(select(builds.c.usage).where(builds.c.job == job)).scalar_one_or_none()
+            if before is not None:
+                total = (_usage(before) + usage).model_dump_json()
+                connection.execute(update(builds).where(builds.c.job == job).values(usage=total))
+
+    def used_since(self, millis: int) -> Usage:
+        """Return what the authors of all builds that started at that time or later used together."""
+        recent = select(builds.c.usage).where(builds.c.started >= millis, builds.c.usage != "")
+        with self._database.read() as connection:
+            return sum((self._read_usage(text) for text in connection.execute(recent).scalars()), Usage())
+
+    def keep_record(self, job: str, transcript: bytes, learnt: str) -> None:
+        """Keep a build's transcript (see `pack_transcript`) and what its author found out, however it ends."""
+        values = {"transcript": transcript, "learnt": storable(learnt)}
+        with self._database.write() as connection:
+            connection.execute(update(builds).where(builds.c.job == job).values(**values))
 
     def finish(self, job: str, status: str, result: str = "") -> None:
         """Keep how a build ended, with its result as JSON if it has one."""
@@ -75,6 +119,15 @@ class Builds:
             build = self._find(job)
         return build
 
+    def recent(self, count: int) -> list[Build]:
+        """Return the newest builds, newest first, without their transcripts."""
+        if self._database.writable:
+            self.abandon_stale()
+        columns = [column for column in builds.c if column.name != "transcript"]
+        newest = select(*columns).order_by(builds.c.job.desc()).limit(count)
+        with self._database.read() as connection:
+            return [self._build(row) for row in connection.execute(newest).mappings()]
+
     def abandon_stale(self, alive: Callable[[str], bool] = is_alive) -> list[str]:
         """Mark the running builds of dead processes as lost; return their jobs."""
         with self._database.read() as connection:
@@ -86,13 +139,37 @@ class Builds:
 
     def _find(self, job: str) -> Build | None:
         with self._database.read() as connection:
-            row = connection.execute(select(builds).where(builds.c.job == job)).one_or_none()
-        return Build(*row) if row is not None else None
+            row = connection.execute(select(builds).where(builds.c.job == storable(job))).mappings().one_or_none()
+        return self._build(row) if row is not None else None
+
+    def _build(self, row: Mapping[Any, Any]) -> Build:
+        values: dict[str, Any] = dict(row)
+        values["usage"] = self._read_usage(values["usage"])
+        values["transcript"] = values.get("transcript") or b""
+        return Build(**values)
+
+    def _read_usage(self, text: str) -> Usage:
+        try:
+            return _usage(text)
+        except ValueError as error:
+            raise damaged(self._database.path, "what a build used cannot be read") from error
 
     def _end(self, jobs: list[str], status: str, result: str) -> None:
         ended = update(builds).where(builds.c.job.in_(jobs), builds.c.status == RUNNING)
         with self._database.write() as connection:
             connection.execute(ended.values(status=status, result=result, ended=_now()))
+
+
+def _running(connection: Connection, key: str) -> str | None:
+    """Return the job of a living process that builds `key`; an empty key is nobody's."""
+    if not key:
+        return None
+    same = select(builds.c.job, builds.c.owner).where(builds.c.status == RUNNING, builds.c.key == key)
+    return next((job for job, owner in connection.execute(same) if is_alive(owner)), None)
+
+
+def _usage(text: str) -> Usage:
+    return Usage.model_validate_json(text) if text else Usage()
 
 
 def _now() -> int:

@@ -23,6 +23,7 @@ from tacit.store.failures import damaged, explained
 from tacit.store.ids import run_number, started_millis
 from tacit.store.payloads import Payloads, unpack
 from tacit.store.tables import runs
+from tacit.store.unicode import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,9 @@ class Runs:
             run.energy_limit,
             run.seconds,
             run.now_millis,
-            _storable(run.session) if run.session else None,
+            storable(run.session) if run.session else None,
             int(run.parent_run, 16) if run.parent_run else None,
         )
-
-
-def _storable(text: str) -> str:
-    """Return the text without what is no Unicode: a client's session must not be why a run goes unrecorded."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _record(row: Row[Any], run_id: str, data: bytes, output: bytes, calls: bytes) -> RunRecord:

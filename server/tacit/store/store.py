@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from tacit.store.audit import Audit
 from tacit.store.builds import Builds
 from tacit.store.database import Database
+from tacit.store.health import Health
 from tacit.store.meta import Meta
 from tacit.store.retention import Retention
 from tacit.store.runs import Runs
@@ -26,6 +28,8 @@ class Store:
         self.meta = Meta(database)
         self.vectors = Vectors(database)
         self.builds = Builds(database)
+        self.audit = Audit(database)
+        self.health = Health(database, self.meta)
         self._retention = Retention(database, runs_kept, bytes_kept)
         self.runs = Runs(database, self._retention.recorded)
 

@@ -75,6 +75,75 @@ examples = Table(
 )
 """Example tasks learned after a version was registered; its own are in its manifest."""
 
+origins = Table(
+    "origins",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("model", String, nullable=False),
+    Column("prompts_hash", String, nullable=False),
+    Column("transcript", LargeBinary, nullable=False),
+    Column("sdk", String, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("build_seconds", Float, nullable=False),
+    Column("job", String),
+    Column("failure", String),
+    Column("cause", Text, nullable=False),
+    Column("revisions", Text, nullable=False),
+    Column("held_out", Text, nullable=False),
+    Column("accepted", Text, nullable=False),
+    ForeignKeyConstraint(["capability", "number"], ["versions.capability", "versions.number"]),
+)
+"""How versions that were built here came about; those that were shipped or imported have none."""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("created", BigInteger, nullable=False),
+)
+"""What is granted beyond the settings: to a capability, or to `*`, each; `kind` is a field of the permissions."""
+
+health = Table(
+    "health",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("failing", Integer, nullable=False),
+    Column("last_run", String, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+"""How often in a row a version has failed by its own fault, and in which run last."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("capability", String),
+    Column("version", Integer),
+    Column("details", Text, nullable=False),
+    Index("audit_capability", "capability"),
+)
+"""Who decided what, and when; rows are only ever added."""
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+"""The versions of the policies; one without any is at its defaults."""
+
 runs = Table(
     "runs",
     metadata,
@@ -119,9 +188,16 @@ builds = Table(
     Column("started", BigInteger, nullable=False),
     Column("ended", BigInteger),
     Column("owner", String, nullable=False),
+    Column("key", String, nullable=False, server_default=""),
+    Column("usage", Text, nullable=False, server_default=""),
+    Column("transcript", LargeBinary),
+    Column("learnt", Text, nullable=False, server_default=""),
     Index("builds_status", "status"),
 )
-"""`owner` names the process that builds (see `owners`)."""
+"""`owner` names the process that builds (see `owners`); `key` is the same for the same request.
+
+`usage` (JSON), `transcript` (see `transcripts`) and `learnt` are those of an author that is a language model.
+"""
 
 vectors = Table(
     "vectors",

@@ -1,0 +1,75 @@
+"""The audit log: who decided what about capabilities, grants and policies. It only ever grows.
+
+An entry is written in the transaction of what it tells of, so that neither is ever there without the other.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from tacit.store.database import Database
+from tacit.store.failures import damaged
+from tacit.store.tables import audit
+from tacit.store.unicode import storable
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision: `at` is in milliseconds, `actor` is `cli`, `python`, `client` or `policy`.
+
+    `details` is JSON-ready; `capability` and `version` are None where it is about none.
+    """
+
+    at: int
+    actor: str
+    action: str
+    capability: str | None
+    version: int | None
+    details: dict[str, Any]
+
+
+class Audit:
+    """Adds to the audit log and reads it; thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        connection: Connection,
+        actor: str,
+        action: str,
+        capability: str | None = None,
+        version: int | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note a decision in the transaction of `connection` that carries it out."""
+        row = {
+            "at": time.time_ns() // 1_000_000,
+            "actor": storable(actor),
+            "action": action,
+            "capability": capability,
+            "version": version,
+            "details": json.dumps(dict(details or {})),
+        }
+        connection.execute(insert(audit), row)
+
+    def entries(self, limit: int, capability: str | None = None) -> list[AuditEntry]:
+        """Return the newest `limit` entries, newest first, perhaps those about one capability alone."""
+        wanted = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if capability is not None:
+            wanted = wanted.where(audit.c.capability == storable(capability))
+        try:
+            with self._database.read() as connection:
+                return [
+                    AuditEntry(row.at, row.actor, row.action, row.capability, row.version, json.loads(row.details))
+                    for row in connection.execute(wanted)
+                ]
+        except ValueError as error:
+            raise damaged(self._database.path, "an entry of the audit log cannot be read") from error
