@@ -27,7 +27,7 @@ class Build:
     `status` is `running`, `lost` when its process died, or what `finish` was told. `request` and `result` are
     JSON (`result` is empty until there is one); times are in milliseconds. `usage` is what its author used so far;
     `transcript` is as `pack_transcript` made it (`recent` leaves it out) and `learnt` what the author had found out,
-    whether or not the build went well.
+    whether or not the build went well. `waiting` counts the other processes in which somebody waits for it.
     """
 
     job: str
@@ -43,6 +43,7 @@ class Build:
     usage: Usage = field(default_factory=Usage)
     transcript: bytes = b""
     learnt: str = ""
+    waiting: int = 0
 
 
 class Builds:
@@ -79,6 +80,17 @@ class Builds:
         with self._database.read() as connection:
             job = _running(connection, key)
         return self._find(job) if job is not None else None
+
+    def name(self, job: str, capability: str) -> None:
+        """Keep which capability a build makes, once its author has named it."""
+        with self._database.write() as connection:
+            connection.execute(update(builds).where(builds.c.job == job).values(capability=capability))
+
+    def await_elsewhere(self, job: str, change: int) -> None:
+        """Count one more process, or one fewer (`change` is 1 or -1), in which somebody waits for a build."""
+        counted = update(builds).where(builds.c.job == job)
+        with self._database.write() as connection:
+            connection.execute(counted.values(waiting=builds.c.waiting + change))
 
     def progress(self, job: str, stage: str) -> None:
         """Keep which stage a build is in."""

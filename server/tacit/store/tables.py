@@ -192,11 +192,13 @@ builds = Table(
     Column("usage", Text, nullable=False, server_default=""),
     Column("transcript", LargeBinary),
     Column("learnt", Text, nullable=False, server_default=""),
+    Column("waiting", Integer, nullable=False, server_default="0"),
     Index("builds_status", "status"),
 )
 """`owner` names the process that builds (see `owners`); `key` is the same for the same request.
 
-`usage` (JSON), `transcript` (see `transcripts`) and `learnt` are those of an author that is a language model.
+`usage` (JSON), `transcript` (see `transcripts`) and `learnt` are those of an author that is a language model;
+`waiting` counts the other processes in which somebody waits for the build.
 """
 
 vectors = Table(
