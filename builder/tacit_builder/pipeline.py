@@ -1,16 +1,19 @@
 """The stages of a build, from a request to a tested module; the first refusal ends it.
 
-request → compile → imports → permissions → tests. Nothing is kept: the module goes back in the answer.
+request → compile → imports → permissions → tests → verification. Nothing is kept: the module goes back in the answer.
+Each stage can be used by itself, as authors in this process do.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
-from tacit.building.orders import BuildRequest, Machine
+from tacit.building.orders import BuildRequest, Machine, Replay
 from tacit.building.protocol import BuildResult, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Effect, Permissions, TestCase, TestResult
@@ -18,8 +21,10 @@ from tacit.plain_text import made_plain
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
+from tacit.sandbox.programs import Program
 from tacit.sandbox.verification import run_tests
 from tacit.schemas import compile_schema, shorten
+from tacit_builder.replaying import Terms, compare_runs
 from tacit_builder.request import check_request
 from tacit_builder.toolchain.compiling import compile_source
 from tacit_builder.toolchain.confinement import find_confinement
@@ -40,29 +45,111 @@ _EXAMPLES = {
 Report = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module that compiled and whose effects its permissions cover; `digest` is its SHA-256 in hex.
+
+    `toolchain` names the compiler, `sdk` is the fingerprint of the guest SDK; `seconds` is what compiling took.
+    """
+
+    wasm: bytes
+    digest: str
+    effects: frozenset[Effect]
+    toolchain: str
+    sdk: str
+    seconds: float
+
+
+class Stages:
+    """Reports each stage as it begins and keeps the seconds that it took."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def enter(self, stage: str, message: str, fraction: float) -> Generator[None]:
+        """Be in a stage; `fraction` says how far the build is when it begins."""
+        self._report(Progress(stage=stage, message=message, fraction=fraction))
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - started, 4)
+
+
 def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResult:
     """Return the tested module; raises `BuildRefused` with the stage that refused, or an `OperatorError`."""
-    stages = _Stages(report)
+    stages = Stages(report)
     with stages.enter("request", "Checking the request", 0.0):
         check_request(request)
-    with stages.enter("compile", "Compiling", 0.05):
-        wasm, toolchain = _compile(request, machine)
-    with stages.enter("imports", "Reading what it imports", 0.7):
-        effects = effects_of(wasm)
-    with stages.enter("permissions", "Comparing its effects with its permissions", 0.72):
-        check_permissions(effects, request.permissions)
-    digest = sha256(wasm).hexdigest()
+    module = compile_module(request.source, request.permissions, machine, stages)
+    inherited = tuple(test for test in request.parent_tests if test not in request.tests)
     with stages.enter("tests", _running(request), 0.75):
-        tests, parent_tests = _test(request, machine, digest, wasm)
+        results = run_suite(module, (*request.tests, *inherited), request, machine)
+        check_results(results)
+    replays: tuple[TestResult, ...] = ()
+    if request.replays:
+        with stages.enter("verification", "Repeating recorded runs of the version before", 0.9):
+            asserted = [test.input for test in request.tests]
+            replays = run_replays(module, request.replays, asserted, machine, terms=request)
+            check_replays(replays)
     return BuildResult(
-        wasm=wasm,
-        digest=digest,
-        effects=tuple(sorted(effects)),
-        toolchain=toolchain,
-        tests=tests,
-        parent_tests=parent_tests,
+        wasm=module.wasm,
+        digest=module.digest,
+        effects=tuple(sorted(module.effects)),
+        toolchain=module.toolchain,
+        tests=results[: len(request.tests)],
+        parent_tests=results[len(request.tests) :],
+        replays=replays,
+        sdk=module.sdk,
         seconds=stages.seconds,
     )
+
+
+def compile_module(
+    source: Mapping[str, str], permissions: Permissions, machine: Machine, stages: Stages | None = None
+) -> Module:
+    """Return the module of a source; raises `BuildRefused` at `request`, `compile`, `imports` or `permissions`.
+
+    An `OperatorError` says that there is no toolchain, SDK or confinement, or that the compiler could not run.
+    """
+    stages = stages or Stages(lambda _: None)
+    settings = machine.settings()
+    with stages.enter("compile", "Compiling", 0.05):
+        toolchain = find_toolchain(settings)
+        sdk = find_sdk(settings, toolchain)
+        confinement = find_confinement(settings)
+        compiled = compile_source(toolchain, sdk, source, confinement=confinement, seconds=machine.build_seconds)
+    with stages.enter("imports", "Reading what it imports", 0.7):
+        effects = effects_of(compiled.wasm)
+    with stages.enter("permissions", "Comparing its effects with its permissions", 0.72):
+        check_permissions(effects, permissions)
+    digest = sha256(compiled.wasm).hexdigest()
+    return Module(compiled.wasm, digest, effects, toolchain.name, sdk.fingerprint, compiled.seconds)
+
+
+def run_suite(module: Module, tests: Sequence[TestCase], terms: Terms, machine: Machine) -> tuple[TestResult, ...]:
+    """Return how each test went, in order; `terms` are the manifest, or what else has its schemas and permissions.
+
+    Tests of inputs that the server refuses before any run are not run. Raises `BuildRefused("tests")` for a module
+    that does not fit into memory.
+    """
+    takes = compile_schema(terms.input_schema)
+    refused = {id(test) for test in tests if test.expect.error == InvalidInput.code and not takes.is_valid(test.input)}
+    with _loaded(module, machine) as (sandbox, program):
+        some = [test for test in tests if id(test) not in refused]
+        ran = iter(run_tests(sandbox, program, some, terms.permissions, output_schema=terms.output_schema))
+    return tuple(TestResult(name=test.name, passed=True) if id(test) in refused else next(ran) for test in tests)
+
+
+def run_replays(
+    module: Module, replays: Sequence[Replay], asserted_inputs: Sequence[Any], machine: Machine, *, terms: Terms
+) -> tuple[TestResult, ...]:
+    """Return how each recorded run of the version before goes on the module.
+
+    A run whose input is among `asserted_inputs`, those of the new version's own tests, may go differently.
+    """
+    with _loaded(module, machine) as (sandbox, program):
+        return compare_runs(sandbox, program, replays, asserted_inputs, terms)
 
 
 def check_permissions(effects: frozenset[Effect], permissions: Permissions) -> None:
@@ -82,29 +169,32 @@ def check_results(tests: Sequence[TestResult]) -> None:
     failed = [test for test in tests if not test.passed]
     if not failed:
         return
-    described = {
-        id(test): made_plain(shorten(test.difference, MAX_DIFFERENCE)) for test in failed[:MAX_DESCRIBED_FAILURES]
-    }
     raise BuildRefused(
         "tests",
         f"{len(failed)} of {len(tests)} tests failed.",
         hint="Mend the source, or the tests where they are wrong, and hand both in again.",
-        details={"tests": [test.model_copy(update={"difference": described.get(id(test), "")}) for test in tests]},
+        details={"tests": described(tests)},
     )
 
 
-def _compile(request: BuildRequest, machine: Machine) -> tuple[bytes, str]:
-    """Return the module and the name of the toolchain that made it."""
-    settings = machine.settings()
-    toolchain = find_toolchain(settings)
-    compiled = compile_source(
-        toolchain,
-        find_sdk(settings, toolchain),
-        request.source,
-        confinement=find_confinement(settings),
-        seconds=machine.build_seconds,
-    )
-    return compiled.wasm, toolchain.name
+def check_replays(results: Sequence[TestResult]) -> None:
+    """Raise `BuildRefused("verification")` with the results unless every recorded run goes as it went."""
+    failed = [result for result in results if not result.passed]
+    if failed:
+        raise BuildRefused(
+            "verification",
+            f"{len(failed)} of {len(results)} recorded runs of the version before go differently now.",
+            hint="A new version of an id keeps its behaviour. To change it on purpose, add a test with that input and "
+            "its new output, set force: true, or choose another id.",
+            details={"tests": described(results)},
+        )
+
+
+def described(tests: Sequence[TestResult]) -> list[TestResult]:
+    """Return the results with the differences of the first failures, cut and made plain, and no others."""
+    failed = [test for test in tests if not test.passed][:MAX_DESCRIBED_FAILURES]
+    kept = {id(test): made_plain(shorten(test.difference, MAX_DIFFERENCE)) for test in failed}
+    return [test.model_copy(update={"difference": kept.get(id(test), "")}) for test in tests]
 
 
 def _running(request: BuildRequest) -> str:
@@ -112,45 +202,11 @@ def _running(request: BuildRequest) -> str:
     return f"Running {own} test{'s' if own != 1 else ''}" + (f" and {parents} of the version before" if parents else "")
 
 
-def _test(
-    request: BuildRequest, machine: Machine, digest: str, wasm: bytes
-) -> tuple[tuple[TestResult, ...], tuple[TestResult, ...]]:
-    """Return the results of the version's own tests and of its parent's; all passed."""
-    inherited = tuple(test for test in request.parent_tests if test not in request.tests)
+@contextmanager
+def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program]]:
     with Sandbox(machine.limits, workers=1) as sandbox:
         try:
-            program = sandbox.load(digest, lambda: wasm)
+            program = sandbox.load(module.digest, lambda: module.wasm)
         except MemoryExhausted as error:
             raise BuildRefused("tests", error.message, hint="Make its static tables smaller.") from error
-
-        def run(tests: Sequence[TestCase]) -> tuple[TestResult, ...]:
-            return run_tests(sandbox, program, tests, request.permissions, output_schema=request.output_schema)
-
-        own, parents = _apart(request, request.tests, run), _apart(request, inherited, run)
-    check_results([*own, *parents])
-    return own, parents
-
-
-def _apart(
-    request: BuildRequest, tests: Sequence[TestCase], run: Callable[[Sequence[TestCase]], Sequence[TestResult]]
-) -> tuple[TestResult, ...]:
-    """Return the results, in order, without running tests of inputs that the server refuses before any run."""
-    takes = compile_schema(request.input_schema)
-    refused = {id(test) for test in tests if test.expect.error == InvalidInput.code and not takes.is_valid(test.input)}
-    ran = iter(run([test for test in tests if id(test) not in refused]))
-    return tuple(TestResult(name=test.name, passed=True) if id(test) in refused else next(ran) for test in tests)
-
-
-class _Stages:
-    """Reports each stage as it begins and keeps the seconds that it took."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def enter(self, stage: str, message: str, fraction: float) -> Generator[None]:
-        self._report(Progress(stage=stage, message=message, fraction=fraction))
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - started, 4)
+        yield sandbox, program

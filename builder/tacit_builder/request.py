@@ -11,6 +11,7 @@ from typing import Any
 
 from tacit.building.orders import BuildRequest
 from tacit.building.protocol import MAX_TESTS
+from tacit.building.quality import require_telling
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, TestCase
 from tacit.schemas import check_schema, compile_schema
@@ -21,7 +22,7 @@ _NOTES = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description
 
 
 def check_request(request: BuildRequest) -> None:
-    """Raise `BuildRefused` at stage `request`, or at `tests` where a test contradicts the schemas."""
+    """Raise `BuildRefused` at stage `request`, or at `tests` where one contradicts a schema or all tell too little."""
     checked_source(request.source)
     for name, schema in (("input_schema", request.input_schema), ("output_schema", request.output_schema)):
         _check_schema(name, schema)
@@ -31,6 +32,7 @@ def check_request(request: BuildRequest) -> None:
         if test.expect.output_matches is not None:
             _check_schema(f"output_matches of test {test.name!r}", test.expect.output_matches)
     _check_against_schemas(request, tests)
+    require_telling(tests, request.input_schema)
 
 
 def _check_schema(name: str, schema: dict[str, Any]) -> None:

@@ -24,11 +24,7 @@ def checked_source(source: Mapping[str, str]) -> dict[str, str]:
     """
     files: dict[str, str] = {}
     for given, text in source.items():
-        path = given.removeprefix("src/")
-        if not _PATH.match(path) or len(path) > 200:
-            raise _refused(f"{given[:200]!r} is not a path such as 'main.rs' or 'parse/row.rs'")
-        if path == "build.rs":
-            raise _refused("A build script, 'build.rs', is not allowed")
+        path = checked_path(given)
         if path in files:
             raise _refused(f"{path!r} is given twice")
         if "\0" in text:
@@ -36,12 +32,27 @@ def checked_source(source: Mapping[str, str]) -> dict[str, str]:
         files[path] = text
     if not files.get(ROOT, "").strip():
         raise _refused(f"There is no {ROOT!r}")
+    check_size(files)
+    return files
+
+
+def checked_path(given: str) -> str:
+    """Return the path below `src/` of one file; raises `BuildRefused("request")`."""
+    path = given.removeprefix("src/")
+    if not _PATH.match(path) or len(path) > 200:
+        raise _refused(f"{given[:200]!a} is not a path such as 'main.rs' or 'parse/row.rs'")
+    if path == "build.rs":
+        raise _refused("A build script, 'build.rs', is not allowed")
+    return path
+
+
+def check_size(files: Mapping[str, str]) -> None:
+    """Raise `BuildRefused("request")` when there are too many files, or too large ones."""
     if len(files) > MAX_SOURCE_FILES:
         raise _refused(f"{len(files)} files are more than the {MAX_SOURCE_FILES} that are allowed")
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in files.values())
     if size > MAX_SOURCE_BYTES:
         raise _refused(f"{size} bytes of source are more than the {MAX_SOURCE_BYTES} that are allowed")
-    return files
 
 
 def write_source(files: Mapping[str, str], folder: Path) -> None:

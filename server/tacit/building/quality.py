@@ -142,8 +142,9 @@ def _simplest(schema: Any, depth: int) -> Any:
     rules = cast("dict[str, Any]", schema)
     if "const" in rules or rules.get("enum"):
         return rules["const"] if "const" in rules else rules["enum"][0]
-    kinds: Any = rules.get("type", "object" if {"required", "properties"} & set(rules) else "null")
-    kind = str(kinds[0] if isinstance(kinds, list) and kinds else kinds)
+    kind = rules.get("type", "object" if {"required", "properties"} & set(rules) else "null")
+    if isinstance(kind, list):
+        kind = cast("list[str]", kind)[0]
     if kind == "object":
         properties: dict[str, Any] = rules.get("properties", {})
         return {name: _simplest(properties.get(name, {}), depth - 1) for name in rules.get("required", ())}

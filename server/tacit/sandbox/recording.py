@@ -168,11 +168,16 @@ class ReplayWorld:
         if recorded is None or (recorded.function, recorded.subject, recorded.data) != (function, subject, data):
             raise _diverged(HostCall(function, subject, data), recorded, self._next)
         self._next += 1
-        if recorded.failure is not None:
-            raise HostFailure(FailureCode(recorded.failure[0]), recorded.failure[1])
-        if recorded.error is not None:
-            raise _error_of(recorded.error)
-        return recorded.result
+        return answer_of(recorded)
+
+
+def answer_of(recorded: HostCall) -> bytes | int | None:
+    """Return what the call answered, or raise again how it failed."""
+    if recorded.failure is not None:
+        raise HostFailure(FailureCode(recorded.failure[0]), recorded.failure[1])
+    if recorded.error is not None:
+        raise _error_of(recorded.error)
+    return recorded.result
 
 
 def encode_calls(calls: Sequence[HostCall]) -> bytes:
