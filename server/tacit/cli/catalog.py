@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tacit.cli.terminal import Session, as_json, table, use_case
+from tacit.cli.layout import date, table
+from tacit.cli.terminal import Session, as_json, use_case
 from tacit.models import Permissions
 from tacit.texts import compact, effects_text, permissions_text
 
@@ -48,7 +48,7 @@ def history(session: Session, capability: str) -> None:
             row["status"],
             row["parent"] or "-",
             row["author"],
-            _date(row["created"]),
+            date(row["created"]),
             effects_text(row["effects"]),
         ]
         for row in versions
@@ -112,7 +112,7 @@ def _described(found: dict[str, Any]) -> str:
         "parent": found["parent"],
         "author": found["author"],
         "toolchain": found["toolchain"],
-        "created": _date(found["created"]),
+        "created": date(found["created"]),
         "input schema": compact(found["manifest"]["input_schema"]),
         "output schema": compact(found["manifest"]["output_schema"]),
     }
@@ -120,10 +120,6 @@ def _described(found: dict[str, Any]) -> str:
     lines = [f"{name.ljust(width)}  {value}" for name, value in facts.items() if value]
     sources = [f"\n--- {path}\n{text.rstrip()}" for path, text in found["source"].items()]
     return "\n".join([*lines, *sources, f"\n--- tests\n{as_json(found['tests'])}"])
-
-
-def _date(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 COMMANDS = [list_all, show, history, export, import_folder, deprecate, restore]

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from tacit.cli.clients import CLIENTS, configuration, install_into, server_command
-from tacit.cli.terminal import Session, as_json, report, table, use_case
+from tacit.cli.layout import table
+from tacit.cli.terminal import Session, as_json, report, use_case
 from tacit.errors import EmbedderMissing, TacitError
 from tacit.models import Check
 

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,18 +72,21 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
 def report(error: TacitError, *, as_json: bool = False) -> int:
     """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code."""
     if as_json:
-        click.echo(json.dumps({"error": error.to_dict()}, ensure_ascii=False, indent=2))
+        click.echo(as_json({"error": error.to_dict()}))
     else:
         click.echo(f"tacit: {error.code}: {' '.join(str(error).split())}", err=True)
     return 1
 
 
 def write(text: str) -> None:
-    """Print to stdout; raises `click.ClickException` where it cannot be written (a full disk, a closed stdout)."""
+    """Print to stdout; characters that its encoding lacks are escaped.
+
+    Raises `click.ClickException` where it cannot be written (a full disk, a closed stdout).
+    """
     try:
         if cast("TextIO | None", sys.stdout) is None:
             raise OSError(errno.EBADF, "stdout is closed")
-        click.echo(text)
+        click.echo(text if encodable(text) else text.encode(encoding(), "backslashreplace").decode(encoding()))
     except BrokenPipeError:  # click ends the program without a word
         raise
     except OSError as error:
@@ -91,16 +94,24 @@ def write(text: str) -> None:
 
 
 def as_json(data: Any) -> str:
-    """Return data as indented JSON."""
-    return json.dumps(data, ensure_ascii=False, indent=2)
+    """Return data as indented JSON, with escapes where stdout could not take all of its characters."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    return text if encodable(text) else json.dumps(data, indent=2)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows under their headings in aligned columns; the last column is not padded."""
-    lines = [tuple(headings), *(tuple(str(cell) for cell in row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
-    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+def encoding() -> str:
+    """Return the encoding of stdout, ASCII where there is none."""
+    stdout = cast("TextIO | None", sys.stdout)
+    return (stdout.encoding if stdout is not None else None) or "ascii"
+
+
+def encodable(text: str) -> bool:
+    """Whether stdout can take every character of the text."""
+    try:
+        text.encode(encoding())
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def interruptible(work: Callable[[Cancellation], T]) -> T:

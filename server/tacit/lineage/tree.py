@@ -5,28 +5,41 @@ Every function here is iterative and linear, so that chains of thousands of vers
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from tacit.lineage.member import Member
 
+MAX_DEPTH = 12
+"""Branches off branches; what is nested deeper becomes a tree of its own, after the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A version's place in the tree: on which branch, and under what.
 
-    `depth` counts the branches between it and the root's: the next version of the same id goes on along its branch,
-    whatever else was made of a version branches off. `lost_parent` is the parent that it names where that is not
-    known here, or where it would close a circle.
+    `depth` counts the branches between it and its tree's first: the next version of the same id goes on along its
+    branch, whatever else was made of a version branches off. It may be what `heads` a tree, or what `begins` a
+    branch; then `last` says that nothing goes on below it on the branch that it left. `continues` says that
+    something is made of it in this tree. `deferred` are branches that are too deep, and come later as trees of their
+    own.
     """
 
     member: Member
-    depth: int
     parent: Member | None
-    branches: tuple[Member, ...]
-    next: Member | None
-    lost_parent: str | None
+    depth: int
+    heads: bool
+    begins: bool
+    last: bool
+    continues: bool
+    deferred: tuple[Member, ...]
+
+    @property
+    def lost_parent(self) -> str | None:
+        """The parent that it names where that is not known here, or would close a circle."""
+        return self.member.parent if self.parent is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +110,43 @@ def _family(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A version to be placed."""
+
+    member: Member
+    depth: int
+    heads: bool = False
+    begins: bool = False
+    last: bool = False
+
+
 def _arranged(
     family: Mapping[str, Member], parents: Mapping[str, str], children: Mapping[str, list[Member]]
 ) -> Iterator[Place]:
-    roots = [member for name, member in family.items() if name not in parents]
-    roots.sort(key=lambda member: (member.created, member.id, member.version), reverse=True)
+    """Yield the places, tree by tree, each depth first; what waits is a stack, so the last is the next."""
     leading = _leading(family, parents)
-    waiting = [(root, 0) for root in roots]
-    while waiting:
-        member, depth = waiting.pop()
-        below = [child for child in children.get(member.name, []) if child.name in family]
-        following = _following(member, below, leading)
-        branches = tuple(child for child in below if child is not following)
-        parent = family[parents[member.name]] if member.name in parents else None
-        yield Place(member, depth, parent, branches, following, member.parent if parent is None else None)
-        if following is not None:
-            waiting.append((following, depth))
-        waiting += [(branch, depth + 1) for branch in reversed(branches)]
+    roots = [member for name, member in family.items() if name not in parents]
+    trees = deque(sorted(roots, key=lambda member: (member.created, member.id, member.version)))
+    while trees:
+        waiting = [_Step(trees.popleft(), 0, heads=True)]
+        while waiting:
+            step = waiting.pop()
+            member = step.member
+            below = [child for child in children.get(member.name, []) if child.name in family]
+            following = _following(member, below, leading)
+            branches = tuple(child for child in below if child is not following)
+            deferred = branches if step.depth == MAX_DEPTH else ()
+            parent = family[parents[member.name]] if member.name in parents else None
+            continues = following is not None or len(branches) > len(deferred)
+            yield Place(member, parent, step.depth, step.heads, step.begins, step.last, continues, deferred)
+            if following is not None:
+                waiting.append(_Step(following, step.depth))
+            trees += deferred
+            last = following is None
+            for branch in reversed(() if deferred else branches):
+                waiting.append(_Step(branch, step.depth + 1, begins=True, last=last))
+                last = False
 
 
 def _leading(family: Mapping[str, Member], parents: Mapping[str, str]) -> set[str]:
