@@ -1,16 +1,20 @@
-"""Capabilities and their versions: looked up, registered, deprecated, and read from and written to folders."""
+"""Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
 from tacit.catalog.catalog import Catalog, Changes
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
+from tacit.catalog.granting import EVERY
+from tacit.catalog.origin import Origin
 from tacit.catalog.registration import Candidate
 from tacit.catalog.shipped import import_shipped, install_sample
 from tacit.catalog.version import Version, tests_as_json
 
 __all__ = [
+    "EVERY",
     "Candidate",
     "CapabilityFolder",
     "Catalog",
     "Changes",
+    "Origin",
     "Version",
     "import_folder",
     "import_shipped",

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from tacit.catalog import offering, queries, registration
+from tacit.catalog import granting, offering, queries, registration
 from tacit.catalog.closest import unknown_capability
+from tacit.catalog.granting import Grants
+from tacit.catalog.origin import Origin, origin_of
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version, version_of
 from tacit.errors import InvalidArgument, StoreDamaged, TacitError, UnknownVersion
-from tacit.models import Card, Effect, Manifest, TestCase
-from tacit.store import Store
+from tacit.models import Card, Effect, Manifest, Permissions, TestCase
+from tacit.store import PYTHON, Decision, Store
 from tacit.store.failures import damaged
 from tacit.store.sqlite import insert_missing
 from tacit.store.tables import examples, modules, versions
@@ -52,8 +55,10 @@ class _Remembered:
 class Catalog:
     """Capabilities and their versions; thread-safe, and shared with other processes through the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, grants: Permissions | None = None) -> None:
+        """Take the store, and what the settings grant to every capability."""
         self.store = store
+        self.grants = Grants(store, grants or Permissions())
         self._remembered = _Remembered(-1)
 
     def generation(self) -> int:
@@ -96,6 +101,23 @@ class Catalog:
                 return found
         raise self._unknown(capability)
 
+    def origin(self, capability: str, version: int) -> Origin:
+        """Return how a version came about; an empty origin where that is not known (shipped, imported).
+
+        Raises `UnknownCapability` or `UnknownVersion`.
+        """
+        found = self.get(capability, version)
+        with self._reading(f"the origin of {capability}@{version}") as connection:
+            row = queries.find_origin(connection, found.id, found.version)
+            return origin_of(row) if row is not None else Origin()
+
+    def grants_for(self, capability: str) -> Permissions:
+        """Return all that is granted to a capability, by the settings and by the store; takes under a microsecond.
+
+        The same object is returned until that changes.
+        """
+        return self.grants.of(capability)
+
     def module(self, digest: str) -> bytes:
         """Return the module with that SHA-256; raises `StoreDamaged` when it is gone or altered."""
         with self.store.database.read() as connection:
@@ -129,13 +151,16 @@ class Catalog:
         effects: Iterable[Effect],
         author: str,
         toolchain: str,
+        origin: Origin | None = None,
     ) -> Version:
         """Keep a version under the next number of its id, durably, and offer it; return it.
 
         Its parent is the manifest's, or else the version that was offered until now. The content that is
         offered already is not kept twice. Raises `InvalidManifest`, `StoreReadOnly` or `StoreBusy`.
         """
-        candidate = Candidate.of(manifest, source, wasm, tests, effects=effects, author=author, toolchain=toolchain)
+        candidate = Candidate.of(
+            manifest, source, wasm, tests, effects=effects, author=author, toolchain=toolchain, origin=origin
+        )
         with self.store.database.write(durable=True) as connection:
             number = registration.register(connection, self.store.meta, candidate)
         return self.get(manifest.id, number)
@@ -149,7 +174,9 @@ class Catalog:
                 number = registration.register(connection, self.store.meta, candidate)
         return self.get(name, number)
 
-    def deprecate(self, capability: str, version: int | None = None, successor: str | None = None) -> None:
+    def deprecate(
+        self, capability: str, version: int | None = None, successor: str | None = None, *, by: Decision = PYTHON
+    ) -> None:
         """Stop offering a capability, or one version of it, and name the capability to run instead.
 
         When the offered version goes, the newest active one takes its place. Raises `UnknownCapability`,
@@ -160,16 +187,70 @@ class Catalog:
             self.get(successor)
             if successor == capability and version is None:
                 raise InvalidArgument(f"{capability} cannot be its own successor.")
-        self._change(lambda connection, at: offering.deprecate(connection, capability, version, successor, at))
+        facts = {"successor": successor} if successor else {}
+        with self._deciding("deprecate", capability, version, by, facts) as (connection, at):
+            offering.deprecate(connection, capability, version, successor, at)
 
-    def restore(self, capability: str, version: int | None = None) -> None:
-        """Offer a deprecated capability or version again.
+    def restore(self, capability: str, version: int | None = None, *, by: Decision = PYTHON) -> None:
+        """Offer a deprecated or archived capability or version again, its failures in a row forgotten.
 
-        A version newer than the offered one, or restored while that is deprecated, becomes the offered one.
+        A version newer than the offered one, or restored while that is not active, becomes the offered one.
         Raises `UnknownCapability` or `UnknownVersion`.
         """
         self.get(capability, version)
-        self._change(lambda connection, at: offering.restore(connection, capability, version, at))
+        with self._deciding("restore", capability, version, by) as (connection, at):
+            offering.restore(connection, capability, version, at)
+
+    def rollback(self, capability: str, number: int, *, by: Decision = PYTHON) -> bool:
+        """Offer a version again, and deprecate the newer ones that are active; return whether that changed anything.
+
+        A capability that was deprecated or archived is offered again. `restore` of a newer version undoes it.
+        Raises `UnknownCapability` or `UnknownVersion`.
+        """
+        self.get(capability, number)
+        with self.store.database.write(durable=True) as connection:
+            known = queries.offering(connection, capability)
+            if known is None or (known.active and known.current == number):
+                return False
+            offering.roll_back(connection, capability, number, self.store.meta.next_generation(connection))
+            self.store.audit.add(connection, by, "rollback", capability, number, {"from": known.current})
+        return True
+
+    def archive(self, capability: str, version: int | None = None, *, by: Decision = PYTHON) -> None:
+        """Put a capability, or one version of it, away: neither offered nor run, but kept, replayed and restored.
+
+        When the offered version goes, the newest active one takes its place; a capability whose versions are all
+        archived is archived. Raises `UnknownCapability` or `UnknownVersion`.
+        """
+        self.get(capability, version)
+        with self._deciding("archive", capability, version, by) as (connection, at):
+            offering.archive(connection, capability, version, at)
+
+    def grant(self, capability: str, permissions: Permissions, *, by: Decision = PYTHON) -> Permissions:
+        """Grant to a capability, or to `*`, from every process's next call on; return what was not granted so before.
+
+        Raises `UnknownCapability`.
+        """
+        self._check_grantee(capability)
+        with self.store.database.write(durable=True) as connection:
+            added = granting.permissions_of(granting.add(connection, capability, permissions))
+            if added != Permissions():
+                self._grants_changed(connection, "grant", capability, added, by)
+        return added
+
+    def revoke(self, capability: str, permissions: Permissions | None = None, *, by: Decision = PYTHON) -> Permissions:
+        """Take back what was granted to a capability, or to `*`, or all of it; return what that was.
+
+        A run under way keeps what it began with. Raises `UnknownCapability`, or `InvalidArgument` for what no stored
+        grant of it gives; then nothing is revoked.
+        """
+        self._check_grantee(capability)
+        with self.store.database.write(durable=True) as connection:
+            gone = granting.remove(connection, capability, permissions, self.grants.settings)
+            removed = granting.permissions_of(gone)
+            if gone:
+                self._grants_changed(connection, "revoke", capability, removed, by)
+        return removed
 
     def add_example(self, capability: str, text: str) -> None:
         """Learn that a capability fits a task in a user's words; one that is known changes nothing.
@@ -228,9 +309,25 @@ class Catalog:
     def _unknown(self, capability: str) -> TacitError:
         return unknown_capability(capability, self.ids())
 
-    def _change(self, change: Callable[[Connection, int], None]) -> None:
+    def _check_grantee(self, capability: str) -> None:
+        if capability != granting.EVERY:
+            self.get(capability)
+
+    def _grants_changed(
+        self, connection: Connection, action: str, capability: str, what: Permissions, by: Decision
+    ) -> None:
+        self.store.meta.next_generation(connection)
+        facts = what.model_dump(mode="json", exclude_defaults=True)
+        self.store.audit.add(connection, by, action, capability, None, facts)
+
+    @contextmanager
+    def _deciding(
+        self, action: str, capability: str, version: int | None, by: Decision, facts: Mapping[str, Any] | None = None
+    ) -> Generator[tuple[Connection, int]]:
+        """Give a transaction and its generation for what is decided, and note the decision in it."""
         with self.store.database.write(durable=True) as connection:
-            change(connection, self.store.meta.next_generation(connection))
+            yield connection, self.store.meta.next_generation(connection)
+            self.store.audit.add(connection, by, action, capability, version, facts)
 
 
 def _card(text: str, learned: list[str]) -> Card:

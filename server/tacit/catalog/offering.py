@@ -1,4 +1,7 @@
-"""Which capabilities and versions are offered: deprecating and restoring, inside a caller's transaction."""
+"""Which capabilities and versions are offered: deprecating, restoring, rolling back, archiving, in a transaction.
+
+What a capability offers is its `current` version, where both are active.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from sqlalchemy import Connection, update
 from tacit.catalog import queries
 from tacit.catalog.registration import offer, touch
 from tacit.models import Status
+from tacit.store.health import forget
 from tacit.store.tables import capabilities, versions
 
 
@@ -16,37 +20,75 @@ def deprecate(
     """Deprecate a capability, or one version; then the newest active version takes the place of an offered one."""
     values = {"status": Status.DEPRECATED, "successor": successor}
     if version is None:
-        connection.execute(update(capabilities).where(capabilities.c.id == capability).values(**values))
+        _set_capability(connection, capability, **values)
     else:
-        key = (versions.c.capability == capability, versions.c.number == version)
-        connection.execute(update(versions).where(*key).values(**values))
+        _set_version(connection, capability, version, **values)
         _offer_newest(connection, capability)
     touch(connection, capability, generation)
 
 
 def restore(connection: Connection, capability: str, version: int | None, generation: int) -> None:
-    """Make a capability, or one version, active again."""
+    """Make a capability, or one version, active again; failures of what is offered then are forgotten."""
     known = queries.offering(connection, capability)
     if known is None:
         return
-    if version is not None:
-        key = (versions.c.capability == capability, versions.c.number == version)
-        connection.execute(update(versions).where(*key).values(status=Status.ACTIVE, successor=None))
+    if version is None:
+        newest = queries.newest(connection, capability, versions.c.status == Status.ACTIVE)
+        keep = known.version_status == Status.ACTIVE or newest is None
+        version = known.current if keep else newest or known.current
+        offer(connection, capability, version, generation)
+    else:
+        _set_version(connection, capability, version, status=Status.ACTIVE, successor=None)
         if version > known.current or known.version_status != Status.ACTIVE:
-            _set_current(connection, capability, version)
+            _set_capability(connection, capability, current=version)
+        if known.status == Status.ARCHIVED:
+            _set_capability(connection, capability, status=Status.ACTIVE, successor=None)
         touch(connection, capability, generation)
-        return
-    newest = queries.newest(connection, capability, versions.c.status == Status.ACTIVE)
-    keep = known.version_status == Status.ACTIVE or newest is None
-    offer(connection, capability, known.current if keep else newest or known.current, generation)
+    forget(connection, capability, version)
+
+
+def roll_back(connection: Connection, capability: str, number: int, generation: int) -> None:
+    """Offer a version again, and deprecate the newer ones that are active; its failures are forgotten.
+
+    They get no successor, which means the capability: whichever version it offers by then.
+    """
+    newer = (versions.c.capability == capability, versions.c.number > number, versions.c.status == Status.ACTIVE)
+    connection.execute(update(versions).where(*newer).values(status=Status.DEPRECATED, successor=None))
+    offer(connection, capability, number, generation)
+    forget(connection, capability, number)
+
+
+def archive(connection: Connection, capability: str, version: int | None, generation: int) -> None:
+    """Archive a capability, or one version; the newest active version takes the place of an offered one.
+
+    A capability whose versions are all archived is archived.
+    """
+    if version is None:
+        _set_capability(connection, capability, status=Status.ARCHIVED)
+    else:
+        _set_version(connection, capability, version, status=Status.ARCHIVED)
+        if queries.newest(connection, capability, versions.c.status != Status.ARCHIVED) is None:
+            _set_capability(connection, capability, status=Status.ARCHIVED)
+        _offer_newest(connection, capability)
+    touch(connection, capability, generation)
 
 
 def _offer_newest(connection: Connection, capability: str) -> None:
+    """Let the newest active version, or else the newest that is not archived, take the place of one that went."""
     known = queries.offering(connection, capability)
+    if known is None or known.version_status == Status.ACTIVE:
+        return
     newest = queries.newest(connection, capability, versions.c.status == Status.ACTIVE)
-    if known is not None and known.version_status != Status.ACTIVE and newest is not None:
-        _set_current(connection, capability, newest)
+    if newest is None and known.version_status == Status.ARCHIVED:
+        newest = queries.newest(connection, capability, versions.c.status == Status.DEPRECATED)
+    if newest is not None:
+        _set_capability(connection, capability, current=newest)
 
 
-def _set_current(connection: Connection, capability: str, number: int) -> None:
-    connection.execute(update(capabilities).where(capabilities.c.id == capability).values(current=number))
+def _set_capability(connection: Connection, capability: str, **values: object) -> None:
+    connection.execute(update(capabilities).where(capabilities.c.id == capability).values(**values))
+
+
+def _set_version(connection: Connection, capability: str, number: int, **values: object) -> None:
+    key = (versions.c.capability == capability, versions.c.number == number)
+    connection.execute(update(versions).where(*key).values(**values))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from tacit.models import Status
-from tacit.store.tables import capabilities, examples, versions
+from tacit.store.tables import capabilities, examples, health, origins, versions
 
 _offered = versions.alias("offered")
 _OFFERED = and_(_offered.c.capability == capabilities.c.id, _offered.c.number == capabilities.c.current)
@@ -19,11 +19,13 @@ VERSIONS = (
         capabilities.c.status.label("capability_status"),
         capabilities.c.successor.label("capability_successor"),
         _offered.c.status.label("offered_status"),
+        func.coalesce(health.c.failing, 0).label("failing"),
     )
     .join(capabilities, versions.c.capability == capabilities.c.id)
     .join(_offered, _OFFERED)
+    .outerjoin(health, and_(health.c.capability == versions.c.capability, health.c.version == versions.c.number))
 )
-"""Versions with what their capability says about them."""
+"""Versions with what their capability says about them, and how often in a row they have failed."""
 
 _OFFERINGS = select(
     capabilities.c.id,
@@ -56,6 +58,12 @@ def find_version(connection: Connection, capability: str, number: int | None) ->
     """Return a row of `VERSIONS`: the version of that number, or the offered one."""
     wanted = capabilities.c.current if number is None else number
     found = VERSIONS.where(versions.c.capability == capability, versions.c.number == wanted)
+    return connection.execute(found).one_or_none()
+
+
+def find_origin(connection: Connection, capability: str, number: int) -> Row[Any] | None:
+    """Return a row of `origins`; None for a version that has none."""
+    found = select(origins).where(origins.c.capability == capability, origins.c.number == number)
     return connection.execute(found).one_or_none()
 
 
@@ -94,6 +102,12 @@ def version_numbers(connection: Connection, capability: str) -> list[int]:
     """Return the numbers of a capability's versions, oldest first; empty for an unknown one."""
     found = select(versions.c.number).where(versions.c.capability == capability).order_by(versions.c.number)
     return list(connection.execute(found).scalars())
+
+
+def children(connection: Connection, parents: list[str]) -> list[tuple[str, int]]:
+    """Return the id and number of every version made from one of these, each written `id@version`; by id."""
+    found = select(versions.c.capability, versions.c.number).where(versions.c.parent.in_(parents))
+    return [(name, number) for name, number in connection.execute(found.order_by(*versions.primary_key))]
 
 
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:

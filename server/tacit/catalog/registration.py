@@ -12,6 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, update
 
 from tacit.catalog import queries
+from tacit.catalog.origin import Origin
 from tacit.catalog.queries import Offering
 from tacit.catalog.source_paths import source_problems
 from tacit.catalog.version import check_readable, content_hash, manifest_text, tests_text
@@ -20,7 +21,7 @@ from tacit.models import Effect, Manifest, Status, TestCase
 from tacit.schemas import check_schema
 from tacit.store.meta import Meta
 from tacit.store.sqlite import insert_missing
-from tacit.store.tables import capabilities, modules, versions
+from tacit.store.tables import capabilities, modules, origins, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Candidate:
     toolchain: str
     digest: str
     content_hash: str
+    origin: Origin | None = None
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class Candidate:
         effects: Iterable[Effect],
         author: str,
         toolchain: str,
+        origin: Origin | None = None,
     ) -> Self:
         """Check schemas and source paths; raises `InvalidManifest` with every violation's place."""
         _check(manifest, source, tests)
@@ -57,7 +60,7 @@ class Candidate:
             hashed = content_hash(manifest, source, tests, digest)
         except (ValueError, TypeError, RecursionError) as error:
             raise _unkept(manifest.id, "meta.json or tests.json", "is not JSON of a sane depth") from error
-        return cls(manifest, source, wasm, tests, frozenset(effects), author, toolchain, digest, hashed)
+        return cls(manifest, source, wasm, tests, frozenset(effects), author, toolchain, digest, hashed, origin)
 
     def child_of(self, parent: str) -> Self:
         """Return it with a parent; its content, and so its hash, stays the same."""
@@ -87,6 +90,8 @@ def add(connection: Connection, meta: Meta, candidate: Candidate, known: Offerin
     parent = candidate.manifest.parent or (f"{name}@{known.current}" if known is not None else None)
     connection.execute(insert_missing(modules), {"digest": candidate.digest, "wasm": candidate.wasm})
     connection.execute(insert(versions), _version_row(candidate, number, parent, now))
+    if candidate.origin is not None:
+        connection.execute(insert(origins), {"capability": name, "number": number, **candidate.origin.row()})
     if offered:
         offer(connection, name, number, generation)
     else:

@@ -19,11 +19,11 @@ _ASSERTIONS = ("output", "output_matches", "error")
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a capability. Immutable in the catalog, but for both statuses and `successor`.
+    """One version of a capability. Immutable in the catalog, but for both statuses, `successor` and `failing`.
 
     `source` maps paths below `src/` to texts; `digest` is the SHA-256 of its module in hex; `parent` is the
     `id@version` that it was made from; `created` is in milliseconds. `successor` says what to run instead
-    where this version or its capability is deprecated.
+    where this version or its capability is deprecated. `failing` counts its last runs that failed by its own fault.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Version:
     author: str
     toolchain: str
     created: int
+    failing: int = 0
 
 
 def version_of(row: Row[Any]) -> Version:
@@ -63,6 +64,7 @@ def version_of(row: Row[Any]) -> Version:
         author=row.author,
         toolchain=row.toolchain,
         created=row.created,
+        failing=row.failing,
     )
 
 
@@ -118,7 +120,7 @@ def _test_as_json(test: TestCase) -> dict[str, Any]:
 
 
 def _successor(row: Row[Any], status: Status, capability_status: Status) -> str | None:
-    if capability_status is Status.DEPRECATED:
+    if capability_status is not Status.ACTIVE:
         return row.capability_successor
     if status is Status.ACTIVE:
         return None

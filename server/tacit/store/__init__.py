@@ -4,7 +4,7 @@ One SQLite file in the data folder, shared by every server and command that open
 the catalog; `tacit.catalog` has those.
 """
 
-from tacit.store.audit import Audit, AuditEntry
+from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id
@@ -14,11 +14,13 @@ from tacit.store.transcripts import pack_transcript, unpack_transcript
 from tacit.store.vectors import Vectors
 
 __all__ = [
+    "PYTHON",
     "Audit",
     "AuditEntry",
     "Build",
     "Builds",
     "Condition",
+    "Decision",
     "Health",
     "RunRecord",
     "Runs",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -20,8 +20,20 @@ from tacit.store.unicode import storable
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decides, `cli`, `python`, `client` (a person asked through one) or `policy`, and why, JSON-ready."""
+
+    actor: str
+    why: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+PYTHON = Decision("python")
+"""The decision of whoever uses Tacit as a library."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One decision: `at` is in milliseconds, `actor` is `cli`, `python`, `client` or `policy`.
+    """One decision as it was noted: `at` is in milliseconds, `actor` as in `Decision`.
 
     `details` is JSON-ready; `capability` and `version` are None where it is about none.
     """
@@ -43,20 +55,20 @@ class Audit:
     def add(
         self,
         connection: Connection,
-        actor: str,
+        decision: Decision,
         action: str,
         capability: str | None = None,
         version: int | None = None,
-        details: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note a decision in the transaction of `connection` that carries it out."""
+        """Note a decision in the transaction of `connection` that carries it out; details are facts and reasons."""
         row = {
             "at": time.time_ns() // 1_000_000,
-            "actor": storable(actor),
+            "actor": storable(decision.actor),
             "action": action,
             "capability": capability,
             "version": version,
-            "details": json.dumps(dict(details or {})),
+            "details": json.dumps({**(facts or {}), **decision.why}),
         }
         connection.execute(insert(audit), row)
 
