@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tacit.errors import TacitError
-from tacit.models import Brief, Effect, Hit, MutateAnswer, Permissions, RunAnswer, SearchAnswer
+from tacit.models import Brief, Effect, Hit, MutateAnswer, Permissions, RunAnswer, SearchAnswer, Usage
 
 _SAID_IN_MESSAGE = frozenset({"violations", "stage"})
 """Details that the message of their error already spells out."""
@@ -44,6 +44,17 @@ def run_line(answer: RunAnswer) -> str:
         parts.append(f"run {answer.run_id}")
     parts += [f"energy {answer.energy}", "cached" if answer.cached else f"{answer.seconds * 1000:.1f} ms"]
     return " · ".join(parts)
+
+
+def usage_text(usage: Usage) -> str:
+    """Return what an author used, on one line; empty where no model was asked."""
+    if not usage.llm_calls:
+        return ""
+    about = "about " if usage.estimated else ""
+    return (
+        f"{_counted(usage.llm_calls, 'call')} of the model, {about}{usage.tokens:,} tokens "
+        f"({usage.prompt_tokens:,} in, {usage.completion_tokens:,} out), {_counted(usage.attempts, 'source')} compiled"
+    )
 
 
 def mutate_text(answer: MutateAnswer) -> str:
@@ -92,6 +103,10 @@ def _hit_text(number: int, hit: Hit) -> str:
     return "\n".join(lines)
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _registered_text(answer: MutateAnswer) -> list[str]:
     denied = permissions_text(answer.permissions_not_granted)
     return [
@@ -99,8 +114,27 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
         + (f", from {answer.parent}" if answer.parent else ""),
         f"tests passed: {', '.join(test.name for test in answer.tests if test.passed)}" if answer.tests else "",
         f"permissions not granted (the operator has to): {denied}" if denied else "",
+        _author_text(answer),
         answer.message,
+        *_run_text(answer),
     ]
+
+
+def _author_text(answer: MutateAnswer) -> str:
+    """Return which model wrote it and what that used; a caller that is the author knows."""
+    used = usage_text(answer.usage) if answer.usage else ""
+    author = f"written by {answer.author}" if answer.author not in ("", "caller") else ""
+    return ": ".join(part for part in (author, used) if part)
+
+
+def _run_text(answer: MutateAnswer) -> list[str]:
+    """Return what the new version made of the input that came with the request."""
+    if answer.run is not None:
+        return [f"its run on the input: {run_line(answer.run)}", f"output: {compact(answer.run.output)}"]
+    if answer.run_error is None:
+        return []
+    error = answer.run_error
+    return [f"its run on the input failed: {error.get('code', '')}: {error.get('message', '')}", error.get("hint", "")]
 
 
 def _refused_text(answer: MutateAnswer) -> list[str]:
@@ -111,6 +145,7 @@ def _refused_text(answer: MutateAnswer) -> list[str]:
         f"closest: {', '.join(answer.closest)}" if answer.closest else "",
         answer.diagnostics,
         *failed,
+        _author_text(answer),
     ]
 
 

@@ -59,7 +59,7 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
                 logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
                 function(Session(settings, as_json), **arguments)
             except TacitError as error:
-                raise click.exceptions.Exit(report(error, as_json=as_json)) from error
+                raise click.exceptions.Exit(report(error, in_json=as_json)) from error
 
         command = click.option(
             "--data", type=click.Path(file_okay=False, path_type=Path), help="The data folder, instead of the default."
@@ -69,9 +69,9 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
     return decorate
 
 
-def report(error: TacitError, *, as_json: bool = False) -> int:
+def report(error: TacitError, *, in_json: bool = False) -> int:
     """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code."""
-    if as_json:
+    if in_json:
         click.echo(as_json({"error": error.to_dict()}))
     else:
         click.echo(f"tacit: {error.code}: {' '.join(str(error).split())}", err=True)
