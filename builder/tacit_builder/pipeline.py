@@ -91,7 +91,8 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
         with stages.enter("verification", "Repeating recorded runs of the version before", 0.9):
             asserted = [test.input for test in request.tests]
             replays = run_replays(module, request.replays, asserted, machine, terms=request)
-            check_replays(replays)
+            if not request.accepts_differences:
+                check_replays(replays)
     return BuildResult(
         wasm=module.wasm,
         digest=module.digest,

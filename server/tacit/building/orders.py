@@ -51,7 +51,7 @@ class BuildRequest(Model):
     """One version to build: `source` maps paths relative to `src/` to texts, with `main.rs` the root.
 
     `parent_tests` are the tests of the version that this one replaces, which must pass as well; `replays` its
-    recorded runs, which must go as they went.
+    recorded runs, which must go as they went, unless the request `accepts_differences`.
     """
 
     kind: Literal["build"] = "build"
@@ -62,6 +62,7 @@ class BuildRequest(Model):
     tests: tuple[TestCase, ...] = ()
     parent_tests: tuple[TestCase, ...] = ()
     replays: tuple[Replay, ...] = ()
+    accepts_differences: bool = False
     input_schema: JsonSchema = Field(default_factory=dict)
     output_schema: JsonSchema = Field(default_factory=dict)
 
