@@ -44,7 +44,7 @@ def _type_problems(request: dict[str, Any]) -> list[str]:
     try:
         _consume(_REQUEST.validate_python(request))
     except ValidationError as error:
-        return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:8]]
     return []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
+from pydantic import Field
+
 from tacit.config import Settings
 from tacit.errors import LlmMissing
 from tacit.models import Model
@@ -18,7 +20,7 @@ class Endpoint(Model):
 
     kind: Literal["openai", "azure"]
     base_url: str | None = None
-    api_key: str = ""
+    api_key: str = Field(default="", repr=False)
     api_version: str = ""
     model: str
     temperature: float | None = None

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from pydantic import BaseModel, Field, ValidationError
 
-from tacit.errors import LlmBroken
+from tacit import strict_json
+from tacit.llm.sendable import made_sendable
 from tacit.models import Usage, problems_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BYTES_A_TOKEN = 4
 _MOST_TOKENS = 1_000_000_000
@@ -79,18 +84,27 @@ class _Completion(BaseModel):
     usage: Any = None
 
 
-def read_reply(body: bytes, request: dict[str, Any], seconds: float) -> Reply:
-    """Return the reply in the body of a chat completion; raises `LlmBroken` where it is none."""
+class NoCompletion(ValueError):
+    """A body is no chat completion; it says why."""
+
+
+def read_reply(body: bytes, asked_bytes: int, seconds: float) -> Reply:
+    """Return the reply in the body of a chat completion; raises `NoCompletion` where it is none.
+
+    `asked_bytes` is the size of the request, from which its tokens are estimated where the body does not count them.
+    """
     try:
-        completion = _Completion.model_validate_json(body)
+        completion = _Completion.model_validate(made_sendable(json.loads(body)))
     except ValidationError as error:
-        raise LlmBroken(f"The endpoint's answer is no chat completion: {problems_in(error)}.") from None
+        raise NoCompletion(problems_in(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise NoCompletion(f"it is not JSON: {type(error).__name__}") from None
     choice = completion.choices[0]
     text = _text(choice.message)
     cut = choice.finish_reason == "length"
-    calls = tuple(_read_call(call, place, cut) for place, call in enumerate(choice.message.tool_calls or []))
+    calls = _with_own_ids(_read_call(call, cut) for call in choice.message.tool_calls or [])
     message = _message(text, calls)
-    usage = _usage(completion.usage, request, message)
+    usage = _usage(completion.usage, asked_bytes, message)
     return Reply(message=message, text=text, calls=calls, usage=usage, seconds=seconds)
 
 
@@ -100,22 +114,33 @@ def _text(message: _Message) -> str:
     return text or message.refusal or ""
 
 
-def _read_call(call: _Call, place: int, cut: bool) -> ToolCall:
-    name = call.function.name or "unnamed"
+def _with_own_ids(calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    """Return the calls with an id each, which some servers leave out or give twice."""
+    named: dict[str, ToolCall] = {}
+    for call in calls:
+        free = call.id if call.id and call.id not in named else f"call_{uuid4().hex}"
+        named[free] = replace(call, id=free)
+    return tuple(named.values())
+
+
+def _read_call(call: _Call, cut: bool) -> ToolCall:
     arguments, problem = _read_arguments(call.function.arguments, cut)
-    return ToolCall(call.id or f"call_{place}", name, arguments, problem)
+    return ToolCall(call.id or "", call.function.name, arguments, problem)
 
 
 def _read_arguments(given: str | dict[str, Any] | None, cut: bool) -> tuple[dict[str, Any] | None, str]:
     if isinstance(given, dict):
         return given, ""
+    text = given or "{}"
     try:
-        value = json.loads(given or "{}")
+        # Line breaks within a text are let pass: models that write source forget to escape them.
+        value: Any = json.loads(text, strict=False)
+        value = strict_json.parse(json.dumps(value).encode())
     except (ValueError, RecursionError) as error:
-        why = "the answer was cut off at the model's longest" if cut else str(error)
-        return None, f"The arguments are not JSON ({why}): {(given or '')[:_QUOTED]}"
+        why = "the answer was cut off at the longest that the model writes" if cut else str(error)
+        return None, f"The arguments are not JSON ({why}). They began with: {text[:_QUOTED]}"
     if not isinstance(value, dict):
-        return None, f"The arguments have to be one JSON object, not: {(given or '')[:_QUOTED]}"
+        return None, f"The arguments have to be one JSON object, and are: {text[:_QUOTED]}"
     return cast("dict[str, Any]", value), ""
 
 
@@ -127,7 +152,7 @@ def _message(text: str, calls: tuple[ToolCall, ...]) -> dict[str, Any]:
                 "id": call.id,
                 "type": "function",
                 "function": {
-                    "name": _NAME.sub("_", call.name)[:64],
+                    "name": _NAME.sub("_", call.name)[:64] or "unnamed",
                     "arguments": json.dumps(call.arguments or {}, ensure_ascii=False),
                 },
             }
@@ -136,12 +161,15 @@ def _message(text: str, calls: tuple[ToolCall, ...]) -> dict[str, Any]:
     return message
 
 
-def _usage(given: Any, request: dict[str, Any], message: dict[str, Any]) -> Usage:
+def _usage(given: Any, asked_bytes: int, message: dict[str, Any]) -> Usage:
     counts = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     prompt, completion = _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
     if prompt and completion is not None:
         return Usage(llm_calls=1, prompt_tokens=prompt, completion_tokens=completion)
-    return Usage(llm_calls=1, prompt_tokens=_estimate(request), completion_tokens=_estimate(message), estimated=True)
+    answered = len(json.dumps(message, ensure_ascii=False).encode())
+    return Usage(
+        llm_calls=1, prompt_tokens=_estimate(asked_bytes), completion_tokens=_estimate(answered), estimated=True
+    )
 
 
 def _count(value: Any) -> int | None:
@@ -149,5 +177,5 @@ def _count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
-def _estimate(value: dict[str, Any]) -> int:
-    return -(-len(json.dumps(value, ensure_ascii=False).encode(errors="replace")) // _BYTES_A_TOKEN)
+def _estimate(size: int) -> int:
+    return -(-size // _BYTES_A_TOKEN)
