@@ -42,7 +42,7 @@ class App:
         """
         with ExitStack() as opening:
             store = opening.enter_context(Store.open(settings.data))
-            catalog = Catalog(store)
+            catalog = Catalog(store, settings.grants)
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
             opening.callback(sandbox.close)
             files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
@@ -57,7 +57,7 @@ class App:
             finder = Finder(catalog, index, settings.grants)
             opening.callback(finder.close)
             builder = Builder(settings)
-            preparer = Preparer(catalog, sandbox, settings.grants)
+            preparer = Preparer(catalog, sandbox)
             author = Author(settings, store, catalog, finder, builder, preparer.compile_ahead)
             opening.callback(author.close)
             _prepare_data(settings, catalog, files)

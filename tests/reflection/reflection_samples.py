@@ -45,6 +45,8 @@ def attempt(
 ) -> Attempt:
     """Return an attempt that ended with `failure`, or well."""
     anything: dict[str, Any] = {}
-    prepared = Prepared(version(tests), compile_schema(anything), compile_schema(anything), Allowance(Permissions()))
+    prepared = Prepared(
+        version(tests), compile_schema(anything), compile_schema(anything), Permissions(), Allowance(Permissions())
+    )
     frame = Frame("0" * 16, None, depth, None, Budget(1, 0.0), None, Cancellation(), lowered)
     return Attempt(prepared, b"null", frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), 1, 0)

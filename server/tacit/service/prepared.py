@@ -1,7 +1,7 @@
 """Versions made ready to run: what a run of them needs and never changes, computed once.
 
-A version is immutable and the grants are fixed for the life of the process, so its validators, its allowance
-and its compiled program can be kept.
+A version's content is immutable, so its validators and its compiled program are kept. Its status, its failures and
+what it is granted may change in any process; the catalog gives another object then, and the rest is made anew.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit.catalog import Catalog, Version
-from tacit.errors import CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
+from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
 from tacit.sandbox import Allowance, Program, Sandbox
 from tacit.schemas import Validator, compile_schema
@@ -23,11 +23,12 @@ MAX_PREPARED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A version with its compiled schemas and what it may do here."""
+    """A version with its compiled schemas, what it is granted and what it may do here."""
 
     version: Version
     inputs: Validator
     outputs: Validator
+    granted: Permissions
     allowance: Allowance
 
     @property
@@ -63,20 +64,20 @@ class Prepared:
 class Preparer:
     """Looks versions up and keeps them prepared; thread-safe, since the worst race prepares one twice."""
 
-    def __init__(self, catalog: Catalog, sandbox: Sandbox, grants: Permissions) -> None:
+    def __init__(self, catalog: Catalog, sandbox: Sandbox) -> None:
         self._catalog = catalog
         self._sandbox = sandbox
-        self._grants = grants
         self._prepared: dict[tuple[str, int], Prepared] = {}
 
     def prepare(self, capability: str, version: int | None = None) -> Prepared:
         """Return the named version, or the current one, ready to run.
 
-        Raises `UnknownCapability`, `UnknownVersion`, and `CapabilityDeprecated` with the successor's name.
+        Raises `UnknownCapability`, `UnknownVersion`, `CapabilityArchived`, and `CapabilityDeprecated` with the
+        successor's name.
         """
         found = self._catalog.get(capability, version)
-        if Status.DEPRECATED in (found.status, found.capability_status):
-            raise _deprecated(found)
+        if not found.status is found.capability_status is Status.ACTIVE:
+            raise _not_offered(found)
         return self.keep(found)
 
     def load_ahead(self, recent: Iterable[tuple[str, int]]) -> None:
@@ -91,16 +92,19 @@ class Preparer:
     def keep(self, version: Version) -> Prepared:
         """Return the version ready to run, whatever its status."""
         key = (version.id, version.version)
-        prepared = self._prepared.get(key)
-        if prepared is not None and prepared.version.content_hash == version.content_hash:
-            return prepared
+        granted = self._catalog.grants_for(version.id)
+        known = self._prepared.get(key)
+        if known is not None and known.version is version and known.granted is granted:
+            return known
         if len(self._prepared) >= MAX_PREPARED:
             self._prepared.clear()
+        same = known is not None and known.version.content_hash == version.content_hash
         prepared = Prepared(
             version=version,
-            inputs=compile_schema(version.manifest.input_schema),
-            outputs=compile_schema(version.manifest.output_schema),
-            allowance=Allowance(version.manifest.permissions, self._grants),
+            inputs=known.inputs if known and same else compile_schema(version.manifest.input_schema),
+            outputs=known.outputs if known and same else compile_schema(version.manifest.output_schema),
+            granted=granted,
+            allowance=Allowance(version.manifest.permissions, granted),
         )
         self._prepared[key] = prepared
         return prepared
@@ -134,7 +138,7 @@ class Preparer:
         if Effect.CALLS in version.effects:
             called = version.manifest.permissions.call
             if "*" in called:
-                return globs | set(self._grants.write)
+                return globs | set(self._catalog.grants.everything().write)
             for name in sorted(set(called) & set(self._catalog.ids()) - seen):
                 globs |= self._writes(self.keep(self._catalog.get(name)), seen)
         return globs
@@ -144,9 +148,13 @@ def _not_compiled() -> bytes:
     raise LookupError
 
 
-def _deprecated(version: Version) -> CapabilityDeprecated:
+def _not_offered(version: Version) -> CapabilityArchived | CapabilityDeprecated:
     successor = version.successor
-    whole = version.capability_status is Status.DEPRECATED
+    whole = version.capability_status is not Status.ACTIVE
     name = version.id if whole else f"{version.id}@{version.version}"
+    details = {"id": version.id, "successor": successor}
+    if Status.ARCHIVED in (version.status, version.capability_status):
+        hint = f"`tacit restore {name}` offers it again."
+        return CapabilityArchived(f"{name} is archived.", hint=hint, details=details)
     hint = f"Run {successor} instead." if successor else "Search for another, or make one with mutate_capability."
-    return CapabilityDeprecated(f"{name} is deprecated.", hint=hint, details={"id": version.id, "successor": successor})
+    return CapabilityDeprecated(f"{name} is deprecated.", hint=hint, details=details)
