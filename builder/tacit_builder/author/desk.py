@@ -1,0 +1,62 @@
+"""What every step of an author works with, put together once for each build."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from tacit.building.orders import Budget, Machine
+from tacit.building.protocol import Answer, Progress, Question, Reply
+from tacit.errors import BuildRefused, LlmMissing
+from tacit.llm import ChatModel
+from tacit_builder.answers import Inquiry
+from tacit_builder.author.findings import Findings
+from tacit_builder.author.meter import Meter
+
+
+@dataclass(slots=True)
+class Desk:
+    """The model, the budget and the server of one build, what it has found out, and the `seconds` of its stages."""
+
+    model: ChatModel
+    model_name: str
+    machine: Machine
+    meter: Meter
+    inquiry: Inquiry
+    say: Callable[[Reply], None]
+    findings: Findings = field(default_factory=Findings)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _fraction: float = 0.0
+
+    def report(self, stage: str, message: str, fraction: float) -> None:
+        """Tell the server how far the build is; a fraction never goes back."""
+        self._fraction = max(self._fraction, min(fraction, 1.0))
+        self.say(Progress(stage=stage, message=message, fraction=self._fraction))
+
+    @contextmanager
+    def timing(self, stage: str) -> Generator[None]:
+        """Add the time of what is done within to the `seconds` of the stage."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 4)
+
+
+@contextmanager
+def open_desk(
+    machine: Machine, budget: Budget, say: Callable[[Reply], None], ask: Callable[[Question], Answer]
+) -> Generator[Desk]:
+    """Give a desk, and close its model; a `BuildRefused` that leaves it carries `details.learnt`.
+
+    Raises `LlmMissing` where the machine has no model.
+    """
+    if machine.llm is None:
+        raise LlmMissing("No language model is configured.", hint="Set TACIT_LLM_MODEL, and the key it needs.")
+    with closing(ChatModel(machine.llm)) as model:
+        desk = Desk(model, machine.llm.model, machine, Meter(budget), Inquiry(ask), say)
+        try:
+            yield desk
+        except BuildRefused as refused:
+            refused.details["learnt"] = desk.findings.text()
+            raise

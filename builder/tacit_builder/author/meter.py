@@ -1,0 +1,60 @@
+"""What an author has used of its budget; asked before everything that costs something."""
+
+from __future__ import annotations
+
+import threading
+
+from tacit.building.orders import Budget
+from tacit.errors import BuildRefused
+from tacit.models import Usage
+
+
+class Meter:
+    """Counts what one author uses, and refuses what would be beyond its budget; thread-safe.
+
+    An exchange with the model counts in full once it is over, so its tokens may exceed the budget by one exchange.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._used = Usage()
+        self._unreported = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> Usage:
+        """All that was used so far."""
+        return self._used
+
+    def require_exchange(self) -> None:
+        """Raise `BuildRefused("budget")` unless the model may be asked once more."""
+        used, budget = self._used, self._budget
+        _require(used.llm_calls, budget.llm_calls, "calls of the language model", "llm_calls")
+        _require(used.tokens, budget.tokens, "tokens", "tokens")
+
+    def count(self, usage: Usage) -> None:
+        """Add what an exchange used."""
+        with self._lock:
+            self._used += usage
+
+    def count_attempt(self) -> None:
+        """Count one more source that is compiled; raises `BuildRefused("budget")` when there were enough."""
+        with self._lock:
+            _require(self._used.attempts, self._budget.attempts, "attempts to compile", "attempts")
+            self._used += Usage(attempts=1)
+            self._unreported += 1
+
+    def take_attempts(self) -> int:
+        """Return the attempts since this was last asked."""
+        with self._lock:
+            taken, self._unreported = self._unreported, 0
+            return taken
+
+
+def _require(used: int, limit: int, what: str, name: str) -> None:
+    if used >= limit:
+        raise BuildRefused(
+            "budget",
+            f"The author has used {used} {what}, and {limit} are what this build may use.",
+            hint=f"Ask for something smaller, write the source yourself, or raise {name} in the policy cost_limits.",
+        )

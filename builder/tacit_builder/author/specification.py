@@ -1,0 +1,201 @@
+"""The first step: what a capability is to do, said so exactly that its tests and its source can be written apart.
+
+What the request gives holds; the model fills in the rest. Nothing here looks at a source or a test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from tacit.building.orders import AuthorRequest
+from tacit.building.summaries import summary_problem
+from tacit.errors import InvalidArgument, InvalidManifest
+from tacit.models import (
+    MAX_EXAMPLES,
+    Card,
+    Effect,
+    Expectation,
+    JsonSchema,
+    Manifest,
+    Model,
+    Permissions,
+    PlainText,
+    problems_in,
+)
+from tacit.sandbox.grants import missing_for
+from tacit.schemas import check_schema, compile_schema, shorten
+from tacit_builder.author import prompts
+from tacit_builder.author.conversation import Conversation
+from tacit_builder.author.desk import Desk
+from tacit_builder.author.materials import brief_of, fixed_id
+from tacit_builder.request import asserts_output
+
+_EXAMPLES = (3, 5)
+_PERMISSION_OF = {effect: missing_for([effect], Permissions())[0] for effect in Effect}
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What a capability is to do: its manifest, the effects that it needs, and its behaviour in sentences."""
+
+    manifest: Manifest
+    effects: tuple[Effect, ...]
+    behaviour: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return it as JSON, as models read it."""
+        named = self.manifest.model_dump(
+            mode="json", include={"id", "summary", "input_schema", "output_schema", "permissions", "examples"}
+        )
+        return json.dumps(
+            {**named, "effects": list(self.effects), "behaviour": list(self.behaviour)}, ensure_ascii=False, indent=1
+        )
+
+
+class _Submitted(Model):
+    """What the model hands in; what the request gives may be left out."""
+
+    id: str | None = None
+    summary: str = ""
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+    effects: tuple[Effect, ...]
+    permissions: Permissions | None = None
+    examples: tuple[str, ...] = ()
+    behaviour: tuple[Annotated[PlainText, Field(min_length=10, max_length=1000)], ...] = Field(
+        min_length=2, max_length=60
+    )
+
+
+def specify(desk: Desk, request: AuthorRequest) -> Specification:
+    """Return the specification of what the request asks for; raises `BuildRefused` when there comes none that holds."""
+    desk.report("specification", "Writing the specification", 0.02)
+    return _converse(desk, request, brief_of(request), fixed=None)
+
+
+def respecify(desk: Desk, request: AuthorRequest, before: Specification, reason: str) -> Specification:
+    """Return a specification changed for an accepted `reason`; the id stays."""
+    desk.report("specification", "Revising the specification", 0.3)
+    brief = (
+        f"{brief_of(request)}\n\nThere is a specification already:\n{prompts.framed('specification', before.text())}\n"
+        f"It has to change, for this reason:\n{prompts.framed('reason', reason)}\n"
+        "Change what the reason needs and nothing else; the id stays. Hand in all of it."
+    )
+    return _converse(desk, request, brief, fixed=before)
+
+
+def _converse(desk: Desk, request: AuthorRequest, brief: str, fixed: Specification | None) -> Specification:
+    tools = [prompts.SUBMIT_SPECIFICATION]
+
+    def accept(arguments: dict[str, Any]) -> Specification:
+        found = _checked(arguments, request, fixed)
+        if not request.renews and fixed is None:
+            _propose(desk, found.manifest)
+        return found
+
+    with Conversation(desk, "specification", prompts.SPECIFICATION, brief, tools) as talk:
+        found = talk.obtain(accept, "specification")
+    desk.findings.note("The specification", found.text())
+    return found
+
+
+def _propose(desk: Desk, manifest: Manifest) -> None:
+    card = Card(id=manifest.id, summary=manifest.summary, examples=manifest.examples)
+    problem = desk.inquiry.propose(card)
+    if problem:
+        raise InvalidArgument(problem, details={"stage": "duplicate"})
+
+
+def _checked(arguments: dict[str, Any], request: AuthorRequest, fixed: Specification | None) -> Specification:
+    """Return what was handed in with what is given; raises `InvalidArgument` with all that is wrong."""
+    try:
+        submitted = _Submitted.model_validate(arguments)
+        manifest = _manifest(submitted, request, fixed)
+    except ValidationError as error:
+        raise InvalidArgument(f"{shorten(problems_in(error), 2000)}.") from error
+    problems = [*_departures(submitted, request, fixed), *_problems(manifest, submitted.effects, request)]
+    if problems:
+        raise InvalidArgument(" ".join(problems))
+    return Specification(manifest, submitted.effects, submitted.behaviour)
+
+
+def _manifest(submitted: _Submitted, request: AuthorRequest, fixed: Specification | None) -> Manifest:
+    given = request.examples or (request.parent.manifest.examples if request.renews and request.parent else ())
+    return Manifest(
+        id=_held_id(request, fixed) or submitted.id or "",
+        summary=request.summary or submitted.summary,
+        input_schema=_first(request.input_schema, submitted.input_schema, {}),
+        output_schema=_first(request.output_schema, submitted.output_schema, {}),
+        permissions=_first(request.permissions, submitted.permissions, Permissions()),
+        examples=tuple(dict.fromkeys((*given, *submitted.examples)))[:MAX_EXAMPLES],
+    )
+
+
+def _held_id(request: AuthorRequest, fixed: Specification | None) -> str | None:
+    return fixed.manifest.id if fixed else fixed_id(request)
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+def _departures(submitted: _Submitted, request: AuthorRequest, fixed: Specification | None) -> Iterator[str]:
+    """Yield where something was handed in that is not what is given; a summary alone is replaced without a word."""
+    identity = _held_id(request, fixed)
+    if identity is not None and submitted.id not in (None, identity):
+        yield f"id: it has to be {identity!r}."
+    for name in ("input_schema", "output_schema", "permissions"):
+        given, handed_in = getattr(request, name), getattr(submitted, name)
+        if given is not None and handed_in is not None and handed_in != given:
+            yield f"{name}: it is given; leave it as it is, and fit the behaviour to it."
+
+
+def _problems(manifest: Manifest, effects: tuple[Effect, ...], request: AuthorRequest) -> Iterator[str]:
+    if problem := summary_problem(manifest.summary, manifest.id):
+        yield f"summary: {problem}"
+    least, most = _EXAMPLES
+    if len(manifest.examples) < least or (
+        len(manifest.examples) > most and not request.examples and not request.renews
+    ):
+        yield f"examples: there are {len(manifest.examples)}, and {least} to {most} different ones are needed."
+    for name in ("input_schema", "output_schema"):
+        if problem := _schema_problem(getattr(manifest, name), given=getattr(request, name) is not None):
+            yield f"{name}: {problem}"
+    yield from _permission_problems(manifest.permissions, effects, given=request.permissions is not None)
+    if request.input is not None and not _schema_problem(manifest.input_schema, given=True):
+        for violation in compile_schema(manifest.input_schema).violations(request.input)[:3]:
+            yield (
+                f"input_schema: the task comes with an input that has to fit it, and does not at "
+                f"{violation['path']}: {violation['message']}."
+            )
+
+
+def _schema_problem(schema: JsonSchema, *, given: bool) -> str:
+    try:
+        check_schema(schema)
+    except InvalidManifest as error:
+        return str(error)
+    if not given and not asserts_output(Expectation(output_matches=schema)):
+        return "it rules nothing out; say at least its type."
+    return ""
+
+
+def _permission_problems(permissions: Permissions, effects: Iterable[Effect], *, given: bool) -> Iterator[str]:
+    needed = set(effects)
+    for name in missing_for(needed, permissions):
+        yield f"permissions: the effects need {name!r}, which asks for nothing."
+    for effect, name in _PERMISSION_OF.items():
+        if getattr(permissions, name) and effect not in needed and not given:
+            yield f"permissions: {name!r} asks for what no effect needs; leave it out, or add the effect {effect}."
+
+
+def narrowed(manifest: Manifest, effects: Iterable[Effect]) -> Manifest:
+    """Return the manifest with no more fields of its permissions than a module of those effects can use."""
+    used = {_PERMISSION_OF[effect] for effect in effects}
+    kept = {name: getattr(manifest.permissions, name) for name in Permissions.model_fields if name in used}
+    return manifest.model_copy(update={"permissions": Permissions(**kept)})

@@ -1,0 +1,117 @@
+"""Writing a capability from a task: the steps in their order, each in a context of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from tacit.building.orders import AuthorRequest, Machine
+from tacit.building.protocol import Answer, Authored, BuildResult, Question, Reply
+from tacit_builder.author import prompts
+from tacit_builder.author.desk import Desk, open_desk
+from tacit_builder.author.implementation import Implemented, Interrupted, Judge, implement
+from tacit_builder.author.materials import source_text, tests_text
+from tacit_builder.author.revision import judge, recorded
+from tacit_builder.author.specification import Specification, narrowed, respecify, specify
+from tacit_builder.author.suite import Suite, write_suite
+from tacit_builder.author.verification import Verified, verify
+from tacit_builder.pipeline import Module
+from tacit_builder.workbench import WorkPlan
+from tacit_builder.workbench.definitions import tools_for
+
+
+def write(
+    request: AuthorRequest, machine: Machine, say: Callable[[Reply], None], ask: Callable[[Question], Answer]
+) -> BuildResult:
+    """Return a module that a language model wrote for the task and that passed every stage.
+
+    `say` gets a `Progress` at each step and a `Turn` after each exchange. Raises `BuildRefused`, with what was found
+    out until then in `details.learnt`, or an `OperatorError`, among them every `LlmError`.
+    """
+    with open_desk(machine, request.budget, say, ask) as desk:
+        with desk.timing("specification"):
+            specification = specify(desk, request)
+        with desk.timing("tests"):
+            suite = write_suite(desk, specification, request.tests)
+        revisions: tuple[str, ...] = ()
+        source = request.parent.source if request.parent else {}
+        judged_by = partial(judge, desk, specification, suite)
+        done = _implement(desk, request, specification, suite, source, judged_by)
+        while isinstance(done, Interrupted):  # once at most, since nobody judges the second time
+            before = specification
+            with desk.timing("specification"):
+                specification = respecify(desk, request, before, done.judgement.reason)
+            revisions = (recorded(done.judgement, before, specification),)
+            desk.findings.note("Revision", revisions[0])
+            with desk.timing("tests"):
+                suite = write_suite(desk, specification, request.tests, revised=True)
+            done = _implement(desk, request, specification, suite, done.source, None)
+        return _result(desk, request, specification, suite, done, revisions)
+
+
+def _implement(
+    desk: Desk,
+    request: AuthorRequest,
+    specification: Specification,
+    suite: Suite,
+    source: Mapping[str, str],
+    judged_by: Judge | None,
+) -> Implemented | Interrupted:
+    parent_tests = request.parent.tests if request.parent and request.renews else ()
+    plan = WorkPlan(specification.manifest, suite.seen, parent_tests, source)
+
+    def verified(module: Module) -> Verified:
+        return verify(desk, module, specification, suite, parent_tests, request.replays)
+
+    with desk.timing("implementation"):
+        return implement(desk, plan, _brief(request, specification, suite, source), verified, judged_by)
+
+
+def _brief(request: AuthorRequest, specification: Specification, suite: Suite, source: Mapping[str, str]) -> str:
+    parts = [
+        f"The specification:\n{prompts.framed('specification', specification.text())}",
+        f"The tests that you see:\n{prompts.framed('tests', tests_text(suite.seen))}",
+    ]
+    if source:
+        parts.append(
+            f"The source to start from, which is written already:\n{prompts.framed('src', source_text(source))}"
+        )
+    if request.parent and request.renews:
+        tests = prompts.framed("tests", tests_text(request.parent.tests))
+        parts.append(f"The tests of the version before, which have to pass as well:\n{tests}")
+    return "\n\n".join(parts)
+
+
+def _result(
+    desk: Desk,
+    request: AuthorRequest,
+    specification: Specification,
+    suite: Suite,
+    done: Implemented,
+    revisions: tuple[str, ...],
+) -> BuildResult:
+    module, verified = done.module, done.verified
+    manifest = specification.manifest
+    if request.permissions is None:
+        manifest = narrowed(manifest, module.effects)
+    authored = Authored(
+        manifest=manifest,
+        source=done.source,
+        tests=(*suite.seen, *suite.held_out),
+        held_out=tuple(test.name for test in suite.held_out),
+        revisions=revisions,
+        model=desk.model_name,
+        prompts_hash=prompts.prompts_hash(tools_for(desk.machine.web)),
+    )
+    return BuildResult(
+        wasm=module.wasm,
+        digest=module.digest,
+        effects=tuple(sorted(module.effects)),
+        toolchain=module.toolchain,
+        tests=verified.tests,
+        parent_tests=verified.parent_tests,
+        replays=verified.replays,
+        sdk=module.sdk,
+        seconds={**desk.seconds, "compile": module.seconds},
+        authored=authored,
+    )
