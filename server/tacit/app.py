@@ -11,14 +11,17 @@ from tacit.building import Builder
 from tacit.catalog import Catalog, import_shipped, install_sample
 from tacit.config import SAMPLE_FILE, Settings
 from tacit.errors import EmbedderMissing, FilesUnwritable, StoreReadOnly
+from tacit.learning import Policies
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
 from tacit.service.diagnosis import Doctor
 from tacit.service.finding import Finder
+from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
 from tacit.service.prepared import Preparer
+from tacit.service.pruning import Pruner
 from tacit.service.running import Outside, Runner
 from tacit.store import Store
 
@@ -54,7 +57,7 @@ class App:
                 similarity_threshold=settings.similarity_threshold,
                 duplicate_threshold=settings.duplicate_threshold,
             )
-            finder = Finder(catalog, index, settings.grants)
+            finder = Finder(catalog, index)
             opening.callback(finder.close)
             builder = Builder(settings)
             preparer = Preparer(catalog, sandbox)
@@ -63,9 +66,10 @@ class App:
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http))
-            keeper = Keeper(catalog, settings.grants)
+            policies = Policies(store)
             doctor = Doctor(settings, store, catalog, finder)
-            service = Service(finder, runner, author, keeper, doctor.checks)
+            governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
+            service = Service(finder, runner, author, Keeper(catalog), governor, pruner, doctor.checks)
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, select
 from tacit.catalog import granting, offering, queries, registration
 from tacit.catalog.closest import unknown_capability
 from tacit.catalog.granting import Grants
+from tacit.catalog.kin import kin_of
 from tacit.catalog.origin import Origin, origin_of
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version, version_of
@@ -100,6 +101,16 @@ class Catalog:
             if found:
                 return found
         raise self._unknown(capability)
+
+    def family(self, capability: str) -> list[Version]:
+        """Return every version of a capability with all that it comes from and all that comes from it, by id.
+
+        Raises `UnknownCapability`.
+        """
+        self.get(capability)
+        with self.store.database.read() as connection:
+            keys = kin_of(capability, queries.parents(connection))
+        return [self.get(name, number) for name, number in keys]
 
     def origin(self, capability: str, version: int) -> Origin:
         """Return how a version came about; an empty origin where that is not known (shipped, imported).

@@ -104,10 +104,10 @@ def version_numbers(connection: Connection, capability: str) -> list[int]:
     return list(connection.execute(found).scalars())
 
 
-def children(connection: Connection, parents: list[str]) -> list[tuple[str, int]]:
-    """Return the id and number of every version made from one of these, each written `id@version`; by id."""
-    found = select(versions.c.capability, versions.c.number).where(versions.c.parent.in_(parents))
-    return [(name, number) for name, number in connection.execute(found.order_by(*versions.primary_key))]
+def parents(connection: Connection) -> list[tuple[str, int, str | None]]:
+    """Return the id, number and parent of every version there is."""
+    found = select(versions.c.capability, versions.c.number, versions.c.parent)
+    return [(name, number, parent) for name, number, parent in connection.execute(found)]
 
 
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tacit.models import Check, MutateAnswer, MutateRequest, RunAnswer, SearchAnswer
+from tacit.lineage import Lineage
+from tacit.models import Check, MutateAnswer, MutateRequest, Permissions, RunAnswer, SearchAnswer
 from tacit.sandbox import Cancellation
 from tacit.service.authoring import Author
 from tacit.service.finding import Finder
+from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
+from tacit.service.pruning import Pruner
 from tacit.service.running import Runner
 
 __all__ = ["Service"]
@@ -29,12 +32,16 @@ class Service:
         runner: Runner,
         author: Author,
         keeper: Keeper,
+        governor: Governor,
+        pruner: Pruner,
         doctor: Callable[[], list[Check]],
     ) -> None:
         self._finder = finder
         self._runner = runner
         self._author = author
         self._keeper = keeper
+        self._governor = governor
+        self._pruner = pruner
         self._doctor = doctor
 
     def search(self, query: str, k: int = 3) -> SearchAnswer:
@@ -125,13 +132,76 @@ class Service:
         """Register a capability from a folder as `export` writes it."""
         return self._keeper.import_folder(folder)
 
-    def deprecate(self, capability: str, version: int | None = None, successor: str | None = None) -> None:
-        """Stop offering a capability or one version, and name its successor."""
-        self._keeper.deprecate(capability, version, successor)
+    def lineage(self, capability: str) -> Lineage:
+        """Return a capability's versions, what they come from and what comes from them, as a tree."""
+        return self._keeper.lineage(capability)
 
-    def restore(self, capability: str, version: int | None = None) -> None:
-        """Offer a deprecated capability or version again."""
-        self._keeper.restore(capability, version)
+    def deprecate(
+        self, capability: str, version: int | None = None, successor: str | None = None, *, actor: str = "python"
+    ) -> None:
+        """Stop offering a capability or one version, and name its successor.
+
+        This and what follows is written to the audit log with its `actor`: `cli`, `python`, `client` or `policy`.
+        """
+        self._governor.deprecate(capability, version, successor, actor)
+
+    def restore(self, capability: str, version: int | None = None, *, actor: str = "python") -> None:
+        """Offer a deprecated or archived capability or version again."""
+        self._governor.restore(capability, version, actor)
+
+    def rollback(self, capability: str, version: int, *, actor: str = "python") -> dict[str, Any]:
+        """Offer a version again and deprecate the newer ones; return `{id, version, changed}`.
+
+        `changed` is false where it was offered already. `restore` of a newer version undoes it.
+        """
+        return self._governor.rollback(capability, version, actor)
+
+    def archive(self, capability: str, version: int | None = None, *, actor: str = "python") -> None:
+        """Put a capability or one version away, neither offered nor run, until it is restored."""
+        self._governor.archive(capability, version, actor)
+
+    def grant(
+        self, capability: str, permissions: Permissions | None = None, *, actor: str = "python"
+    ) -> dict[str, Any]:
+        """Grant to a capability, or to `*`, from the next call on; without permissions, what it asks for and lacks.
+
+        Returns `{id, granted, grants}`: what is new, and all that holds for it now.
+        """
+        return self._governor.grant(capability, permissions, actor)
+
+    def revoke(
+        self, capability: str, permissions: Permissions | None = None, *, actor: str = "python"
+    ) -> dict[str, Any]:
+        """Take back what `grant` granted, or all of it, from the next call on; return `{id, revoked, grants}`.
+
+        A run under way keeps what it began with. Raises `InvalidArgument` for what the settings grant.
+        """
+        return self._governor.revoke(capability, permissions, actor)
+
+    def prune(self, *, dry_run: bool = False, actor: str = "python") -> list[dict[str, Any]]:
+        """Archive what is superseded, unused or never succeeded, as the policy `pruning` says; return what.
+
+        Each is `{id, version, reason, last_run, runs}`. With `dry_run` nothing is changed. Nothing is ever deleted.
+        """
+        return self._pruner.prune(dry_run=dry_run, actor=actor)
+
+    def audit_log(self, limit: int = 50, capability: str | None = None) -> list[dict[str, Any]]:
+        """Return the newest decisions, newest first, perhaps about one capability (or `*`, or one that was)."""
+        return self._governor.audit_log(limit, capability)
+
+    def policies(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return `{name, version, value, actor, reason, created}` of each policy, or of one's every version."""
+        return self._governor.policies(name)
+
+    def set_policy(
+        self, name: str, changes: Mapping[str, Any], *, actor: str = "python", reason: str = ""
+    ) -> dict[str, Any]:
+        """Change some fields of a policy; return the version in force. Raises `UnknownPolicy` or `InvalidArgument`."""
+        return self._governor.set_policy(name, changes, actor, reason)
+
+    def rollback_policy(self, name: str, version: int, *, actor: str = "python", reason: str = "") -> dict[str, Any]:
+        """Put an earlier value of a policy in force again, 0 for the defaults; return the version in force."""
+        return self._governor.rollback_policy(name, version, actor, reason)
 
     def doctor(self) -> list[Check]:
         """Return one check for each thing that Tacit needs, with what to do where it is missing."""

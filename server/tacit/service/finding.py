@@ -10,7 +10,7 @@ from typing import Any
 
 from tacit.catalog import Catalog, Version
 from tacit.errors import InvalidArgument
-from tacit.models import Card, Hit, Permissions, SearchAnswer
+from tacit.models import Card, Hit, SearchAnswer
 from tacit.sandbox import not_granted
 from tacit.search import Match, SearchIndex
 
@@ -24,10 +24,9 @@ NOTHING_FITS = (
 class Finder:
     """Finds capabilities by meaning; thread-safe. Owns and closes its index."""
 
-    def __init__(self, catalog: Catalog, index: SearchIndex, grants: Permissions) -> None:
+    def __init__(self, catalog: Catalog, index: SearchIndex) -> None:
         self._catalog = catalog
         self._index = index
-        self._grants = grants
         self._generation = -1
         self._lock = threading.Lock()
 
@@ -84,7 +83,7 @@ class Finder:
             input_schema=version.manifest.input_schema,
             example_input=example_input(version),
             effects=tuple(sorted(version.effects)),
-            permissions_not_granted=not_granted(version.manifest.permissions, self._grants),
+            permissions_not_granted=not_granted(version.manifest.permissions, self._catalog.grants_for(version.id)),
         )
 
 

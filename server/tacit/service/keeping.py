@@ -1,4 +1,4 @@
-"""Looking at the catalog and keeping it: list, show, history, folders in and out, deprecation."""
+"""Looking at the catalog and keeping it: list, show, history, folders in and out, lineages."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tacit.catalog import Catalog, Version, import_folder, tests_as_json, write_folder
-from tacit.models import Permissions
+from tacit.lineage import Lineage, Member
+from tacit.models import Status
 from tacit.sandbox import effects_of, not_granted
 
 
 class Keeper:
     """The use cases that show and keep capabilities; thread-safe."""
 
-    def __init__(self, catalog: Catalog, grants: Permissions) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._grants = grants
 
     def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
         """Return `{id, version, status, summary, effects}` of each capability, by id."""
@@ -35,10 +35,15 @@ class Keeper:
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
         """Return everything kept of a version except its module: manifest, source, tests, lineage."""
-        found = self._catalog.get(capability, version)
-        missing = not_granted(found.manifest.permissions, self._grants)
+        return self._shown(self._catalog.get(capability, version))
+
+    def _shown(self, found: Version) -> dict[str, Any]:
+        granted = self._catalog.grants_for(found.id)
+        missing = not_granted(found.manifest.permissions, granted)
         return {
             **_lineage(found),
+            **self._catalog.origin(found.id, found.version).as_json(),
+            "failing": found.failing,
             "summary": found.manifest.summary,
             "successor": found.successor,
             "permissions_not_granted": missing.model_dump(mode="json") if missing else None,
@@ -60,13 +65,28 @@ class Keeper:
         """Register a folder as `export` writes it; the same content again changes nothing."""
         return _lineage(import_folder(self._catalog, folder, effects_of))
 
-    def deprecate(self, capability: str, version: int | None = None, successor: str | None = None) -> None:
-        """Stop offering a capability, or one version of it, and name what to run instead."""
-        self._catalog.deprecate(capability, version, successor)
+    def lineage(self, capability: str) -> Lineage:
+        """Return a capability's versions, what they come from and what comes from them, as a tree."""
+        return Lineage.of(capability, [self._member(version) for version in self._catalog.family(capability)])
 
-    def restore(self, capability: str, version: int | None = None) -> None:
-        """Offer a deprecated capability or version again."""
-        self._catalog.restore(capability, version)
+    def _member(self, version: Version) -> Member:
+        origin = self._catalog.origin(version.id, version.version)
+        offered = self._catalog.get(version.id)
+        return Member(
+            id=version.id,
+            version=version.version,
+            parent=version.parent,
+            status=version.capability_status if version.status is Status.ACTIVE else version.status,
+            offered=offered.version == version.version,
+            author=origin.model or version.author,
+            created=version.created,
+            effects=version.effects,
+            manifest=version.manifest,
+            source=version.source,
+            tests=version.tests,
+            task=origin.task,
+            cause=origin.cause,
+        )
 
 
 def _lineage(version: Version) -> dict[str, Any]:
