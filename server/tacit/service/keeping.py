@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from tacit.catalog import Catalog, Version, import_folder, tests_as_json, write_folder
+from tacit.catalog import Catalog, Origin, Version, import_folder, tests_as_json, write_folder
 from tacit.lineage import Lineage, Member
 from tacit.models import Status
 from tacit.sandbox import effects_of, not_granted
+
+_log = logging.getLogger(__name__)
 
 
 class Keeper:
@@ -34,15 +37,15 @@ class Keeper:
         return rows
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
-        """Return everything kept of a version except its module: manifest, source, tests, lineage."""
-        return self._shown(self._catalog.get(capability, version))
-
-    def _shown(self, found: Version) -> dict[str, Any]:
+        """Return everything kept of a version except its module: manifest, source, tests, lineage, origin."""
+        found = self._catalog.get(capability, version)
+        origin = self._catalog.origin(found.id, found.version)
         granted = self._catalog.grants_for(found.id)
         missing = not_granted(found.manifest.permissions, granted)
         return {
             **_lineage(found),
-            **self._catalog.origin(found.id, found.version).as_json(),
+            **origin.as_json(),
+            "transcript": _turns(found, origin),
             "failing": found.failing,
             "summary": found.manifest.summary,
             "successor": found.successor,
@@ -87,6 +90,15 @@ class Keeper:
             task=origin.task,
             cause=origin.cause,
         )
+
+
+def _turns(version: Version, origin: Origin) -> list[dict[str, Any]]:
+    """Return what its author and the model said to each other, without what is damaged of it."""
+    try:
+        return origin.turns()
+    except ValueError as error:
+        _log.warning("%s@%s: %s", version.id, version.version, error)
+        return []
 
 
 def _lineage(version: Version) -> dict[str, Any]:
