@@ -7,14 +7,16 @@ be: a killed process loses nothing, a power cut may cost the last runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from tacit.errors import UnknownRun
 from tacit.store import sqlite as dialect
@@ -24,6 +26,11 @@ from tacit.store.ids import run_number, started_millis
 from tacit.store.payloads import Payloads, unpack
 from tacit.store.tables import runs
 from tacit.store.unicode import storable
+
+REPLAYABLE_BYTES = 8 << 20
+"""What the runs that are to be replayed hold at most, together; they travel in one line to the builder."""
+CONSIDERED = 4
+"""How many runs are looked at for each that is wanted, so that large ones make way for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,35 @@ class RunRecord:
     def started(self) -> int:
         """When it started, in milliseconds since the Unix epoch."""
         return started_millis(self.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one run ended: `error` is `TacitError.to_dict()`, None where it ended well; `nested` if another called it."""
+
+    run_id: str
+    error: dict[str, Any] | None
+    energy_limit: int
+    nested: bool
+
+    @property
+    def error_code(self) -> str | None:
+        """The stable code of how it failed, None when it ended well."""
+        return str(self.error["code"]) if self.error else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The recorded runs of one version: how many, how many of them ended well, and the last one's id."""
+
+    runs: int
+    succeeded: int
+    last_run: str
+
+    @property
+    def last_millis(self) -> int:
+        """When the last one started, in milliseconds since the Unix epoch."""
+        return started_millis(self.last_run)
 
 
 class Runs:
@@ -94,14 +130,61 @@ class Runs:
                 row = connection.execute(select(runs).where(runs.c.id == number)).one_or_none() if number else None
                 if row is None:
                     raise LookupError
-                payloads = [unpack(connection, packed) for packed in (row.input, row.output, row.calls)]
-                return _record(row, run_id, *payloads)
+                with self._reading(run_id):
+                    return _record(connection, row)
         except LookupError as error:
             raise UnknownRun(
                 f"There is no recorded run {run_id[:40]!r}.", hint="The oldest runs are dropped after a while."
             ) from error
-        except (ValueError, zlib.error) as error:
-            raise damaged(self._database.path, f"run {run_id}: {error}") from error
+
+    def outcomes(self, capability: str, version: int, limit: int) -> list[Outcome]:
+        """Return how the last `limit` recorded runs of a version ended, newest first."""
+        columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run)
+        own = columns.where(runs.c.capability == capability, runs.c.version == version)
+        with self._database.read() as connection, self._reading(f"of {capability}@{version}"):
+            return [
+                Outcome(f"{row.id:016x}", _error(row.error), row.energy_limit, row.parent_run is not None)
+                for row in connection.execute(own.order_by(runs.c.id.desc()).limit(limit))
+            ]
+
+    def replayable(
+        self, capability: str, version: int, limit: int, max_bytes: int = REPLAYABLE_BYTES
+    ) -> list[RunRecord]:
+        """Return runs of a version that ended well, each with an input of its own, newest first.
+
+        At most `limit`, whose inputs, outputs and host calls have at most `max_bytes` together; a run that would
+        not fit any more, or that is no longer kept whole, is left out.
+        """
+        well = (runs.c.capability == capability, runs.c.version == version, runs.c.error.is_(None))
+        newest = select(func.max(runs.c.id)).where(*well).group_by(runs.c.input)
+        wanted = select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id.desc()).limit(limit * CONSIDERED)
+        found: list[RunRecord] = []
+        left = max_bytes
+        with self._database.read() as connection:
+            for row in connection.execute(wanted).all():
+                with suppress(LookupError), self._reading(f"{row.id:016x}"):
+                    record = _record(connection, row)
+                    size = len(record.input) + len(record.output) + len(record.calls)
+                    if size <= left:
+                        left -= size
+                        found.append(record)
+                if len(found) == limit:
+                    break
+        return found
+
+    def tallies(self) -> dict[tuple[str, int], Tally]:
+        """Return how often each version ran, as far as runs are kept; reads every run once."""
+        version = (runs.c.capability, runs.c.version)
+        counted = select(*version, func.count(), func.count().filter(runs.c.error.is_(None)), func.max(runs.c.id))
+        with self._database.read() as connection:
+            rows = connection.execute(counted.group_by(*version)).all()
+        return {(name, number): Tally(count, well, f"{last:016x}") for name, number, count, well, last in rows}
+
+    def oldest_millis(self) -> int | None:
+        """Return when the oldest run that is kept started, in milliseconds; None where no run is."""
+        with self._database.read() as connection:
+            number: int | None = connection.execute(select(func.min(runs.c.id))).scalar_one()
+        return None if number is None else started_millis(f"{number:016x}")
 
     def recent(self, count: int = 4, among: int = 50) -> list[tuple[str, int]]:
         """Return the at most `count` different `(capability, version)` that ran last, of the last `among` runs."""
@@ -109,6 +192,30 @@ class Runs:
         with self._database.read() as connection:
             rows = connection.execute(last).all()
         return list(dict.fromkeys((row.capability, row.version) for row in rows))[:count]
+
+    @contextmanager
+    def _reading(self, run: str) -> Generator[None]:
+        """Say of a run that cannot be read that the database is damaged."""
+        try:
+            yield
+        except (ValueError, zlib.error) as error:
+            raise damaged(self._database.path, f"run {run}: {error}") from error
+
+    def successes(self, capability: str, version: int, count: int, among: int = 200) -> list[RunRecord]:
+        """Return the at most `count` newest runs of a version that ended well, one for each input, newest first.
+
+        Of repeated inputs only the last `among` runs are looked at. A run whose payloads are damaged is left out.
+        """
+        well = select(runs).where(runs.c.capability == capability, runs.c.version == version, runs.c.error.is_(None))
+        found: dict[bytes, RunRecord] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(well.order_by(runs.c.id.desc()).limit(among)).all():
+                if len(found) >= count:
+                    break
+                with contextlib.suppress(LookupError, ValueError, zlib.error):
+                    payloads = [unpack(connection, packed) for packed in (row.input, row.output, row.calls)]
+                    found.setdefault(payloads[0], _record(row, f"{row.id:016x}", *payloads))
+        return list(found.values())
 
     def _row(self, connection: Any, run: RunRecord) -> tuple[object, ...]:
         number = int(run.run_id, 16)
@@ -130,15 +237,16 @@ class Runs:
         )
 
 
-def _record(row: Row[Any], run_id: str, data: bytes, output: bytes, calls: bytes) -> RunRecord:
+def _record(connection: Connection, row: Row[Any]) -> RunRecord:
+    """Make a record of a row; raises `LookupError` when part of it is gone, `ValueError` when it is damaged."""
     return RunRecord(
-        run_id=run_id,
+        run_id=f"{row.id:016x}",
         capability=row.capability,
         version=row.version,
-        input=data,
-        output=output,
-        error=json.loads(row.error) if row.error else None,
-        calls=calls,
+        input=unpack(connection, row.input),
+        output=unpack(connection, row.output),
+        error=_error(row.error),
+        calls=unpack(connection, row.calls),
         energy=row.energy,
         energy_limit=row.energy_limit,
         seconds=row.seconds,
@@ -146,3 +254,7 @@ def _record(row: Row[Any], run_id: str, data: bytes, output: bytes, calls: bytes
         session=row.session,
         parent_run=f"{row.parent_run:016x}" if row.parent_run is not None else None,
     )
+
+
+def _error(text: str | None) -> dict[str, Any] | None:
+    return json.loads(text) if text else None
