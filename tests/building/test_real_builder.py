@@ -48,7 +48,7 @@ def request(source: str = DOUBLE, **changes: Any) -> BuildRequest:
         "job": "job",
         "id": "double",
         "source": {"main.rs": source},
-        "tests": [case("doubles", 4, {"output": 8})],
+        "tests": [case("doubles", 4, {"output": 8}), case("nothing", 0, {"output": 0})],
         "input_schema": {"type": "integer"},
         "output_schema": {"type": "integer"},
     }
@@ -70,7 +70,7 @@ def test_module_comes_back_tested(make_builder: MakeBuilder) -> None:
     assert result.digest == sha256(result.wasm).hexdigest()
     assert result.effects == ()
     assert result.toolchain.startswith("rustc 1.")
-    assert [(test.name, test.passed) for test in result.tests] == [("doubles", True)]
+    assert [(test.name, test.passed) for test in result.tests] == [("doubles", True), ("nothing", True)]
     stages = [progress.stage for progress in seen]
     assert stages == ["request", "compile", "imports", "permissions", "tests"]
     assert set(stages) < set(STAGES)
@@ -116,10 +116,15 @@ fn main() {
     })
 }
 """
-    expected = [2, "2.50", "aGk=", 227, "example.com", "nam-,price\nab,1.25\n", "123", "2024-02-29"]
-    test = case("all", "name,price\nab,1.25\n", {"output": expected})
-    result = make_builder().build(request(source, tests=[test], input_schema={}, output_schema={}))
-    assert result.tests[0].passed
+
+    def row(name: str, price: str, double: str) -> TestCase:
+        replaced = f"nam-,price\n{name},{price}\n"
+        expected = [len(name), double, "aGk=", 227, "example.com", replaced, "123", "2024-02-29"]
+        return case(name, f"name,price\n{name},{price}\n", {"output": expected})
+
+    tests = [row("ab", "1.25", "2.50"), row("c", "3", "6")]
+    result = make_builder().build(request(source, tests=tests, input_schema={}, output_schema={}))
+    assert all(test.passed for test in result.tests)
 
 
 def test_source_that_does_not_compile_is_refused_with_rustcs_words(make_builder: MakeBuilder) -> None:
@@ -182,15 +187,15 @@ def test_large_difference_is_cut(make_builder: MakeBuilder) -> None:
     source = (
         'use capability_common::*; fn main() { run(|_: i64| -> Result<String, Error> { Ok("x".repeat(1 << 20)) }) }'
     )
-    tests = [case(str(number), 1, {"output": "y" * 5000}) for number in range(20)]
+    tests = [case(str(number), 1, {"output": f"{number}" + "y" * 5000}) for number in range(20)]
     refused = refusal(make_builder(), request(source, tests=tests, output_schema={}))
     assert len(str(refused.to_dict())) < 10_000
 
 
 def test_output_that_breaks_its_schema_is_refused(make_builder: MakeBuilder) -> None:
     """What the server would not let out does not pass, even if it matches the test."""
-    test = case("loose", 4, {"output_matches": {"minimum": 0}})
-    refused = refusal(make_builder(), request(tests=[test], output_schema={"type": "string"}))
+    tests = [case("eight", 4, {"output_matches": {"const": 8}}), case("two", 1, {"output_matches": {"const": 2}})]
+    refused = refusal(make_builder(), request(tests=tests, output_schema={"type": "string"}))
     assert (refused.stage, refused.details["tests"][0]["passed"]) == ("tests", False)
     assert "output_schema" in refused.details["tests"][0]["difference"]
 
@@ -198,10 +203,12 @@ def test_output_that_breaks_its_schema_is_refused(make_builder: MakeBuilder) -> 
 def test_input_that_the_server_refuses_is_not_run(make_builder: MakeBuilder) -> None:
     """A test may expect what the server answers to an input that breaks the schema, though the guest would take it."""
     outside = case("outside", -1, {"error": "invalid_input"})
-    asked = request(tests=[outside, case("doubles", 4, {"output": 8})], input_schema={"type": "integer", "minimum": 0})
+    tests = [outside, case("doubles", 4, {"output": 8}), case("nothing", 0, {"output": 0})]
+    asked = request(tests=tests, input_schema={"type": "integer", "minimum": 0})
     assert [(test.name, test.passed) for test in make_builder().build(asked).tests] == [
         ("outside", True),
         ("doubles", True),
+        ("nothing", True),
     ]
 
 
@@ -210,6 +217,7 @@ def test_new_version_that_fails_its_parents_test_is_refused(make_builder: MakeBu
     refused = refusal(make_builder(), request(parent_tests=[case("triples", 1, {"output": 3})]))
     assert [(test["name"], test["passed"]) for test in refused.details["tests"]] == [
         ("doubles", True),
+        ("nothing", True),
         ("triples", False),
     ]
 

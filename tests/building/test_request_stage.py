@@ -124,7 +124,7 @@ def test_tests_that_assert_nothing_about_an_output_are_refused(
 @pytest.mark.parametrize("expect", [{"output": None}, {"output_matches": {"type": "object"}}])
 def test_one_assertion_about_an_output_is_enough(expect: dict[str, Any], make_request: MakeRequest) -> None:
     """An output of null is an output, and a schema that rules something out asserts."""
-    check_request(make_request(tests=[case(expect=expect)]))
+    check_request(make_request(tests=[case(expect=expect), case(name="two", input=2, expect={"error": "odd"})]))
 
 
 def test_parents_tests_do_not_count_as_the_versions_own(make_request: MakeRequest) -> None:

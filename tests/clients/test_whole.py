@@ -30,7 +30,10 @@ REQUEST: dict[str, Any] = {
     "source": SOURCE,
     "input_schema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
     "output_schema": {"type": "integer"},
-    "tests": [{"name": "counts", "input": {"text": "banana"}, "expect": {"output": 3}}],
+    "tests": [
+        {"name": "counts", "input": {"text": "banana"}, "expect": {"output": 3}},
+        {"name": "counts none", "input": {"text": "rhythm"}, "expect": {"output": 0}},
+    ],
     "examples": ["how many vowels are in banana?"],
 }
 

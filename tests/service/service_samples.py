@@ -40,7 +40,10 @@ def word_count(**changes: Any) -> MutateRequest:
             "required": ["text"],
             "additionalProperties": False,
         },
-        "tests": [{"name": "two words", "input": {"text": "a b"}, "expect": {"output": {"words": 2}}}],
+        "tests": [
+            {"name": "two words", "input": {"text": "a b"}, "expect": {"output": {"words": 2}}},
+            {"name": "no word", "input": {"text": " "}, "expect": {"output": {"words": 0}}},
+        ],
         "examples": ["How many words has this essay?"],
     }
     return MutateRequest.model_validate({**arguments, **changes})
