@@ -7,7 +7,6 @@ be: a killed process loses nothing, a power cut may cost the last runs.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 import zlib
@@ -200,22 +199,6 @@ class Runs:
             yield
         except (ValueError, zlib.error) as error:
             raise damaged(self._database.path, f"run {run}: {error}") from error
-
-    def successes(self, capability: str, version: int, count: int, among: int = 200) -> list[RunRecord]:
-        """Return the at most `count` newest runs of a version that ended well, one for each input, newest first.
-
-        Of repeated inputs only the last `among` runs are looked at. A run whose payloads are damaged is left out.
-        """
-        well = select(runs).where(runs.c.capability == capability, runs.c.version == version, runs.c.error.is_(None))
-        found: dict[bytes, RunRecord] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(well.order_by(runs.c.id.desc()).limit(among)).all():
-                if len(found) >= count:
-                    break
-                with contextlib.suppress(LookupError, ValueError, zlib.error):
-                    payloads = [unpack(connection, packed) for packed in (row.input, row.output, row.calls)]
-                    found.setdefault(payloads[0], _record(row, f"{row.id:016x}", *payloads))
-        return list(found.values())
 
     def _row(self, connection: Any, run: RunRecord) -> tuple[object, ...]:
         number = int(run.run_id, 16)
