@@ -50,7 +50,8 @@ class Turn(Model):
 
     `step` is the step that it belongs to, such as `specification`; each step has a context of its own. `sent` are
     the messages that are new in the context since the turn before, `reply` the model's message, as chat completions
-    write them; `usage` what this turn alone cost, the compilations that its tool calls led to included.
+    write them; `usage` what this turn alone cost, and the compilations since the turn before. At the end of a context
+    a turn without a `reply` may bring what its last tool calls led to.
     """
 
     kind: Literal["turn"] = "turn"
