@@ -8,7 +8,7 @@ from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id
-from tacit.store.runs import RunRecord, Runs
+from tacit.store.runs import Outcome, RunRecord, Runs, Tally
 from tacit.store.store import Store
 from tacit.store.transcripts import pack_transcript, unpack_transcript
 from tacit.store.vectors import Vectors
@@ -22,9 +22,11 @@ __all__ = [
     "Condition",
     "Decision",
     "Health",
+    "Outcome",
     "RunRecord",
     "Runs",
     "Store",
+    "Tally",
     "Vectors",
     "new_job_id",
     "new_run_id",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tacit.models import Usage
 from tacit.store.database import Database
@@ -80,6 +80,11 @@ class Builds:
         with self._database.read() as connection:
             job = _running(connection, key)
         return self._find(job) if job is not None else None
+
+    def count(self, key: str) -> int:
+        """Return how many builds of that key there were, however they went."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(builds.c.key == key)).scalar_one()
 
     def name(self, job: str, capability: str) -> None:
         """Keep which capability a build makes, once its author has named it."""

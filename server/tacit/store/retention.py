@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, not_, select
 
 from tacit.errors import TacitError
 from tacit.store.database import Database
@@ -23,6 +24,8 @@ PRUNE_EVERY = 4096
 PRUNE_ROWS = 500
 PRUNE_BATCHES = 16
 BUILDS_KEPT = 1000
+USAGE_KEPT_MILLIS = 2 * 86_400_000
+"""Builds that used a language model are kept this long, however many there are: budgets of a day count them."""
 _HEAVY_BYTES = 64 * 1024
 _log = logging.getLogger(__name__)
 
@@ -58,7 +61,9 @@ class Retention:
             oldest_job: str | None = connection.execute(jobs).scalar_one_or_none()
         if oldest_job is not None:
             with self._database.write() as connection:
-                connection.execute(delete(builds).where(builds.c.job < oldest_job, builds.c.ended.is_not(None)))
+                old = (builds.c.job < oldest_job, builds.c.ended.is_not(None))
+                counted = and_(builds.c.usage != "", builds.c.started >= time.time() * 1000 - USAGE_KEPT_MILLIS)
+                connection.execute(delete(builds).where(*old, not_(counted)))
         dropped = 0
         for _ in range(PRUNE_BATCHES if oldest_run is not None else 0):
             batch = self._drop_batch(oldest_run)
