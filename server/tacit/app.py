@@ -17,11 +17,13 @@ from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
 from tacit.service.diagnosis import Doctor
+from tacit.service.failing import Failures
 from tacit.service.finding import Finder
 from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
 from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
+from tacit.service.reflecting import Reflector
 from tacit.service.running import Outside, Runner
 from tacit.store import Store
 
@@ -65,8 +67,12 @@ class App:
             opening.callback(author.close)
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
-            runner = Runner(settings, store, preparer, sandbox, Outside(files, http))
             policies = Policies(store)
+            reflector = Reflector(settings, store, catalog, policies, builder, finder, preparer.compile_ahead)
+            opening.callback(reflector.close)
+            failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
+            opening.callback(failures.close)
+            runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             service = Service(finder, runner, author, Keeper(catalog), governor, pruner, doctor.checks)

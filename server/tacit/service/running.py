@@ -45,6 +45,7 @@ from tacit.sandbox import (
 from tacit.sandbox.world import FailureCode, HostFailure
 from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
+from tacit.service.failing import Failures, own_failure
 from tacit.service.prepared import Prepared, Preparer
 from tacit.store import Store, new_run_id
 
@@ -66,13 +67,20 @@ class Runner:
     """Runs capabilities and replays their records; thread-safe."""
 
     def __init__(
-        self, settings: Settings, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside
+        self,
+        settings: Settings,
+        store: Store,
+        preparer: Preparer,
+        sandbox: Sandbox,
+        outside: Outside,
+        failures: Failures,
     ) -> None:
         self._limits: Limits = settings.limits
         self._store = store
         self._preparer = preparer
         self._sandbox = sandbox
         self._outside = outside
+        self._failures = failures
         self._cache = RunCache()
         self._slow: set[str] = set()
 
@@ -108,6 +116,7 @@ class Runner:
             if transaction is not None and attempt.execution.failure is None:
                 attempt = _committed(attempt, transaction)
             run_id = self._record(attempt)
+        self._failures.settle(attempt, run_id)
         if prepared.pure and run_id and attempt.execution.failure is None:
             self._learn(attempt, run_id)
         return _outcome(attempt, run_id)
@@ -118,11 +127,12 @@ class Runner:
         """Run a small pure capability here and now, or return None without a trace where that might take long.
 
         For event loops: a thread costs more than most runs. The module has to be loaded, the input small, and the
-        run over within `AT_ONCE_ENERGY` and `AT_ONCE_SECONDS`; nothing is waited for. Raises as `run` does.
+        run over within `AT_ONCE_ENERGY` and `AT_ONCE_SECONDS`; nothing is waited for. So failures that are the
+        version's own, and runs that follow on them, are left to `run`, which counts them. Raises as `run` does.
         """
         prepared = self._preparer.prepare(capability, version)
         digest = prepared.version.digest
-        if not prepared.pure or digest in self._slow or not self._sandbox.ready(digest):
+        if not prepared.pure or digest in self._slow or not self._sandbox.ready(digest) or prepared.version.failing:
             return None
         value, text = self._read(data)
         if len(text) > AT_ONCE_BYTES:
@@ -132,6 +142,8 @@ class Runner:
         attempt = self._execute(prepared, text, Frame(new_run_id(), None, 0, session, budget, None, Cancellation()))
         if isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
             self._slow.add(digest)
+            return None
+        if own_failure(attempt):
             return None
         try:
             return _outcome(attempt, self._record(attempt, wait=False))
@@ -226,7 +238,7 @@ class Runner:
         frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1)
         savepoint = frame.transaction.savepoint() if frame.transaction else None
         attempt = self._execute(prepared, data, frame)
-        self._record(attempt)
+        self._failures.settle(attempt, self._record(attempt))
         execution = attempt.execution
         if execution.failure is None:
             return execution.output

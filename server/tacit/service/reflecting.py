@@ -1,0 +1,207 @@
+"""Repairing versions that fail: a language model finds the cause, shows it by a test, and mends it, in the background.
+
+At most one repair of a version is under way in all processes, and a version gets as many as the policy
+`failure_handling` says, within the budgets of `cost_limits`. The repaired version is registered in one transaction,
+linked to the run that failed; without a verified repair, what was learnt stays in the build's record.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+
+from tacit.building import Builder
+from tacit.building.orders import Budget, Material, RepairRequest
+from tacit.building.protocol import Answer, BuildResult, Question
+from tacit.catalog import Candidate, Catalog, Origin, Version
+from tacit.config import Settings
+from tacit.errors import BuildRefused, LlmMissing, RunCancelled, TacitError
+from tacit.learning import Policies
+from tacit.llm import Endpoint
+from tacit.models import MutateAnswer
+from tacit.service.finding import Finder
+from tacit.service.jobs import Job, Jobs
+from tacit.service.replays import replay_of, replays_of
+from tacit.service.spending import Spending
+from tacit.service.transcripts import Transcript, secrets_in
+from tacit.store import Decision, Store, new_job_id
+
+ACTOR = "policy"
+_log = logging.getLogger(__name__)
+
+
+class Reflector:
+    """Starts repairs and registers what they come to; thread-safe. Close it before the builder."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        catalog: Catalog,
+        policies: Policies,
+        builder: Builder,
+        finder: Finder,
+        registered: Callable[[Version], None],
+    ) -> None:
+        """Take what it works with; `registered` is called with each new version."""
+        self._settings = settings
+        self._store = store
+        self._catalog = catalog
+        self._policies = policies
+        self._builder = builder
+        self._finder = finder
+        self._registered = registered
+        self._jobs = Jobs()
+        self._spending = Spending(store.builds, policies.cost_limits)
+        self._authors = _has_model(settings)
+
+    def start(self, version: Version, run_id: str) -> str | None:
+        """Return the job of the repair of `version` that is under way, or that starts now for its failed run.
+
+        None where no model is configured, the budget of the day is used up, or it had as many repairs as it gets.
+        """
+        if not self._authors:
+            return None
+        key = f"repair {version.id}@{version.version}"
+        running = self._store.builds.find_running(key)
+        if running is not None:
+            return running.job
+        if self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version:
+            return None
+        try:
+            self._jobs.require_room()
+            budget = self._spending.budget()
+        except BuildRefused as refusal:
+            _log.warning("%s@%d is not repaired: %s", version.id, version.version, refusal)
+            return None
+        job_id = new_job_id()
+        asked = {"repairs": f"{version.id}@{version.version}", "run": run_id}
+        kept = self._store.builds.start(job_id, version.id, json.dumps(asked), key)
+        if kept == job_id:
+            job = Job(job_id, key, on_abandoned=_go_on)
+            self._jobs.start(job, lambda job: self._repair(version, run_id, budget, job))
+        return kept
+
+    def close(self) -> None:
+        """Cancel the repairs under way."""
+        self._jobs.cancel_all()
+
+    def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
+        """Have the version repaired, and register it, on the job's thread; the store learns how it ended."""
+        transcript = Transcript(job.id, self._store.builds, secrets_in(self._settings))
+        status, kept, learnt = "failed", "", ""
+        try:
+            result = self._builder.build(
+                self._request(version, run_id, budget, job),
+                lambda progress: job.report(f"{progress.stage}: {progress.message}", progress.fraction),
+                job.cancellation,
+                on_turn=transcript.add,
+                answer=self._answer,
+            )
+            answer = self._register(version, run_id, result, job, transcript)
+            status, kept = answer.status, answer.model_dump_json()
+            return answer
+        except BuildRefused as refusal:
+            learnt = "\n\n".join(filter(None, (str(refusal), str(refusal.details.get("learnt", "")))))
+            status, kept = "refused", _refused(refusal).model_dump_json()
+            raise
+        except RunCancelled:
+            status = "cancelled"
+            raise
+        except TacitError as error:
+            learnt = str(error)
+            raise
+        finally:
+            transcript.close(learnt)
+            self._store.builds.finish(job.id, status, kept)
+
+    def _answer(self, question: Question) -> Answer:
+        """Answer a search; a repair proposes no new capability."""
+        hits = self._finder.search(question.query).hits if question.query.strip() else ()
+        text = "\n".join(f"{hit.id}: {hit.summary}" for hit in hits)
+        return Answer(number=question.number, text=text or "Nothing fits.")
+
+    def _request(self, version: Version, run_id: str, budget: Budget, job: Job) -> RepairRequest:
+        return RepairRequest(
+            job=job.id,
+            version=Material(
+                manifest=version.manifest,
+                effects=tuple(sorted(version.effects)),
+                source=dict(version.source),
+                tests=version.tests,
+            ),
+            module=self._catalog.module(version.digest),
+            run=replay_of(self._store.runs.get(run_id), version),
+            replays=replays_of(self._store, version),
+            budget=budget,
+        )
+
+    def _register(
+        self, version: Version, run_id: str, result: BuildResult, job: Job, transcript: Transcript
+    ) -> MutateAnswer:
+        """Register the repair; raises `BuildRefused` where the id has got a newer version, or is offered no more."""
+        authored = result.authored
+        if authored is None:
+            raise BuildRefused("register", "The builder gave a repair without its source.")
+        job.report("register: keeping it", 0.95)
+        name = f"{version.id}@{version.version}"
+        cause = transcript.redact(authored.cause)
+        origin = Origin(
+            task=f"Repair {name}, whose run {run_id} failed.",
+            model=authored.model,
+            prompts_hash=authored.prompts_hash,
+            transcript=transcript.packed,
+            sdk=result.sdk,
+            usage=transcript.usage,
+            build_seconds=sum(result.seconds.values()),
+            job=job.id,
+            failure=run_id,
+            cause=cause,
+            revisions=authored.revisions,
+            held_out=authored.held_out,
+        )
+        candidate = Candidate.of(
+            authored.manifest.model_copy(update={"parent": name}),
+            authored.source,
+            result.wasm,
+            authored.tests,
+            effects=result.effects,
+            author=authored.model,
+            toolchain=result.toolchain,
+            origin=origin,
+        )
+        decision = Decision(ACTOR, {"repairs": name, "run": run_id, "cause": cause, "job": job.id})
+        repaired = self._catalog.succeed(candidate, version.version, by=decision)
+        if repaired is None:
+            raise BuildRefused("register", f"{name} was superseded or withdrawn while it was repaired.")
+        self._finder.refresh()
+        self._registered(repaired)
+        _log.warning("%s@%d repairs %s: %s", repaired.id, repaired.version, name, cause)
+        return MutateAnswer(
+            status="registered",
+            id=repaired.id,
+            version=repaired.version,
+            parent=repaired.parent,
+            effects=tuple(sorted(repaired.effects)),
+            tests=(*result.tests, *result.parent_tests, *result.replays),
+            message=f"It repairs {name}: {cause}",
+            author=authored.model,
+            usage=transcript.usage,
+        )
+
+
+def _has_model(settings: Settings) -> bool:
+    try:
+        return Endpoint.of(settings) is not None
+    except LlmMissing as error:
+        _log.warning("Nothing is repaired by itself: %s", error)
+        return False
+
+
+def _refused(refusal: BuildRefused) -> MutateAnswer:
+    return MutateAnswer(status="refused", stage=refusal.stage, message=refusal.message, hint=refusal.hint)
+
+
+def _go_on(_: Job) -> None:
+    """Let a repair go on that nobody waits for."""
