@@ -1,9 +1,11 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
-from tacit.catalog.catalog import Catalog, Changes
+from tacit.catalog.catalog import Catalog
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.origin import Origin
+from tacit.catalog.queries import Standing
+from tacit.catalog.reading import Changes
 from tacit.catalog.registration import Candidate
 from tacit.catalog.shipped import import_shipped, install_sample
 from tacit.catalog.version import Version, tests_as_json
@@ -15,6 +17,7 @@ __all__ = [
     "Catalog",
     "Changes",
     "Origin",
+    "Standing",
     "Version",
     "import_folder",
     "import_shipped",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from tacit.catalog.reading import CatalogReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version
 from tacit.errors import InvalidArgument
-from tacit.models import Effect, Manifest, Permissions, TestCase
+from tacit.models import Effect, Manifest, Permissions, Status, TestCase
 from tacit.store import PYTHON, Decision
 from tacit.store.sqlite import insert_missing
 from tacit.store.tables import examples

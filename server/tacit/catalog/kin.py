@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tacit.catalog.queries import Standing
 
-def kin_of(capability: str, links: Iterable[tuple[str, int, str | None]]) -> list[tuple[str, int]]:
-    """Return the id and number of each version in the lineage of a capability, sorted.
 
-    `links` are id, number and parent (`id@number`) of every version. Parents may be missing, or go in circles, since
-    imported manifests name them.
+def kin_of(capability: str, standings: Iterable[Standing]) -> list[Standing]:
+    """Return those of all versions that are in the lineage of a capability, in their order.
+
+    Parents may be missing, or go in circles, since imported manifests name them.
     """
-    keys: dict[str, tuple[str, int]] = {}
-    parents: dict[str, str] = {}
+    known = {each.name: each for each in standings}
     children: dict[str, list[str]] = {}
-    for name, number, parent in links:
-        own = f"{name}@{number}"
-        keys[own] = (name, number)
-        if parent:
-            parents[own] = parent
-            children.setdefault(parent, []).append(own)
-    own_versions = [own for own, (name, _) in keys.items() if name == capability]
+    for name, each in known.items():
+        if each.parent:
+            children.setdefault(each.parent, []).append(name)
+    own = [name for name, each in known.items() if each.id == capability]
     found: set[str] = set()
-    waiting = list(own_versions)
+    waiting = list(own)
     while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += children.get(each, ())
-    for each in own_versions:
-        above = parents.get(each)
-        while above in keys and above not in found:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += children.get(name, ())
+    for name in own:
+        above = known[name].parent
+        while above in known and above not in found:
             found.add(above)
-            above = parents.get(above)
-    return sorted(keys[each] for each in found)
+            above = known[above].parent
+    return [each for name, each in known.items() if name in found]

@@ -54,6 +54,34 @@ class Offering:
         return self.status == Status.ACTIVE and self.version_status == Status.ACTIVE
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a version stands: of its content only its author, parent (`id@version`) and time, in milliseconds.
+
+    `current` is the number of the version that its capability offers, `successor` what replaces its capability.
+    """
+
+    id: str
+    version: int
+    status: str
+    parent: str | None
+    author: str
+    created: int
+    capability_status: str
+    successor: str | None
+    current: int
+
+    @property
+    def name(self) -> str:
+        """Its id and number, as `get_salary@3`."""
+        return f"{self.id}@{self.version}"
+
+    @property
+    def offered(self) -> bool:
+        """Whether running its id without a version means this one."""
+        return self.version == self.current
+
+
 def find_version(connection: Connection, capability: str, number: int | None) -> Row[Any] | None:
     """Return a row of `VERSIONS`: the version of that number, or the offered one."""
     wanted = capabilities.c.current if number is None else number
@@ -104,10 +132,12 @@ def version_numbers(connection: Connection, capability: str) -> list[int]:
     return list(connection.execute(found).scalars())
 
 
-def parents(connection: Connection) -> list[tuple[str, int, str | None]]:
-    """Return the id, number and parent of every version there is."""
-    found = select(versions.c.capability, versions.c.number, versions.c.parent)
-    return [(name, number, parent) for name, number, parent in connection.execute(found)]
+def standings(connection: Connection) -> list[Standing]:
+    """Return every version there is, by id and number."""
+    columns = (versions.c.capability, versions.c.number, versions.c.status, versions.c.parent, versions.c.author)
+    whole = (capabilities.c.status, capabilities.c.successor, capabilities.c.current)
+    found = select(*columns, versions.c.created, *whole).join(capabilities).order_by(*columns[:2])
+    return [Standing(*row) for row in connection.execute(found)]
 
 
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:
