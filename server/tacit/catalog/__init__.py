@@ -1,6 +1,6 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
-from tacit.catalog.catalog import Catalog
+from tacit.catalog.catalog import Archival, Catalog
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.origin import Origin
@@ -12,6 +12,7 @@ from tacit.catalog.version import Version, tests_as_json
 
 __all__ = [
     "EVERY",
+    "Archival",
     "Candidate",
     "CapabilityFolder",
     "Catalog",

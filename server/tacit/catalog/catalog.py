@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -27,6 +28,15 @@ from tacit.store.unicode import is_storable
 MAX_EXAMPLE = 300
 MAX_LEARNED = 20
 """Example tasks learned for one capability; the oldest give way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archival:
+    """What is to be archived: a version, or without one the capability; `facts` are for the audit log."""
+
+    capability: str
+    version: int | None
+    facts: Mapping[str, Any]
 
 
 class Catalog(CatalogReader):
@@ -130,6 +140,18 @@ class Catalog(CatalogReader):
         self.get(capability, version)
         with self._deciding("archive", capability, version, by) as (connection, at):
             offering.archive(connection, capability, version, at)
+
+    def sweep(self, choose: Callable[[], Iterable[Archival]], *, by: Decision = PYTHON) -> None:
+        """Archive what `choose` returns, all in one transaction; nothing changes between its choice and that.
+
+        `choose` may read the store, but not change it.
+        """
+        with self.store.database.write(durable=True) as connection:
+            chosen = list(choose())
+            generation = self.store.meta.next_generation(connection) if chosen else 0
+            for each in chosen:
+                offering.archive(connection, each.capability, each.version, generation)
+                self.store.audit.add(connection, by, "archive", each.capability, each.version, each.facts)
 
     def grant(self, capability: str, permissions: Permissions, *, by: Decision = PYTHON) -> Permissions:
         """Grant to a capability, or to `*`, from every process's next call on; return what was not granted so before.

@@ -1,11 +1,47 @@
-"""Pruning: archiving what was superseded, is not used, or never worked. Nothing is deleted, all can be restored."""
+"""Pruning: archiving what was superseded, is not used, or never worked. Nothing is deleted, all can be restored.
+
+What a sweep leaves alone: what was shipped; the offered version of a capability that is used; what a recent version
+was made from; whatever a person decided something about lately. Runs are kept only so long, and where they do not
+reach back over the whole time of which they would have to tell, nothing counts as unused.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from tacit.catalog import Catalog
-from tacit.learning import Policies
+from tacit.catalog import Archival, Catalog, Standing
+from tacit.catalog.shipped import AUTHOR as SHIPPED
+from tacit.learning import Policies, Pruning
+from tacit.models import Status
+from tacit.store import Decision, Tally
+
+DAY_MILLIS = 86_400_000
+
+Reason = Literal["superseded", "unused", "never_succeeded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version to be archived, with its capability where it is the offered one; `last_run` is in milliseconds."""
+
+    standing: Standing
+    reason: Reason
+    last_run: int | None
+    runs: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        own = {"id": self.standing.id, "version": self.standing.version, "reason": self.reason}
+        return {**own, "last_run": self.last_run, "runs": self.runs}
+
+    def archival(self) -> Archival:
+        """Return what the catalog has to do: where the offered version goes, no older one may take its place."""
+        facts = {"reason": self.reason, "last_run": self.last_run, "runs": self.runs}
+        version = None if self.standing.offered else self.standing.version
+        return Archival(self.standing.id, version, facts)
 
 
 class Pruner:
@@ -16,5 +52,98 @@ class Pruner:
         self._policies = policies
 
     def prune(self, *, dry_run: bool, actor: str) -> list[dict[str, Any]]:
-        """Archive what the policy `pruning` says, or with `dry_run` only say so; return it."""
-        raise NotImplementedError
+        """Archive what the policy `pruning` says, or with `dry_run` only say so; return it, by id and version."""
+        if dry_run:
+            return [each.as_json() for each in self.plan(_now())]
+        found: list[Candidate] = []
+
+        def choose() -> Iterable[Archival]:
+            found.extend(self.plan(_now()))
+            return [each.archival() for each in found]
+
+        self._catalog.sweep(choose, by=Decision(actor))
+        return [each.as_json() for each in found]
+
+    def plan(self, now: int) -> list[Candidate]:
+        """Return what a sweep at that time (in milliseconds) archives, by id and version; changes nothing."""
+        store = self._catalog.store
+        by_capability: dict[str, list[Standing]] = {}
+        for each in self._catalog.standings():
+            by_capability.setdefault(each.id, []).append(each)
+        sweep = _Sweep(
+            policy=self._policies.pruning(),
+            now=now,
+            tallies=store.runs.tallies(),
+            oldest_run=store.runs.oldest_millis(),
+            decided=store.audit.last_decisions(),
+            parents=frozenset(
+                each.parent
+                for some in by_capability.values()
+                for each in some
+                if each.parent and each.created > now - self._policies.pruning().superseded_days * DAY_MILLIS
+            ),
+        )
+        return [found for some in by_capability.values() for found in sweep.of(some)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """What a plan goes by: the policy, the time, the runs that are kept, and what was decided and made lately."""
+
+    policy: Pruning
+    now: int
+    tallies: dict[tuple[str, int], Tally]
+    oldest_run: int | None
+    decided: dict[str, int]
+    parents: frozenset[str]
+
+    def of(self, versions: list[Standing]) -> Iterator[Candidate]:
+        """Yield what goes of a capability's versions."""
+        if versions[0].capability_status == Status.ARCHIVED:
+            return
+        for each in versions:
+            reason = None if self._kept(each) else self._reason(each, versions)
+            if reason is not None:
+                tally = self.tallies.get((each.id, each.version))
+                yield Candidate(each, reason, tally and tally.last_millis, tally.runs if tally else 0)
+
+    def _kept(self, each: Standing) -> bool:
+        return each.status == Status.ARCHIVED or each.author == SHIPPED or each.name in self.parents
+
+    def _reason(self, each: Standing, versions: list[Standing]) -> Reason | None:
+        active = each.offered and each.status == each.capability_status == Status.ACTIVE
+        if not active and self._never_succeeded(each) and not self._shields(each, versions):
+            return "never_succeeded"
+        if each.offered:
+            return self._reason_for_whole(each, versions)
+        offered = max((other.created for other in versions if other.offered), default=0)
+        return "superseded" if self._is_over([each], self.policy.superseded_days, offered) else None
+
+    def _reason_for_whole(self, each: Standing, versions: list[Standing]) -> Reason | None:
+        """Return why the offered version, and with it the capability, goes."""
+        if self._shields(each, versions):
+            return None
+        if each.capability_status == Status.DEPRECATED and each.successor:
+            return "superseded" if self._is_over(versions, self.policy.superseded_days) else None
+        known = self.oldest_run is None or self.oldest_run <= self.now - self.policy.unused_days * DAY_MILLIS
+        return "unused" if known and self._is_over(versions, self.policy.unused_days) else None
+
+    def _shields(self, each: Standing, versions: list[Standing]) -> bool:
+        """Whether a version that is kept keeps the capability, which would go with its offered version."""
+        return each.offered and any(self._kept(other) and other.status != Status.ARCHIVED for other in versions)
+
+    def _never_succeeded(self, each: Standing) -> bool:
+        tally = self.tallies.get((each.id, each.version))
+        if tally is None or tally.succeeded or tally.runs < self.policy.never_succeeded_runs:
+            return False
+        return self.decided.get(each.id, 0) <= self.now - self.policy.superseded_days * DAY_MILLIS
+
+    def _is_over(self, versions: list[Standing], days: float, since: int = 0) -> bool:
+        """Whether nothing was run, registered or decided about the versions for so long."""
+        ran = (self.tallies.get((each.id, each.version)) for each in versions)
+        last = [since, self.decided.get(versions[0].id, 0), *(tally.last_millis for tally in ran if tally)]
+        return max(*last, *(each.created for each in versions)) <= self.now - days * DAY_MILLIS
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from tacit.store.database import Database
 from tacit.store.failures import damaged
@@ -26,6 +26,9 @@ class Decision:
     actor: str
     why: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+
+POLICY = "policy"
+"""The actor of what is decided by itself."""
 
 PYTHON = Decision("python")
 """The decision of whoever uses Tacit as a library."""
@@ -71,6 +74,13 @@ class Audit:
             "details": json.dumps({**(facts or {}), **decision.why}),
         }
         connection.execute(insert(audit), row)
+
+    def last_decisions(self) -> dict[str, int]:
+        """Return when somebody, not a policy, last decided something about each capability, in milliseconds."""
+        persons = (audit.c.capability.is_not(None), audit.c.actor != POLICY)
+        last = select(audit.c.capability, func.max(audit.c.at)).where(*persons).group_by(audit.c.capability)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(last)}
 
     def entries(self, limit: int, capability: str | None = None) -> list[AuditEntry]:
         """Return the newest `limit` entries, newest first, perhaps those about one capability alone."""
