@@ -164,6 +164,11 @@ class Settings(BaseSettings):
             ) from error
 
 
+def inherited_environment() -> dict[str, str]:
+    """Return this process's environment, for a server of our own that is to have the same settings."""
+    return dict(os.environ)
+
+
 def client_config_folder() -> Path:
     """Return where this system's desktop programs, such as Claude Desktop, keep their configuration."""
     if sys.platform == "darwin":

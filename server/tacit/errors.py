@@ -43,6 +43,7 @@ TacitError
 │   ├── StoreBusy                store_busy
 │   ├── FilesUnwritable          files_unwritable
 │   ├── BuilderFailed            builder_failed
+│   ├── ServerFailed             server_failed
 │   └── LlmError                 a language model that cannot be used
 │       ├── LlmMissing           llm_missing
 │       ├── LlmUnreachable       llm_unreachable
@@ -348,6 +349,12 @@ class BuilderFailed(OperatorError):
     """The builder subprocess died, overran its limits or broke its protocol."""
 
     code = "builder_failed"
+
+
+class ServerFailed(OperatorError):
+    """The MCP server that an agent works with does not start, is gone, or is not Tacit's."""
+
+    code = "server_failed"
 
 
 class LlmError(OperatorError):

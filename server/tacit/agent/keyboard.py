@@ -1,0 +1,110 @@
+"""Where tasks come from: a prompt with line editing and history at a terminal, plain lines where stdin is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tacit.agent.asking import abandonable
+
+if TYPE_CHECKING:
+    from prompt_toolkit.history import History
+    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.key_binding.key_processor import KeyPressEvent
+
+PROMPT = "> "
+HISTORY_FILE = "agent_history"
+
+
+class Keyboard(Protocol):
+    """What a session reads tasks from."""
+
+    async def read_task(self) -> str | None:
+        """Return the next line, None at the end."""
+        ...
+
+    async def confirm(self, question: str) -> bool | None:
+        """Return whether the person says yes, which they have to say; None where nobody can be asked."""
+        ...
+
+
+class Terminal:
+    """A person at a terminal. Ctrl-C clears the line; Ctrl-D on an empty one is the end."""
+
+    def __init__(self, data: Path) -> None:
+        from prompt_toolkit import PromptSession  # takes a tenth of a second, which a single task need not spend
+
+        self._session: PromptSession[str] = PromptSession(history=_history(data), key_bindings=_bindings())
+
+    async def read_task(self) -> str | None:
+        """Return the line that the person entered."""
+        try:
+            return await self._session.prompt_async(PROMPT)
+        except EOFError:
+            return None
+
+    async def confirm(self, question: str) -> bool | None:
+        """Ask yes or no; whatever is not a yes is a no."""
+        return await confirm_at_terminal(question)
+
+
+class Lines:
+    """The lines of a stdin that is no terminal."""
+
+    async def read_task(self) -> str | None:
+        """Return the next line."""
+        line = await abandonable(sys.stdin.readline)
+        return line.rstrip("\n") if line else None
+
+    async def confirm(self, question: str) -> bool | None:
+        """Answer that nobody can be asked."""
+        del question
+        return None
+
+
+def at_terminal() -> bool:
+    """Say whether a person can be shown things and asked."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+async def confirm_at_terminal(question: str) -> bool | None:
+    """Ask yes or no at the terminal, None without one; whatever is not a yes is a no."""
+    if not at_terminal():
+        return None
+    from prompt_toolkit import PromptSession
+
+    asked: PromptSession[str] = PromptSession()
+    try:
+        said = await asked.prompt_async(f"{question} [y/N] ", handle_sigint=False)
+    except EOFError:
+        return False
+    return said.strip().lower() in ("y", "yes")
+
+
+def _history(data: Path) -> History:
+    """Return the history kept in the data folder, which only its owner may read; in memory where it cannot be kept."""
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    path = data / HISTORY_FILE
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(path)
+
+
+def _bindings() -> KeyBindings:
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    @bindings.add("c-c")
+    @bindings.add("<sigint>")
+    def clear(event: KeyPressEvent) -> None:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
+        event.current_buffer.reset()
+
+    return bindings

@@ -1,0 +1,34 @@
+"""`tacit agent`: a language model that solves tasks with capabilities."""
+
+from __future__ import annotations
+
+import click
+
+from tacit.cli.terminal import Session, as_json, use_case, write
+from tacit.errors import InvalidArgument
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.option("--url", help="A server that runs already, such as http://127.0.0.1:8765/mcp; else one is started.")
+@click.option("--token", help="The bearer token that the server at --url asks for.")
+@use_case()
+def agent(session: Session, task: str | None, url: str | None, token: str | None) -> None:
+    """Solve TASK with capabilities; without one, hold a conversation."""
+    # The MCP client takes most of a second to load, which no other command needs.
+    from tacit.agent import Address, converse, record, solve
+
+    if token and not url:
+        raise InvalidArgument("--token is for a server at --url.", hint="Give both, or neither.")
+    address = Address(url, token)
+    if session.as_json:
+        if task is None:
+            raise InvalidArgument("--json needs a task.", hint='Say `tacit agent --json "the task"`.')
+        write(as_json(record(session.settings, address, task)))
+    elif task is not None:
+        solve(session.settings, address, task)
+    elif not converse(session.settings, address):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = [agent]
