@@ -54,7 +54,7 @@ def test_source_becomes_a_capability_that_is_found_and_run(open_app: OpenApp) ->
     service = open_app().service
     answer = service.mutate(word_count(), wait_seconds=60)
     assert (answer.status, answer.id, answer.version) == ("registered", "count_words", 1)
-    assert [test.passed for test in answer.tests] == [True]
+    assert [test.passed for test in answer.tests] == [True, True]
     assert service.search("how many words are in this sentence").hits[0].id == "count_words"
     assert service.run("count_words", {"text": "a b c"}).output == {"words": 3}
 
@@ -144,13 +144,19 @@ def test_a_child_keeps_its_parents_name(open_app: OpenApp) -> None:
     assert (answer.version, answer.parent) == (1, "reverse_string@1")
 
 
+def expecting(text: str, words: int) -> dict[str, object]:
+    """Return a test of `count_words`."""
+    return {"name": f"words of {text!r}", "input": {"text": text}, "expect": {"output": {"words": words}}}
+
+
 @pytest.mark.parametrize(
     ("changes", "stage", "named"),
     [
         ({"source": "fn main() { let x: u8 = 300; }"}, "compile", "300"),
         ({"source": 'fn main() { print!("{}", include_str!("/etc/passwd")); }'}, "compile", ""),
         ({"source": "use reqwest::get; fn main() {}"}, "compile", "reqwest"),
-        ({"tests": [{"name": "wrong", "input": {"text": "a"}, "expect": {"output": {"words": 7}}}]}, "tests", "7"),
+        ({"tests": [expecting("a", 7), expecting("", 0)]}, "tests", "expected 7, got 1"),
+        ({"tests": [expecting("a", 1)]}, "tests", "always answers"),
         ({"tests": []}, "request", "tests"),
         ({"summary": ""}, "request", "summary"),
         ({"source": {"lib.rs": "fn x() {}"}}, "request", "main.rs"),

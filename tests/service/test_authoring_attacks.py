@@ -13,7 +13,10 @@ from tacit.errors import BuildRefused, UnknownJob
 from tacit.models import MutateAnswer, MutateRequest
 from tacit.service.jobs import MAX_UNFINISHED, Job, Jobs
 
-GOOD = {"name": "one", "input": {"text": "a"}, "expect": {"output": {"words": 1}}}
+GOOD = [
+    {"name": "one", "input": {"text": "a"}, "expect": {"output": {"words": 1}}},
+    {"name": "none", "input": {"text": ""}, "expect": {"output": {"words": 0}}},
+]
 
 
 def size_of(folder: Path) -> int:
@@ -32,7 +35,7 @@ def test_force_takes_over_no_existing_id(app: App) -> None:
 def test_a_test_that_is_no_json_is_refused(value: object, open_app: OpenApp) -> None:
     """What a caller's program can say and JSON cannot is refused before anything is compiled."""
     test = {"name": "odd", "input": {"text": value}, "expect": {"error": "invalid_input"}}
-    answer = open_app().service.mutate(word_count(tests=[test, GOOD]), wait_seconds=60)
+    answer = open_app().service.mutate(word_count(tests=[test, *GOOD]), wait_seconds=60)
     assert (answer.status, answer.stage) == ("refused", "request")
 
 
@@ -43,7 +46,7 @@ def test_a_test_that_nests_without_end_is_refused(depth: int, open_app: OpenApp)
     for _ in range(depth):
         deep = {"text": deep}
     test = {"name": "deep", "input": deep, "expect": {"error": "invalid_input"}}
-    answer = open_app().service.mutate(word_count(tests=[test, GOOD]), wait_seconds=60)
+    answer = open_app().service.mutate(word_count(tests=[test, *GOOD]), wait_seconds=60)
     assert (answer.status, answer.stage) == (("refused", "request") if depth > 120 else ("registered", None))
 
 
