@@ -1,7 +1,7 @@
 """Embeddings from OpenAI's API, Azure's, or any server that speaks the same.
 
 The service sees whole texts alone: it gives no token states, so there are no token weights and no windows. The
-client retries; what still fails is an `EmbedderMissing`, and search goes on lexically.
+clients retry; what still fails is an `EmbedderMissing`, and search goes on lexically.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import openai
 
-from tacit.errors import EmbedderMissing
+from tacit.errors import EmbedderMissing, LlmError
+from tacit.llm.client import OPENAI_URL, open_client
 from tacit.search.embedder import QueryEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic import SecretStr
 
@@ -34,32 +35,35 @@ class ServiceEmbedder:
 
     kind = "service"
 
-    def __init__(self, name: str, client: openai.OpenAI, model: str) -> None:
+    def __init__(self, name: str, model: str, open_for: Callable[[float, int], openai.OpenAI]) -> None:
+        """`open_for` opens a client that waits so many seconds for an answer and tries again so often."""
         self.name = name
         self.dimensions = 0
         self._model = model
-        self._client = client
-        self._for_queries = client.with_options(timeout=_QUERY_SECONDS, max_retries=1)
-        self._for_documents = client.with_options(timeout=_DOCUMENT_SECONDS, max_retries=3)
+        self._for_queries = open_for(_QUERY_SECONDS, 1)
+        self._for_documents = open_for(_DOCUMENT_SECONDS, 3)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make the one that the settings name; `EmbedderMissing` when its key or endpoint is not set."""
+        """Make the one that the settings name; `EmbedderMissing` when its key or endpoint is not set, or is none."""
         if settings.embedder == "azure":
             if not settings.azure_endpoint:
                 raise EmbedderMissing("Azure's embeddings need an endpoint.", hint="Set TACIT_AZURE_ENDPOINT.")
-            client = openai.AzureOpenAI(
-                api_key=_secret(settings.azure_api_key, "TACIT_AZURE_API_KEY"),
-                azure_endpoint=settings.azure_endpoint,
-                api_version=settings.azure_api_version,
-            )
-            deployment = settings.azure_embed_deployment
-            return cls(f"azure:{deployment}@{settings.azure_endpoint}", client, deployment)
-        client = openai.OpenAI(
-            api_key=_secret(settings.openai_api_key, "TACIT_OPENAI_API_KEY"), base_url=settings.openai_base_url
-        )
-        model = settings.openai_embedding_model
-        return cls(f"openai:{model}@{client.base_url}", client, model)
+            address, model = settings.azure_endpoint, settings.azure_embed_deployment
+            key = _secret(settings.azure_api_key, "TACIT_AZURE_API_KEY")
+            kind, version, name = "azure", settings.azure_api_version, f"azure:{model}@{address}"
+        else:
+            address, model = settings.openai_base_url or OPENAI_URL, settings.openai_embedding_model
+            key = _secret(settings.openai_api_key, "TACIT_OPENAI_API_KEY")
+            kind, version, name = "openai", "", f"openai:{model}@{address.rstrip('/')}/"
+
+        def open_for(seconds: float, retries: int) -> openai.OpenAI:
+            return open_client(kind, address, key, version, seconds=seconds, retries=retries)
+
+        try:
+            return cls(name, model, open_for)
+        except LlmError as error:
+            raise EmbedderMissing(error.message) from None
 
     def documents(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors [n, d], asking for 32 texts at a time."""
@@ -72,8 +76,9 @@ class ServiceEmbedder:
         return QueryEmbedding(vectors[0], vectors[1:])
 
     def close(self) -> None:
-        """Close the client's connections."""
-        self._client.close()
+        """Close the connections."""
+        self._for_queries.close()
+        self._for_documents.close()
 
     def _ask(self, client: openai.OpenAI, texts: Sequence[str]) -> Floats:
         try:
@@ -81,9 +86,10 @@ class ServiceEmbedder:
             items = sorted(answer.data, key=lambda item: item.index)
             vectors = np.array([item.embedding for item in items], np.float32)
         except openai.APIStatusError as error:
-            raise _failed(f"it answered with status {error.status_code}") from error
+            # Not as its cause: the library's error quotes what the service said, which may quote the key.
+            raise _failed(f"it answered with status {error.status_code}") from None
         except openai.OpenAIError as error:
-            raise _failed(str(error)) from error
+            raise _failed(str(error) or type(error).__name__) from None
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise _failed("its answer is not a list of embeddings") from error
         return self._checked(vectors, len(texts))
