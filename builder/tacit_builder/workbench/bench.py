@@ -13,13 +13,16 @@ from typing import Any
 from tacit.building.orders import Machine
 from tacit.errors import BuildRefused
 from tacit.plain_text import made_plain
+from tacit.sandbox.http import HttpGateway
 from tacit_builder.pipeline import Module
 from tacit_builder.toolchain.installed import find_toolchain
 from tacit_builder.toolchain.sdk import find_sdk
 from tacit_builder.workbench.crate import Crate
 from tacit_builder.workbench.definitions import tools_for
 from tacit_builder.workbench.explanations import explain
+from tacit_builder.workbench.pages import fetch_page
 from tacit_builder.workbench.trials import Trials, WorkPlan
+from tacit_builder.workbench.web_search import search_web
 
 MAX_ANSWER = 24_000
 """Characters of one answer."""
@@ -45,6 +48,8 @@ class Workbench:
             "test": lambda: self._trials.test(self.source),
             "rustc_explain": self._explain,
             "search_capabilities": search,
+            "http_get": self._fetch,
+            "web_search": self._search_web,
             "complete": self._complete,
         }
         self.completed = False
@@ -94,6 +99,12 @@ class Workbench:
 
     def _explain(self, code: str) -> str:
         return explain(code, self._machine)
+
+    def _fetch(self, url: str) -> str:
+        return fetch_page(url, self._machine.web.http, HttpGateway(self._machine.limits))
+
+    def _search_web(self, query: str) -> str:
+        return search_web(query, self._machine.web, HttpGateway(self._machine.limits))
 
     def _complete(self) -> str:
         if self.module is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -57,8 +57,9 @@ def exchange(
     connector: Connector,
     limit: int,
     ssl_context: ssl.SSLContext | None,
+    headers: Mapping[str, str],
 ) -> Answer:
-    """GET the URL from one of the addresses, reading at most `limit` bytes of the body.
+    """GET the URL from one of the addresses with further headers, reading at most `limit` bytes of the body.
 
     Raises `HostFailure` (TIMED_OUT, FAILED) and `RunCancelled`.
     """
@@ -67,8 +68,9 @@ def exchange(
     context = (ssl_context or _default_context()) if url.scheme == "https" else None
     backend = _CheckedBackend(addresses, connector, fetch)
     connection = httpcore2.HTTPConnection(origin, ssl_context=context, network_backend=backend)
+    sent = [*_headers(url), *((name.encode("ascii"), value.encode("ascii")) for name, value in headers.items())]
     try:
-        return _answer(connection.handle_request(httpcore2.Request("GET", target, headers=_headers(url))), limit)
+        return _answer(connection.handle_request(httpcore2.Request("GET", target, headers=sent)), limit)
     except httpcore2.TimeoutException as error:
         fetch.remaining()
         raise HostFailure(FailureCode.TIMED_OUT, f"{url}: {error}") from error

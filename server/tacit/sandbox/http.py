@@ -9,7 +9,7 @@ http. Bodies are cut off at `limits.http_bytes`, on the wire and unpacked; the w
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tacit.config import Limits
 from tacit.errors import RunCancelled
@@ -45,17 +45,19 @@ class HttpGateway:
         allowance: Allowance,
         cancellation: Cancellation | None = None,
         seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the body that a GET answers with a 2xx status, unpacked.
 
-        `seconds` may shorten the limit, as when the run has less time left.
+        `seconds` may shorten the limit, as when the run has less time left. `headers` are sent to the URL itself,
+        never to what it redirects to.
         Raises `PermissionDenied`, `HostFailure` (FAILED with "HTTP 404 …" and the start of the body, NOT_FOUND,
         TOO_LARGE, TIMED_OUT, INVALID), and `RunCancelled` at once when cancelled.
         """
         limit = self._limits.http_seconds
         fetch = Fetch(limit if seconds is None else min(limit, seconds), cancellation)
         try:
-            body = self._follow(parse_url(url), allowance, fetch)
+            body = self._follow(parse_url(url), allowance, fetch, headers or {})
             fetch.remaining()  # a body without a length also ends where a cancellation cut it
         except HostFailure:
             if cancellation is not None and cancellation.cancelled:
@@ -63,9 +65,9 @@ class HttpGateway:
             raise
         return body
 
-    def _follow(self, url: Url, allowance: Allowance, fetch: Fetch) -> bytes:
-        for _ in range(MAX_REDIRECTS + 1):
-            answer = self._hop(url, allowance, fetch)
+    def _follow(self, url: Url, allowance: Allowance, fetch: Fetch, headers: Mapping[str, str]) -> bytes:
+        for number in range(MAX_REDIRECTS + 1):
+            answer = self._hop(url, allowance, fetch, headers if number == 0 else {})
             if isinstance(answer, bytes):
                 return answer
             if url.scheme == "https" and answer.scheme == "http":
@@ -73,7 +75,7 @@ class HttpGateway:
             url = answer
         raise HostFailure(FailureCode.FAILED, f"more than {MAX_REDIRECTS} redirects")
 
-    def _hop(self, url: Url, allowance: Allowance, fetch: Fetch) -> bytes | Url:
+    def _hop(self, url: Url, allowance: Allowance, fetch: Fetch, headers: Mapping[str, str]) -> bytes | Url:
         """Return the body, or the URL that it redirects to."""
         from tacit.sandbox.exchange import exchange  # takes 130 ms that most processes never need
 
@@ -85,6 +87,7 @@ class HttpGateway:
             connector=self._connector,
             limit=self._limits.http_bytes,
             ssl_context=self._ssl_context,
+            headers=headers,
         )
         if answer.location and answer.status in _REDIRECTS:
             return follow_reference(url, answer.location)
