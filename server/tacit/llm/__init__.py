@@ -2,7 +2,8 @@
 
 from tacit.llm.chat import ChatModel
 from tacit.llm.endpoint import Endpoint
+from tacit.llm.inspection import inspect_model
 from tacit.llm.redaction import redacted
 from tacit.llm.replies import Reply, ToolCall
 
-__all__ = ["ChatModel", "Endpoint", "Reply", "ToolCall", "redacted"]
+__all__ = ["ChatModel", "Endpoint", "Reply", "ToolCall", "inspect_model", "redacted"]

@@ -28,6 +28,11 @@ class Endpoint(Model):
     seconds: float = 120.0
     retries: int = 4
 
+    @property
+    def model_setting(self) -> str:
+        """What the setting is called that names the model."""
+        return "TACIT_AZURE_CHAT_DEPLOYMENT" if self.kind == "azure" else "TACIT_LLM_MODEL"
+
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
         """Return what the settings name, None where no model is configured.

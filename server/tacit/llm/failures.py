@@ -80,11 +80,6 @@ def no_completion(problem: str, body: bytes, endpoint: Endpoint) -> LlmBroken:
     return LlmBroken(f"{_at(endpoint)} answered what is no chat completion ({problem}): {_check(endpoint)}.")
 
 
-def model_setting(endpoint: Endpoint) -> str:
-    """Return what the setting is called that names the model."""
-    return "TACIT_AZURE_CHAT_DEPLOYMENT" if endpoint.kind == "azure" else "TACIT_LLM_MODEL"
-
-
 def _of_connection(error: openai.APIConnectionError, endpoint: Endpoint) -> Failure:
     causes = list(_causes(error))
     where, check = _at(endpoint), _check(endpoint)
@@ -136,7 +131,7 @@ def _of_tools(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> F
     if not _NO_TOOLS.search(words.lower()) and error.param != "tools":
         return None
     mend = "start its server with what the message names" if "--" in words else "name one that does"
-    setting = model_setting(endpoint)
+    setting = endpoint.model_setting
     return Failure(LlmWithoutTools(f"{setting} names {endpoint.model}, which does not call tools: {mend} ({words})."))
 
 
@@ -145,7 +140,7 @@ def _of_model(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> F
     if not known and not (error.status_code in (400, 404) and _NO_MODEL.search(words.lower())):
         return None
     what = "deployment" if endpoint.kind == "azure" else "model"
-    setting = model_setting(endpoint)
+    setting = endpoint.model_setting
     return Failure(
         LlmModelUnknown(f"{_at(endpoint)} has no {what} {endpoint.model}: mend {setting} (it says: {words}).")
     )

@@ -7,6 +7,7 @@ import os
 from tacit.building import inspect_builder
 from tacit.catalog import Catalog
 from tacit.config import Settings
+from tacit.llm import inspect_model
 from tacit.models import Check, Permissions
 from tacit.service.finding import Finder
 from tacit.store import Store
@@ -23,7 +24,8 @@ class Doctor:
 
     def checks(self) -> list[Check]:
         """Return the checks, each with what to do where it failed."""
-        return [self._data(), self._capabilities(), self._search(), self._grants(), *inspect_builder(self._settings)]
+        own = [self._data(), self._capabilities(), self._search(), self._grants()]
+        return [*own, inspect_model(self._settings), *inspect_builder(self._settings)]
 
     def _data(self) -> Check:
         folder = self._settings.data
