@@ -1,0 +1,153 @@
+"""Databases of the first revision: brought to the newest with all that is in them, whoever opens them first."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from store_samples import needs_mounts, read_only, run_record, run_script
+
+from tacit.catalog import Catalog, Origin
+from tacit.models import Usage
+from tacit.store import Store, schema
+from tacit.store.database import Database
+from tacit.store.tables import metadata
+
+ROWS = """
+INSERT INTO capabilities VALUES ('count_words', 'active', NULL, 1, 1, 1700000000000);
+INSERT INTO modules VALUES ('aa', x'0061736d');
+INSERT INTO versions VALUES ('count_words', 1, 'active', NULL, 'aa', 'cc',
+    '{"id": "count_words", "summary": "Counts the words of a text."}', '{"main.rs": ""}', '[]', '[]', NULL,
+    'caller', 'rustc 1.85.1', 1700000000000);
+INSERT INTO runs VALUES (7, 'count_words', 1, x'0031', x'0032', NULL, x'', 5, 9, 0.1, 0, NULL, NULL);
+INSERT INTO builds VALUES ('000000000000002a', 'count_words', 'registered', '{}', 'register', '{}', 1, 2, 'host:1:1');
+INSERT INTO vectors VALUES ('a', x'01');
+"""
+
+OPEN = """
+import sys
+from pathlib import Path
+from tacit.store import Store
+print("ready", flush=True)
+sys.stdin.readline()
+with Store.open(Path(sys.argv[1])) as store:
+    print(store.runs.get(f"{7:016x}").output, store.builds.get("000000000000002a").status)
+"""
+
+REFUSED = """
+import sys
+from pathlib import Path
+from tacit.errors import TacitError
+from tacit.store import Store
+try:
+    Store.open(Path(sys.argv[1]))
+except TacitError as error:
+    print(error.code)
+"""
+
+
+@pytest.fixture
+def old(folder: Path) -> Path:
+    """A data folder as the first revision left it, with something in most tables."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    database = Database.open(folder, 5.0)
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    database.close()
+    with closing(sqlite3.connect(folder / "tacit.db")) as connection:
+        connection.executescript(ROWS)
+    return folder
+
+
+def test_an_old_database_is_upgraded_with_its_data(old: Path) -> None:
+    """Versions, runs, builds and vectors are there, and the new columns say that nothing is known."""
+    with Store.open(old) as store:
+        version = Catalog(store).get("count_words")
+        build = store.builds.get("000000000000002a")
+        assert (version.author, version.failing, store.runs.get(f"{7:016x}").output) == ("caller", 0, b"2")
+        assert build is not None
+        assert (build.status, build.key, build.usage, build.transcript) == ("registered", "", Usage(), b"")
+        assert store.vectors.get(["a"]) == {"a": b"\x01"}
+
+
+def test_an_upgraded_database_has_the_tables_that_the_code_knows(old: Path) -> None:
+    """Alembic finds no difference after the upgrade either."""
+    with Store.open(old) as store, store.database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_version_from_before_has_an_empty_origin(old: Path) -> None:
+    """Nothing is made up about how it came about."""
+    with Store.open(old) as store:
+        assert Catalog(store).origin("count_words", 1) == Origin()
+
+
+def test_several_processes_may_upgrade_at_once(old: Path) -> None:
+    """One changes the tables, the others wait for it, and all find the data."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPEN, old], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[0].strip() for process in processes] == ["b'2' registered"] * 3
+
+
+def test_a_process_killed_while_it_upgrades_leaves_the_old_revision(old: Path) -> None:
+    """The upgrade is one transaction; the next start does it again, whole."""
+    script = """
+import os, sys
+from pathlib import Path
+from alembic import op
+from tacit.store import Store
+add_column = op.add_column
+def killed(*arguments):
+    add_column(*arguments)
+    os.kill(os.getpid(), 9)
+op.add_column = killed
+Store.open(Path(sys.argv[1]))
+"""
+    ended = subprocess.run([sys.executable, "-c", script, old], capture_output=True, check=False, timeout=60)
+    assert ended.returncode == -9
+    with closing(sqlite3.connect(old / "tacit.db")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'grants'").fetchall() == []
+    with Store.open(old) as store:
+        assert store.runs.get(f"{7:016x}").output == b"2"
+
+
+@needs_mounts
+def test_an_old_database_that_cannot_be_written_is_refused(old: Path) -> None:
+    """Its tables would have to change, and the error says so."""
+    assert run_script(REFUSED, old, wrapper=read_only(old)) == "store_read_only"
+
+
+def test_the_upgrade_can_be_undone(old: Path) -> None:
+    """Going back to the first revision keeps what that one had."""
+    with Store.open(old) as store:
+        store.runs.record(run_record())
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    database = Database.open(old, 5.0)
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    database.close()
+    with closing(sqlite3.connect(old / "tacit.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+        assert connection.execute("SELECT job, owner FROM builds").fetchall() == [("000000000000002a", "host:1:1")]
