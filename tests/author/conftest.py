@@ -61,15 +61,10 @@ class Outcome:
 
     def answers(self, tool: str) -> list[str]:
         """Return what the model's calls of that tool were answered, in order, as the transcript has them."""
-        names: dict[str, str] = {}
-        said: list[str] = []
-        for turn in self.turns:
-            for message in turn.sent:
-                if message["role"] == "tool" and names.get(message["tool_call_id"]) == tool:
-                    said.append(message["content"])
-            for made in turn.reply.get("tool_calls", ()):
-                names[made["id"]] = made["function"]["name"]
-        return said
+        made = [each for turn in self.turns for each in turn.reply.get("tool_calls", ())]
+        of_tool = {each["id"] for each in made if each["function"]["name"] == tool}
+        told = [message for turn in self.turns for message in turn.sent if message["role"] == "tool"]
+        return [message["content"] for message in told if message["tool_call_id"] in of_tool]
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from author_samples import BROKEN, COMPLETED, GOOD, HELD_OUT, SEEN, SPECIFICATION, asked, plays, written
-from scripted_llm import API_KEY, MODEL, call, calls, status
+import pytest
+from author_samples import COMPLETED, GOOD, HELD_OUT, SEEN, SPECIFICATION, asked, plays
+from authors import good, malformed_calls, overloaded_then_works, three_compile_errors, write
+from samples import COMPILE_ERRORS, COUNT_VOWELS, SAMPLES, Sample
+from scripted_llm import API_KEY, MODEL, calls
 
-from tacit.models import STAGES
+from tacit.models import STAGES, Permissions
 
 Write = Callable[..., Any]
 
@@ -37,37 +40,47 @@ def test_steps_are_told_as_they_begin(author: Write) -> None:
     stages = [each.stage for each in progress]
     assert list(dict.fromkeys(stages)) == ["specification", "tests", "implementation", "verification"]
     assert set(stages) <= set(STAGES)
-    assert "Writing tests: 3 seen, 2 held out" in [each.message for each in progress]
+    assert "Writing tests: 3 seen, 3 held out" in [each.message for each in progress]
     assert [each.fraction for each in progress] == sorted(each.fraction for each in progress)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+def test_every_sample_is_built_and_does_its_task(author: Write, sample: Sample) -> None:
+    """Pure ones, ones with errors of their own, and one that reads a file with the permission for it alone."""
+    made = author(good(sample), asked(task=sample.task, input=sample.input)).made
+    assert made.authored.manifest.permissions == Permissions.model_validate(sample.specification["permissions"])
+    assert made.effects == tuple(sample.specification["effects"])
+    assert made.authored.source == {"main.rs": sample.source}
 
 
 def test_three_compile_errors_are_mended(author: Write) -> None:
     """An author learns from rustc's words, and each source that was compiled is counted."""
-    broken = [BROKEN.replace("three", number) for number in ("one", "two", "three")]
-    part = [said for source in broken for said in (written(source), call("build"))] + [written(GOOD), *COMPLETED]
-    outcome = author(plays(implementation=part))
+    outcome = author(three_compile_errors(COUNT_VOWELS))
     assert outcome.made.authored.source == {"main.rs": GOOD}
     assert outcome.usage.attempts == 4
-    assert all("mismatched types" in said for said in outcome.answers("build"))
+    said = " ".join(outcome.answers("build") + outcome.answers("test"))
+    assert all(code in said for code in COMPILE_ERRORS)
 
 
 def test_several_calls_in_a_message_are_carried_out_in_order(author: Write) -> None:
     """Writing, testing and completing in one message is one exchange."""
-    outcome = author(plays(implementation=calls(written(GOOD), *COMPLETED)))
+    outcome = author(plays(implementation=calls(write(GOOD), *COMPLETED)))
     assert outcome.made.authored.source == {"main.rs": GOOD}
     assert outcome.usage.llm_calls == 3
 
 
-def test_an_endpoint_that_is_busy_is_asked_again(author: Write) -> None:
-    """429 and 503 are waited out within the retries of the settings."""
-    busy = [status(429, retry_after=0.01), status(503, retry_after=0.01)]
-
-    def sometimes(request: Any) -> Any:
-        return busy.pop() if busy and request.step == "tests" else plays()(request)
-
-    outcome = author(sometimes)
+@pytest.mark.parametrize("code", [429, 503])
+def test_an_endpoint_that_is_busy_is_asked_again(author: Write, code: int) -> None:
+    """What passes is waited out within the retries of the settings."""
+    outcome = author(overloaded_then_works(COUNT_VOWELS, code=code))
     assert outcome.made.authored.model == MODEL
-    assert outcome.usage.llm_calls == 5
+    assert len(outcome.llm.requests) == outcome.usage.llm_calls + 2
+
+
+def test_malformed_calls_are_answered_and_mended(author: Write) -> None:
+    """Arguments that are no JSON, unknown tools and wrong types are told to the model, which goes on."""
+    outcome = author(malformed_calls(COUNT_VOWELS))
+    assert outcome.made.authored.source == {"main.rs": GOOD}
 
 
 def test_turns_are_the_whole_transcript(author: Write) -> None:

@@ -29,6 +29,7 @@ from tacit_builder.request import asserts_output, check_request
 
 LEAST_SEEN = 3
 LEAST_HELD_OUT = 2
+_WORD = re.compile(r"\w{4,}")
 _ANY_SOURCE = {"main.rs": "fn main() {}"}
 
 
@@ -156,7 +157,7 @@ def _values(test: TestCase) -> Iterator[str]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """Yield every text, line of a text, number and name in a JSON value, in lower case."""
+    """Yield every text, each longer word in it, every number and every name in a JSON value, in lower case."""
     if isinstance(value, dict):
         for name, item in cast("dict[str, Any]", value).items():
             yield from _leaves(name)
@@ -165,6 +166,7 @@ def _leaves(value: Any) -> Iterator[str]:
         for item in cast("Iterable[Any]", value):
             yield from _leaves(item)
     elif isinstance(value, str):
-        yield from {part for part in (value.strip().casefold(), *value.casefold().splitlines()) if part}
+        text = value.casefold().strip()
+        yield from {text, *_WORD.findall(text)} - {""}
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from {json.dumps(value), f"{value:g}"}
