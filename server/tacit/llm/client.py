@@ -15,6 +15,7 @@ import httpx2
 import openai
 
 from tacit.errors import LlmKeyRefused, LlmUnreachable
+from tacit.llm.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,11 +71,13 @@ def open_client(
     address = checked_address(base_url or OPENAI_URL, names.address)
     key = _checked_key(api_key, names.key)
     timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-    http = openai.DefaultHttpxClient(
+    connections = Connections()
+    http = _HttpClient(
+        connections,
         trust_env=False,
         follow_redirects=False,
         timeout=timeout,
-        event_hooks={"request": [_only_ours(_credentials(kind, key), seconds)], "response": [_bound]},
+        event_hooks={"request": [_only_ours(_credentials(kind, key), seconds, connections)], "response": [_bound]},
     )
     if kind == "azure":
         return openai.AzureOpenAI(
@@ -88,6 +91,19 @@ def open_client(
     return openai.OpenAI(
         base_url=address, api_key=key or "none", timeout=timeout, max_retries=retries, http_client=http
     )
+
+
+class _HttpClient(openai.DefaultHttpxClient):
+    """A transport that ends the requests under way when it is closed."""
+
+    def __init__(self, connections: Connections, **options: Any) -> None:
+        super().__init__(**options)
+        self._connections = connections
+
+    def close(self) -> None:
+        """Hang up, then close."""
+        self._connections.hang_up()
+        super().close()
 
 
 def post_chat(client: openai.OpenAI, request: dict[str, Any]) -> bytes:
@@ -128,7 +144,9 @@ def _credentials(kind: str, key: str) -> dict[str, str]:
     return {"api-key": key} if kind == "azure" else {"Authorization": f"Bearer {key}"}
 
 
-def _only_ours(credentials: dict[str, str], seconds: float) -> Callable[[httpx2.Request], None]:
+def _only_ours(
+    credentials: dict[str, str], seconds: float, connections: Connections
+) -> Callable[[httpx2.Request], None]:
     """Return a hook that writes a request's headers, whatever the library and the environment put there."""
 
     def write_headers(request: httpx2.Request) -> None:
@@ -142,6 +160,7 @@ def _only_ours(credentials: dict[str, str], seconds: float) -> Callable[[httpx2.
             }
         )
         request.extensions[_DEADLINE] = time.monotonic() + seconds
+        request.extensions["trace"] = connections.watch
 
     return write_headers
 
