@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
 from pathlib import Path
 
+import pytest
 from store_samples import run_script
 
-from tacit.store import Store, new_job_id
+from tacit.errors import StoreDamaged
+from tacit.models import Usage
+from tacit.store import Store, new_job_id, pack_transcript, unpack_transcript
 from tacit.store.owners import is_alive, this_process
 
 DIES = """
@@ -104,3 +110,137 @@ def _ended(pid: int) -> bool:
 def test_a_process_of_another_host_is_left_alone() -> None:
     """Of other machines nothing is known."""
     assert is_alive("elsewhere.example:1:1")
+
+
+def test_what_is_being_built_is_not_started_again(store: Store) -> None:
+    """A second start of the same key answers with the job to wait for, and keeps nothing."""
+    first, second = new_job_id(), new_job_id()
+    assert store.builds.start(first, "a_b", "{}", "key") == first
+    assert store.builds.start(second, "a_b", "{}", "key") == first
+    running = store.builds.find_running("key")
+    assert running is not None
+    assert (running.job, store.builds.get(second)) == (first, None)
+
+
+def test_what_was_built_is_started_anew(store: Store) -> None:
+    """A build that has ended is joined by nobody."""
+    first, second = new_job_id(), new_job_id()
+    store.builds.start(first, "a_b", "{}", "key")
+    store.builds.finish(first, "refused")
+    assert store.builds.find_running("key") is None
+    assert store.builds.start(second, "a_b", "{}", "key") == second
+
+
+def test_the_build_of_a_dead_process_is_joined_by_nobody(store: Store, folder: Path) -> None:
+    """A key that a dead process was at is free."""
+    run_script(DIES.replace('"{}")', '"{}", "key")'), folder)
+    own = new_job_id()
+    assert store.builds.find_running("key") is None
+    assert store.builds.start(own, "a_b", "{}", "key") == own
+
+
+def test_builds_without_a_key_are_each_their_own(store: Store) -> None:
+    """An empty key is the same as no other."""
+    jobs = [new_job_id(), new_job_id()]
+    assert [store.builds.start(job, "a_b", "{}") for job in jobs] == jobs
+    assert store.builds.find_running("") is None
+
+
+def test_of_processes_that_start_one_key_at_once_one_builds(store: Store, folder: Path) -> None:
+    """All of them are told the same job."""
+    script = """
+import sys
+from pathlib import Path
+from tacit.store import Store, new_job_id
+store = Store.open(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+print(store.builds.start(new_job_id(), "a_b", "{}", "key"), flush=True)
+sys.stdin.readline()
+"""
+    command = [sys.executable, "-c", script, folder]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    jobs: set[str] = set()
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        jobs.add(process.stdout.readline().strip())
+    for process in processes:
+        process.communicate("end\n", timeout=60)
+    assert len(jobs) == 1
+
+
+def test_usage_adds_up_in_a_build_and_over_builds(store: Store) -> None:
+    """What an author used is added at once; a span of time counts what started in it."""
+    jobs = [new_job_id(), new_job_id()]
+    before = time.time_ns() // 1_000_000
+    for job in jobs:
+        store.builds.start(job, "a_b", "{}")
+        store.builds.add_usage(job, Usage(llm_calls=1, prompt_tokens=10, completion_tokens=5))
+        store.builds.add_usage(job, Usage(attempts=2, estimated=True))
+    build = store.builds.get(jobs[0])
+    assert build is not None
+    assert build.usage == Usage(llm_calls=1, prompt_tokens=10, completion_tokens=5, attempts=2, estimated=True)
+    assert store.builds.used_since(before).tokens == 30
+    assert store.builds.used_since(before + 3_600_000) == Usage()
+
+
+def test_usage_of_threads_is_not_lost(store: Store) -> None:
+    """Each addition is one transaction."""
+    job = new_job_id()
+    store.builds.start(job, "a_b", "{}")
+    add = partial(store.builds.add_usage, job, Usage(llm_calls=1))
+    threads = [threading.Thread(target=lambda: [add() for _ in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.builds.used_since(0).llm_calls == 80
+
+
+def test_a_refused_build_keeps_its_transcript_and_what_was_learnt(store: Store) -> None:
+    """They are there however it ended, whatever characters they have; lists of builds leave transcripts out."""
+    job, turns = new_job_id(), [{"kind": "turn", "step": "tests", "reply": {"content": "\ud800 ü"}}]
+    store.builds.start(job, "a_b", "{}")
+    store.builds.keep_record(job, pack_transcript(turns), "the tests\ud800 contradict")
+    store.builds.finish(job, "refused")
+    build = store.builds.get(job)
+    assert build is not None
+    assert unpack_transcript(build.transcript) == turns
+    assert (build.status, build.learnt) == ("refused", "the tests? contradict")
+    assert [(each.job, each.transcript) for each in store.builds.recent(5)] == [(job, b"")]
+
+
+def test_transcripts_are_compressed() -> None:
+    """A long one takes a small part of its length."""
+    turns = [{"step": "implementation", "sent": ["fn main() {}"] * 100}] * 20
+    assert len(pack_transcript(turns)) * 50 < len(json.dumps(turns))
+
+
+def test_a_damaged_transcript_is_a_value_error() -> None:
+    """Whoever shows it can say so."""
+    with pytest.raises(ValueError, match="damaged"):
+        unpack_transcript(b"no transcript")
+
+
+def test_recent_builds_come_newest_first(store: Store, folder: Path) -> None:
+    """At most as many as asked for, and those of dead processes as lost."""
+    dead = run_script(DIES, folder)
+    jobs = [new_job_id() for _ in range(3)]
+    for job in jobs:
+        store.builds.start(job, "a_b", "{}")
+    assert [build.job for build in store.builds.recent(2)] == jobs[:0:-1]
+    assert [build.status for build in store.builds.recent(9) if build.job == dead] == ["lost"]
+
+
+def test_damaged_usage_is_damage(store: Store) -> None:
+    """A row that cannot be understood is named as such."""
+    store.builds.start(new_job_id(), "a_b", "{}")
+    with store.database.write() as connection:
+        connection.exec_driver_sql("""UPDATE builds SET usage = '{"tokens": -'""")
+    with pytest.raises(StoreDamaged, match="used cannot be read"):
+        store.builds.used_since(0)
