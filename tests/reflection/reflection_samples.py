@@ -1,17 +1,67 @@
-"""Versions and attempts made by hand, for what is judged without running anything."""
+"""Attempts made by hand, a small module that traps on purpose, and a capability with a bug to be mended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import wasmtime
+from authors import played, write
+from scripted_llm import Author, Says, call
+
+from tacit.app import App
 from tacit.catalog import Version
 from tacit.errors import TacitError
-from tacit.models import Manifest, Permissions, Status, TestCase
-from tacit.sandbox import Allowance, Cancellation, Execution, HostCall
+from tacit.models import Expectation, Manifest, MutateRequest, Permissions, Status, TestCase
+from tacit.sandbox import Allowance, Cancellation, Execution, HostCall, effects_of
 from tacit.schemas import compile_schema
 from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.prepared import Prepared
+
+OpenApp = Callable[..., App]
+
+ECHO = """
+(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (i32.const 100))
+    (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (if (i32.eq (i32.load8_u (i32.const 64)) (i32.const 48)) (then (unreachable)))
+    (if (i32.eq (i32.load8_u (i32.const 64)) (i32.const 57)) (then (loop $on (br $on))))
+    (i32.store (i32.const 4) (i32.load (i32.const 8)))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+"""
+"""Gives its input back, but traps where that begins with 0, and goes on for ever where it begins with 9."""
+
+TRAPS = 0
+LOOPS = 9
+
+
+def add_echo(app: App, *, note: str = "as it came", parent: str | None = None) -> Version:
+    """Register a version of `echo_back`; another `note` makes another version."""
+    wasm = bytes(wasmtime.wat2wasm(ECHO))
+    manifest = Manifest(id="echo_back", summary=f"Give a number back {note}.", parent=parent)
+    test = TestCase(name="one", input=1, expect=Expectation(output=1))
+    return app.catalog.register(
+        manifest, {"main.wat": ECHO}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
+    )
+
+
+def fail(app: App, data: Any = TRAPS, **options: Any) -> TacitError:
+    """Run `echo_back` on what it fails on, and return the error."""
+    try:
+        app.service.run("echo_back", data, **options)
+    except TacitError as error:
+        return error
+    raise AssertionError("the run went well")
+
+
+def in_a_row(app: App, number: int = 1) -> int:
+    """Return how often that version of `echo_back` has failed in a row."""
+    return app.catalog.store.health.get("echo_back", number).failing
 
 
 def version(tests: tuple[TestCase, ...] = ()) -> Version:
@@ -50,3 +100,79 @@ def attempt(
     )
     frame = Frame("0" * 16, None, depth, None, Budget(1, 0.0), None, Cancellation(), lowered)
     return Attempt(prepared, b"null", frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), 1, 0)
+
+
+SHARE_BUGGY = """
+use capability_common::{run, Error};
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+struct Input { part: i64, total: i64 }
+
+#[derive(Serialize)]
+struct Output { percent: i64 }
+
+fn share(input: Input) -> Result<Output, Error> {
+    Ok(Output { percent: input.part * 100 / input.total })
+}
+
+fn main() { run(share) }
+"""
+SHARE_MENDED = SHARE_BUGGY.replace(
+    "    Ok(Output",
+    "    if input.total == 0 {\n        return Ok(Output { percent: 0 });\n    }\n    Ok(Output",
+)
+SHARE_FLATTERING = SHARE_MENDED.replace("input.part * 100 / input.total", "input.part * 100 / input.total / 5 * 5")
+"""Mended, and otherwise wrong: it passes the tests, and rounds what recorded runs did not round."""
+
+SHARE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"part": {"type": "integer"}, "total": {"type": "integer"}},
+    "required": ["part", "total"],
+    "additionalProperties": False,
+}
+SHARE_TESTS: list[dict[str, Any]] = [
+    {"name": "a half", "input": {"part": 1, "total": 2}, "expect": {"output": {"percent": 50}}},
+    {"name": "a quarter", "input": {"part": 1, "total": 4}, "expect": {"output": {"percent": 25}}},
+]
+ZERO_TEST: dict[str, Any] = {
+    "name": "nothing has no shares",
+    "input": {"part": 1, "total": 0},
+    "expect": {"output": {"percent": 0}},
+}
+CAUSE = "The division by `total` panics where the total is zero, which the input schema allows."
+
+
+def share(**changes: Any) -> MutateRequest:
+    """Return a request that makes `calculate_share`, which fails where the total is zero."""
+    arguments: dict[str, Any] = {
+        "task": "calculate a share in percent",
+        "id": "calculate_share",
+        "summary": "Calculate a part's share of a total in whole percent; of a total of zero it is 0.",
+        "source": SHARE_BUGGY,
+        "input_schema": SHARE_SCHEMA,
+        "output_schema": {
+            "type": "object",
+            "properties": {"percent": {"type": "integer"}},
+            "required": ["percent"],
+            "additionalProperties": False,
+        },
+        "tests": SHARE_TESTS,
+        "examples": ["What percent of 80 is 20?"],
+    }
+    return MutateRequest.model_validate({**arguments, **changes})
+
+
+def diagnose(test: dict[str, Any] = ZERO_TEST, cause: str = CAUSE, **further: Any) -> Says:
+    """Hand in a diagnosis."""
+    return call("submit_diagnosis", cause=cause, test=test, **further)
+
+
+def mend(source: str = SHARE_MENDED) -> list[Says]:
+    """Write a source, test it, and complete."""
+    return [write(source), call("test"), call("complete")]
+
+
+def repairer(diagnosis: Sequence[Says] = (), mending: Sequence[Says] = ()) -> Author:
+    """Return an author that finds and mends the bug of `calculate_share`, or plays other parts."""
+    return played(diagnosis=diagnosis or [diagnose()], implementation=mending or mend())

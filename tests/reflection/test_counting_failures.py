@@ -1,0 +1,207 @@
+"""Own failures in a row: counted on the version, across restarts and processes, and what follows from them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from reflection_samples import LOOPS, OpenApp, add_echo, fail, in_a_row
+
+from tacit.app import App
+from tacit.errors import CapabilityDeprecated, InvalidJson, TacitError
+from tacit.store import Decision
+
+FAILS = """
+import sys
+from pathlib import Path
+import tacit
+from tacit.config import Settings
+from tacit.errors import GuestTrapped
+with tacit.open(Settings.load(data=Path(sys.argv[1]), embedder="none", shipped=False)) as app:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        try:
+            app.service.run("echo_back", 0)
+        except GuestTrapped as error:
+            print(error.details["failures_in_row"], flush=True)
+"""
+
+
+@pytest.fixture
+def app(open_app: OpenApp) -> App:
+    """An app with `echo_back` and no language model."""
+    opened = open_app()
+    add_echo(opened)
+    return opened
+
+
+def allow(app: App, failures: int) -> None:
+    """Let versions fail that often in a row before they are deprecated."""
+    app.service.set_policy("failure_handling", {"deprecate_after": failures}, "python", "test")
+
+
+def start(data: Path) -> subprocess.Popen[str]:
+    """Start another process that runs `echo_back` to failure once for each line it gets."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAILS, str(data)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Have the other process fail once more."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def heard(process: subprocess.Popen[str]) -> int:
+    """Return how many failures in a row the other process counted."""
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill the other process outright."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_own_failures_are_counted(app: App) -> None:
+    """Each failure in a row counts, and the error says how many there are."""
+    assert [fail(app).details["failures_in_row"] for _ in range(2)] == [1, 2]
+
+
+def test_a_success_begins_anew(app: App) -> None:
+    """After a run that went well there are no failures in a row."""
+    fail(app)
+    app.service.run("echo_back", 1)
+    assert in_a_row(app) == 0
+
+
+def test_a_callers_failure_does_not_count(app: App) -> None:
+    """Neither input that is no JSON nor energy that the caller lowered counts."""
+    with pytest.raises(InvalidJson):
+        app.service.run("echo_back", b"0x")
+    fail(app, LOOPS, energy=1000)
+    assert in_a_row(app) == 0
+
+
+def test_energy_used_up_counts(open_app: OpenApp) -> None:
+    """A version that uses up all the energy that a run may have fails by its own fault."""
+    app = open_app(limits={"energy": 100_000})
+    add_echo(app)
+    fail(app, LOOPS)
+    assert in_a_row(app) == 1
+
+
+def test_replays_and_cached_answers_count_neither_way(app: App) -> None:
+    """A replay of a failure is no further one, and a cached answer is no success."""
+    app.service.run("echo_back", 1)
+    run_id = fail(app).details["run_id"]
+    with pytest.raises(TacitError):
+        app.service.replay(run_id)
+    assert app.service.run("echo_back", 1).cached
+    assert in_a_row(app) == 1
+
+
+def test_runs_at_once_leave_counting_to_those_that_may_wait(app: App) -> None:
+    """An own failure is not raised at once, nor is a success after one answered: a thread counts both."""
+    app.service.run("echo_back", 1)
+    assert app.service.run_at_once("echo_back", 2) is not None
+    assert app.service.run_at_once("echo_back", 0) is None
+    assert in_a_row(app) == 0
+    fail(app)
+    assert app.service.run_at_once("echo_back", 2) is None
+
+
+def test_success_without_failures_asks_nothing(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that did not fail costs no query and no write of its health."""
+    monkeypatch.delattr(app.catalog.store.health, "_database")
+    assert app.service.run("echo_back", 1).output == 1
+    with pytest.raises(AttributeError):
+        fail(app)
+
+
+def test_failures_outlive_a_restart(open_app: OpenApp) -> None:
+    """The count goes on where the last process left it."""
+    first = open_app()
+    add_echo(first)
+    fail(first)
+    first.close()
+    assert fail(open_app()).details["failures_in_row"] == 2
+
+
+def test_killed_processes_leave_the_count_whole(app: App) -> None:
+    """What a killed process counted counts for the others."""
+    other = start(app.settings.data)
+    tell(other)
+    assert heard(other) == 1
+    end(other)
+    assert fail(app).details["failures_in_row"] == 2
+
+
+def test_a_success_elsewhere_begins_anew_here(app: App) -> None:
+    """A process that knows of no failure of its own forgets those of another one all the same."""
+    app.service.run("echo_back", 1)
+    other = start(app.settings.data)
+    tell(other)
+    assert heard(other) == 1
+    app.service.run("echo_back", 2)
+    tell(other)
+    assert heard(other) == 1
+    end(other)
+
+
+def test_two_processes_count_together(app: App) -> None:
+    """Failures of two processes at once are all counted, each once."""
+    allow(app, 1000)
+    others = [start(app.settings.data) for _ in range(2)]
+    for _ in range(10):
+        for other in others:
+            tell(other)
+    counted = sorted(heard(other) for _ in range(10) for other in others)
+    assert counted == list(range(1, 21))
+    for other in others:
+        end(other)
+
+
+def test_the_third_failure_deprecates(app: App) -> None:
+    """After the policy's number in a row the only version is offered no more, and the error says so."""
+    errors = [fail(app) for _ in range(3)]
+    assert "deprecated now" not in errors[1].hint
+    assert "echo_back@1 failed 3 times in a row by its own fault and is deprecated now." in errors[2].hint
+    assert app.service.list() == []
+    with pytest.raises(CapabilityDeprecated):
+        app.service.run("echo_back", 1)
+
+
+def test_the_version_before_is_offered_again(app: App) -> None:
+    """Where an older version is active, it takes the place of the deprecated one, which names it."""
+    add_echo(app, note="unchanged")
+    error = [fail(app) for _ in range(3)][-1]
+    assert "echo_back@1 is offered instead." in error.hint
+    assert app.service.run("echo_back", 1).version == 1
+    with pytest.raises(CapabilityDeprecated, match="Run echo_back instead"):
+        app.service.run("echo_back", 1, version=2)
+
+
+def test_deprecation_is_audited_with_its_runs(app: App) -> None:
+    """The audit log has the policy as actor, and the runs that failed, newest first."""
+    runs = [fail(app).details["run_id"] for _ in range(3)]
+    entry = app.service.audit_log(10)[0]
+    assert (entry["actor"], entry["action"], entry["version"]) == ("policy", "deprecate", 1)
+    assert entry["details"]["runs"] == runs[::-1]
+
+
+def test_a_restored_version_counts_anew(app: App) -> None:
+    """What a person offers again may fail as often as at first."""
+    for _ in range(3):
+        fail(app)
+    app.catalog.restore("echo_back", 1, by=Decision("python"))
+    assert fail(app).details["failures_in_row"] == 1
