@@ -16,6 +16,7 @@ from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
+from tacit.service.build_records import BuildRecords
 from tacit.service.diagnosis import Doctor
 from tacit.service.failing import Failures
 from tacit.service.finding import Finder
@@ -25,6 +26,7 @@ from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
 from tacit.service.running import Outside, Runner
+from tacit.service.spending import Spending
 from tacit.store import Store
 
 _log = logging.getLogger(__name__)
@@ -63,11 +65,12 @@ class App:
             opening.callback(finder.close)
             builder = Builder(settings)
             preparer = Preparer(catalog, sandbox)
-            author = Author(settings, store, catalog, finder, builder, preparer.compile_ahead)
+            policies = Policies(store)
+            spending = Spending(store.builds, policies.cost_limits)
+            author = Author(settings, store, catalog, finder, builder, spending, preparer.compile_ahead)
             opening.callback(author.close)
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
-            policies = Policies(store)
             reflector = Reflector(settings, store, catalog, policies, builder, finder, preparer.compile_ahead)
             opening.callback(reflector.close)
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
@@ -75,7 +78,8 @@ class App:
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
-            service = Service(finder, runner, author, Keeper(catalog), governor, pruner, doctor.checks)
+            keeper, records = Keeper(catalog), BuildRecords(store)
+            service = Service(finder, runner, author, keeper, governor, pruner, records, doctor.checks)
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:

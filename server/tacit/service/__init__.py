@@ -14,6 +14,7 @@ from tacit.lineage import Lineage
 from tacit.models import Check, MutateAnswer, MutateRequest, Permissions, RunAnswer, SearchAnswer
 from tacit.sandbox import Cancellation
 from tacit.service.authoring import Author
+from tacit.service.build_records import BuildRecords
 from tacit.service.finding import Finder
 from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
@@ -34,6 +35,7 @@ class Service:
         keeper: Keeper,
         governor: Governor,
         pruner: Pruner,
+        records: BuildRecords,
         doctor: Callable[[], list[Check]],
     ) -> None:
         self._finder = finder
@@ -42,6 +44,7 @@ class Service:
         self._keeper = keeper
         self._governor = governor
         self._pruner = pruner
+        self._records = records
         self._doctor = doctor
 
     def search(self, query: str, k: int = 3) -> SearchAnswer:
@@ -103,14 +106,57 @@ class Service:
         on_progress: Callable[[str, float], None] | None = None,
         wait_seconds: float = 20.0,
         cancellation: Cancellation | None = None,
+        client: str = "",
     ) -> MutateAnswer:
-        """Make a capability or a version; without source, answer a brief of how to write it.
+        """Make a capability or a version as `make` does, and run it on the request's input, where it has one.
 
-        Waits for the build at most `wait_seconds`, then answers `building` with a job to ask for again.
-        `on_progress` gets a message and a fraction from 0 to 1, on the calling thread. What the author can
-        mend is an answer with status `refused`; what the operator can mend is raised (`ToolchainMissing` …).
+        The answer has what it gave as `run`, or why it did not run well as `run_error`.
         """
-        return self._author.mutate(request, on_progress, wait_seconds, cancellation)
+        answer = self.make(
+            request, on_progress=on_progress, wait_seconds=wait_seconds, cancellation=cancellation, client=client
+        )
+
+        def run(capability: str, version: int, data: Any) -> RunAnswer:
+            return self.run(capability, data, version=version, cancellation=cancellation)
+
+        return self.try_out(answer, request, run)
+
+    def make(
+        self,
+        request: MutateRequest,
+        *,
+        on_progress: Callable[[str, float], None] | None = None,
+        wait_seconds: float = 20.0,
+        cancellation: Cancellation | None = None,
+        client: str = "",
+    ) -> MutateAnswer:
+        """Make a capability or a version, and run nothing.
+
+        Without source, a configured language model writes it; where there is none, or it cannot be used, the answer
+        is a brief of how to write it. Waits for the build at most `wait_seconds`, then answers `building` with a job
+        to ask for again; the same request joins the same build. `on_progress` gets a message and a fraction from 0
+        to 1, on the calling thread; `client` is the name of the program that the request came through. What the
+        author can mend is an answer with status `refused`; what the operator can mend is raised (`ToolchainMissing`
+        …).
+        """
+        return self._author.make(request, on_progress, wait_seconds, cancellation, client)
+
+    def try_out(
+        self, answer: MutateAnswer, request: MutateRequest, run: Callable[[str, int, Any], RunAnswer]
+    ) -> MutateAnswer:
+        """Return what `make` answered to the request, with what `run` makes of the request's input, if it has one.
+
+        `run` gets id, version and input; its error becomes the answer's `run_error`.
+        """
+        return self._author.try_out(answer, request, run)
+
+    def builds(self, n: int = 20) -> list[dict[str, Any]]:
+        """Return the newest builds, newest first: how each ended, what it used and what was learnt."""
+        return self._records.recent(n)
+
+    def build(self, job: str) -> dict[str, Any]:
+        """Return the record of one build, with its request, its answer and its author's transcript."""
+        return self._records.get(job)
 
     def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
         """Return `{id, version, status, summary, effects}` of each capability, by id."""

@@ -1,27 +1,41 @@
-"""Making capabilities: a brief without source; with it, build, test, register and index.
+"""Making capabilities: who writes the source, and who waits for which build.
 
-Nothing is registered before it is whole: the builder has compiled it and run its tests, and one transaction
-keeps source, module, manifest and tests together. A refusal names its stage and leaves nothing behind.
+A request with source is the caller's. Without source, a configured language model writes it; where there is none, or
+it cannot be used, the answer is a brief of how to write it. The same request, from whichever process, joins the build
+that it would repeat. What a build does is in `workshop`.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
 
 from tacit.building import Builder, make_brief
-from tacit.building.protocol import BuildResult, Progress
-from tacit.catalog import Catalog, Version, tests_as_json
+from tacit.catalog import Catalog, Version
 from tacit.config import Settings
-from tacit.errors import BuildRefused, InvalidArgument, RunCancelled, UnknownJob
-from tacit.models import MutateAnswer, MutateRequest, TestResult
+from tacit.errors import BuildRefused, InvalidArgument, LlmError, RunCancelled, StoreReadOnly, TacitError, UnknownJob
+from tacit.llm import Endpoint, redacted
+from tacit.models import STAGES, MutateAnswer, MutateRequest, RunAnswer, Status
 from tacit.sandbox import Cancellation, not_granted
-from tacit.service.finding import Finder, example_input
-from tacit.service.jobs import Job, Jobs, OnProgress
+from tacit.service import answers
+from tacit.service.commissions import id_taken, make_commission, task_of
+from tacit.service.finding import Finder
+from tacit.service.jobs import ENDING_SECONDS, Job, Jobs, OnProgress, Work
 from tacit.service.planning import Plan, make_plan
-from tacit.store import Store, new_job_id
+from tacit.service.spending import Spending
+from tacit.service.transcripts import secrets_in
+from tacit.service.workshop import Ask, Workshop
+from tacit.store import Build, Store, new_job_id
+from tacit.store.builds import RUNNING
 
 POLL_SECONDS = 0.25
+MAX_KEPT_INPUT = 64 * 1024
+"""Characters of a request's input that its record keeps, for whoever asks for the build from another process."""
+TRIES = 3
 
 
 class Author:
@@ -34,6 +48,7 @@ class Author:
         catalog: Catalog,
         finder: Finder,
         builder: Builder,
+        spending: Spending,
         registered: Callable[[Version], None],
     ) -> None:
         """Take what it works with; `registered` is called with each new version."""
@@ -42,73 +57,223 @@ class Author:
         self._catalog = catalog
         self._finder = finder
         self._builder = builder
-        self._registered = registered
+        self._spending = spending
+        self._workshop = Workshop(settings, store, catalog, finder, builder, spending, registered)
+        self._secrets = secrets_in(settings)
         self._jobs = Jobs()
+        self._starting = threading.Lock()
 
-    def mutate(
+    def make(
         self,
         request: MutateRequest,
         on_progress: OnProgress | None = None,
         wait_seconds: float = 20.0,
         cancellation: Cancellation | None = None,
+        client: str = "",
     ) -> MutateAnswer:
-        """Answer a request, or its job when the build takes longer; `Service.mutate` says the rest."""
+        """Answer a request, or its job when the build takes longer; `Service.make` says the rest."""
         try:
             if request.job:
-                job = self._jobs.get(request.job)
-                if job is None:
-                    return self._elsewhere(request.job, wait_seconds, cancellation)
+                job = self._find(request.job)
+                job.come_back()
             elif request.source is None or request.source in ("", {}):
-                return self._brief(request)
+                found = self._commissioned(request)
+                if isinstance(found, MutateAnswer):
+                    return found
+                job = found
             else:
-                job = self._start(request)
-            return self._wait(job, on_progress, wait_seconds, cancellation)
+                job = self._asked(request, client)
+            answer = job.wait(wait_seconds, on_progress, cancellation)
         except BuildRefused as refusal:
-            return _refused(refusal)
+            return answers.refused(refusal)
+        return self._up_to_date(answer) if answer else answers.building(job.id, with_input=_other_input(job, request))
+
+    def try_out(
+        self, answer: MutateAnswer, request: MutateRequest, run: Callable[[str, int, Any], RunAnswer]
+    ) -> MutateAnswer:
+        """Return the answer with what the new version made of the request's input, where there is one.
+
+        `run` is called with id, version and input. The same input of a request that is repeated is not run again.
+        """
+        given = self._input_of(request)
+        if answer.status != "registered" or answer.id is None or answer.version is None or not given:
+            return answer
+        job, text = self._jobs.get(answer.job or ""), _as_text(given[0])
+        known = job.runs.get(text) if job and text else None
+        try:
+            ran = known or run(answer.id, answer.version, given[0])
+        except RunCancelled:
+            raise
+        except TacitError as error:
+            return answer.model_copy(update={"run_error": error.to_dict()})
+        if job and text:
+            job.runs[text] = ran
+        return answer.model_copy(update={"run": ran})
 
     def close(self) -> None:
-        """Stop the builds under way, with all their processes."""
+        """Stop the builds under way, with all their processes, and have their records say so."""
         self._jobs.cancel_all()
         self._builder.close()
+        self._jobs.await_all(ENDING_SECONDS)
 
-    def _brief(self, request: MutateRequest) -> MutateAnswer:
-        task = request.task or request.summary or (request.id or "").replace("_", " ")
-        if not task and not request.parent_id:
-            raise InvalidArgument("Say what is to be made: give a task in words, or a parent_id to start from.")
-        nearest = self._nearest(request.parent_id, task)
-        self._builder.prepare()  # the build that follows a brief finds a builder waiting
-        return MutateAnswer(
-            status="needs_source",
-            parent=f"{nearest.id}@{nearest.version}" if nearest else None,
-            message="Write the source and tests as the brief says, and call mutate_capability again with them.",
-            brief=make_brief(task, _material(nearest) if nearest else None, self._settings.limits),
-        )
-
-    def _nearest(self, parent_id: str | None, task: str) -> Version | None:
-        if parent_id:
-            return self._catalog.get(parent_id)
-        matches = self._finder.nearest(task)
-        return self._catalog.get(matches[0].id) if matches else None
-
-    def _start(self, request: MutateRequest) -> Job:
+    def _asked(self, request: MutateRequest, client: str) -> Job:
+        """Return the build of a caller's source, joined or started."""
+        key = _key(request.model_dump(exclude={"job", "input"}, exclude_unset=True))
+        joined = self._jobs.join(key, self._still_holds)
+        if joined:
+            return joined
         self._jobs.require_room()
         plan = make_plan(request, self._catalog)
         self._refuse_duplicate(plan, force=request.force)
-        job_id = new_job_id()
-        asked = {"task": request.task, "parent_id": request.parent_id, "summary": plan.manifest.summary}
-        self._store.builds.start(job_id, plan.manifest.id, json.dumps(asked))
-        return self._jobs.start(job_id, lambda job: self._build(plan, job))
+        ask = Ask(plan, task_of(request), client, accepts_differences=request.force)
+        return self._begin(key, plan.manifest.id, request, lambda job: self._workshop.build(ask, job))
+
+    def _commissioned(self, request: MutateRequest) -> Job | MutateAnswer:
+        """Return the build of a model's source, joined or started; or a brief, where none can write it."""
+        try:
+            endpoint = Endpoint.of(self._settings)
+        except LlmError as error:
+            return self._brief(request, str(error))
+        if endpoint is None or not task_of(request):
+            return self._brief(request)
+        key = _key(["author", " ".join(task_of(request).split()), request.parent_id, request.id])
+        joined = self._jobs.join(key, self._still_holds)
+        if joined:
+            return joined
+        self._jobs.require_room()
+        commission = make_commission(request, self._catalog)
+        try:
+            budget = self._spending.budget()
+        except BuildRefused as refusal:
+            return self._brief(request, str(refusal))
+
+        def work(job: Job) -> MutateAnswer:
+            return self._workshop.author(
+                commission, budget, endpoint.model, job, lambda trouble: self._brief(request, trouble)
+            )
+
+        return self._begin(key, request.id or "", request, work)
+
+    def _begin(self, key: str, capability: str, request: MutateRequest, work: Work) -> Job:
+        """Return the build of that key, joined: this one, or one that another call or process began just before."""
+        kept = json.dumps(self._kept(request))
+        for _ in range(TRIES):
+            with self._starting:
+                job = Job(new_job_id(), key, self._abandon)
+                running = self._store.builds.start(job.id, capability, kept, key)
+                if running == job.id:
+                    job.request = request
+                    job.join()
+                    return self._jobs.start(job, work)
+            other = self._find(running)
+            if other.join():
+                return other
+            other.await_end(ENDING_SECONDS)
+        raise BuildRefused("request", "The same build is being stopped at this moment.", hint="Call again.")
+
+    def _find(self, job_id: str) -> Job:
+        """Return the build of that job; one of another process, or of an earlier life of this one, is followed."""
+        with self._starting:
+            job = self._jobs.get(job_id)
+            if job is not None:
+                return job
+            build = self._store.builds.get(job_id)
+            if build is None:
+                raise UnknownJob(f"There is no build {job_id[:80]!r}.", hint="Call again with the source to start one.")
+            job = Job(job_id, build.key)
+            if build.status == RUNNING:
+                return self._jobs.start(job, self._follow)
+        job.run(lambda _: _ended(build))
+        return job
+
+    def _follow(self, job: Job) -> MutateAnswer:
+        """Wait for a build of another process, which learns that somebody waits here."""
+        self._count_here(job, 1)
+        stage = ""
+        while True:
+            build = self._store.builds.get(job.id)
+            if build is None:
+                raise UnknownJob(f"There is no build {job.id} any more.", hint="Call again with the source.")
+            if build.status != RUNNING:
+                return _ended(build)
+            if build.stage in STAGES and build.stage != stage:
+                stage = build.stage
+                job.report(f"{stage}: another process is at it", STAGES.index(stage) / len(STAGES))
+            if job.cancellation.wait(POLL_SECONDS):
+                self._count_here(job, -1)
+                raise RunCancelled("The build is no longer waited for.")
+
+    def _count_here(self, job: Job, change: int) -> None:
+        with suppress(StoreReadOnly):  # who only reads cannot keep a build going, or stop one
+            self._store.builds.await_elsewhere(job.id, change)
+
+    def _abandon(self, job: Job) -> None:
+        """Give a build up that nobody waits for here, as soon as nobody waits for it in another process either."""
+        if not self._awaited_elsewhere(job):
+            job.give_up()
+            return
+
+        def watch() -> None:
+            while not job.finished and not job.awaited:
+                if not self._awaited_elsewhere(job):
+                    job.give_up()
+                    return
+                job.await_end(POLL_SECONDS)
+
+        threading.Thread(target=watch, name=f"abandoned-{job.id}", daemon=True).start()
+
+    def _awaited_elsewhere(self, job: Job) -> bool:
+        try:
+            build = self._store.builds.get(job.id)
+        except TacitError:
+            return False
+        return build is not None and build.waiting > 0
+
+    def _still_holds(self, job: Job) -> bool:
+        """Whether what a finished build registered is still what its capability offers."""
+        answer = job.answer
+        if answer is None or answer.id is None:
+            return True
+        try:
+            offered = self._catalog.get(answer.id)
+        except TacitError:
+            return False
+        active = offered.status is offered.capability_status is Status.ACTIVE
+        return active and offered.version == answer.version
+
+    def _up_to_date(self, answer: MutateAnswer) -> MutateAnswer:
+        """Return the answer with what is not granted now."""
+        if answer.status != "registered" or answer.id is None:
+            return answer
+        asked = self._catalog.get(answer.id, answer.version).manifest.permissions
+        missing = not_granted(asked, self._catalog.grants_for(answer.id))
+        return answer.model_copy(update={"permissions_not_granted": missing})
+
+    def _input_of(self, request: MutateRequest) -> tuple[Any, ...]:
+        """Return the input to run on, or nothing: the request's own, or what came with the job that it asks for."""
+        if "input" in request.model_fields_set:
+            return (request.input,)
+        if not request.job:
+            return ()
+        job = self._jobs.get(request.job)
+        if job is not None and job.request is not None:
+            return (job.request.input,) if "input" in job.request.model_fields_set else ()
+        build = self._store.builds.get(request.job)
+        kept: dict[str, Any] = json.loads(build.request) if build else {}
+        return (kept["input"],) if "input" in kept else ()
+
+    def _kept(self, request: MutateRequest) -> dict[str, Any]:
+        """Return what the record keeps of a request."""
+        words = {"task": request.task, "parent_id": request.parent_id, "id": request.id, "summary": request.summary}
+        kept: dict[str, Any] = redacted(words, self._secrets)
+        text = _as_text(request.input) if "input" in request.model_fields_set else ""
+        return {**kept, "input": request.input} if 0 < len(text) <= MAX_KEPT_INPUT else kept
 
     def _refuse_duplicate(self, plan: Plan, *, force: bool) -> None:
         name = plan.manifest.id
-        own = plan.parent is not None and plan.parent.id == name
+        own = plan.renewed is not None
         if not own and name in self._catalog.ids(include_deprecated=True):
-            raise BuildRefused(
-                "duplicate",
-                f"A capability {name} exists already.",
-                hint=f"For a new version of it pass parent_id: {name}; for another capability choose another id.",
-                details={"closest": [name]},
-            )
+            raise id_taken(name)
         if force or own:
             return
         besides = {name, plan.parent.id} if plan.parent else {name}
@@ -121,119 +286,54 @@ class Author:
                 details={"closest": found},
             )
 
-    def _build(self, plan: Plan, job: Job) -> MutateAnswer:
-        """Build and register, on the job's thread; the store learns how it ended, whatever happens."""
-        status, kept = "failed", ""
-        try:
-            result = self._builder.build(plan.build_request(job.id), _relay(job), job.cancellation)
-            job.report("register: keeping it", 0.95)
-            answer = self._register(plan, result)
-            status, kept = answer.status, answer.model_dump_json()
-            return answer
-        except BuildRefused as refusal:
-            status, kept = "refused", _refused(refusal).model_dump_json()
-            raise
-        except RunCancelled:
-            status = "cancelled"
-            raise
-        finally:
-            self._store.builds.finish(job.id, status, kept)
-
-    def _register(self, plan: Plan, result: BuildResult) -> MutateAnswer:
-        version = self._catalog.register(
-            plan.manifest,
-            plan.source,
-            result.wasm,
-            plan.all_tests(),
-            effects=frozenset(result.effects),
-            author="caller",
-            toolchain=result.toolchain,
-        )
-        self._finder.refresh()
-        self._registered(version)
+    def _brief(self, request: MutateRequest, trouble: str = "") -> MutateAnswer:
+        """Answer how to write the source; `trouble` says why no language model does."""
+        task = task_of(request)
+        if not task and not request.parent_id:
+            raise InvalidArgument("Say what is to be made: give a task in words, or a parent_id to start from.")
+        nearest = self._nearest(request.parent_id, task)
+        self._builder.prepare()  # the build that follows a brief finds a builder waiting
         return MutateAnswer(
-            status="registered",
-            id=version.id,
-            version=version.version,
-            parent=version.parent,
-            effects=tuple(sorted(version.effects)),
-            permissions_not_granted=not_granted(version.manifest.permissions, self._settings.grants),
-            tests=(*result.tests, *result.parent_tests),
-            message=_registered_message(version, plan.parent),
+            status="needs_source",
+            parent=f"{nearest.id}@{nearest.version}" if nearest else None,
+            message=f"{trouble} You can write it yourself. {answers.WRITE_IT}" if trouble else answers.WRITE_IT,
+            brief=make_brief(task, answers.start_of(nearest) if nearest else None, self._settings.limits),
         )
 
-    def _wait(
-        self, job: Job, on_progress: OnProgress | None, seconds: float, cancellation: Cancellation | None
-    ) -> MutateAnswer:
-        if cancellation:
-            cancellation.on_cancel(job.cancellation.cancel)
-        answer = job.wait(seconds, on_progress)
-        return answer or _building(job.id)
-
-    def _elsewhere(self, job_id: str, seconds: float, cancellation: Cancellation | None) -> MutateAnswer:
-        """Wait for a build of another process, or of an earlier life of this one, through the store."""
-        stop = cancellation or Cancellation()
-        for _ in range(max(int(seconds / POLL_SECONDS), 1)):
-            build = self._store.builds.get(job_id)
-            if build is None:
-                raise UnknownJob(f"There is no build {job_id[:80]!r}.", hint="Call again with the source to start one.")
-            if build.result:
-                return MutateAnswer.model_validate_json(build.result)
-            if build.status != "running":
-                raise BuildRefused(
-                    "request",
-                    f"The build {job_id} ended without a result ({build.status}).",
-                    hint="Call again with the source.",
-                )
-            if stop.wait(POLL_SECONDS):
-                break
-        return _building(job_id)
+    def _nearest(self, parent_id: str | None, task: str) -> Version | None:
+        if parent_id:
+            return self._catalog.get(parent_id)
+        matches = self._finder.nearest(task)
+        return self._catalog.get(matches[0].id) if matches else None
 
 
-def _relay(job: Job) -> Callable[[Progress], None]:
-    return lambda progress: job.report(f"{progress.stage}: {progress.message}", progress.fraction)
-
-
-def _building(job_id: str) -> MutateAnswer:
-    return MutateAnswer(
-        status="building",
-        job=job_id,
-        message="The build goes on.",
-        hint=f'Call mutate_capability with only {{"job": "{job_id}"}} to wait for it.',
+def _ended(build: Build) -> MutateAnswer:
+    """Return what a build came to; raises `BuildRefused` where it came to nothing."""
+    if build.result:
+        return MutateAnswer.model_validate_json(build.result)
+    raise BuildRefused(
+        "request", f"The build {build.job} ended without a result ({build.status}).", hint="Call again with the source."
     )
 
 
-def _registered_message(version: Version, parent: Version | None) -> str:
-    if parent is not None and (version.id, version.version) == (parent.id, parent.version):
-        return f"Nothing changed: {version.id}@{version.version} has this very source, manifest and tests already."
-    return f"Run it: run_capability with id {version.id}."
+def _key(asked: Any) -> str:
+    """Return what names the same request in every process, empty for what is not JSON."""
+    text = _as_text(asked)
+    return sha256(text.encode()).hexdigest() if text else ""
 
 
-def _refused(refusal: BuildRefused) -> MutateAnswer:
-    details = refusal.details
-    return MutateAnswer(
-        status="refused",
-        stage=refusal.stage,
-        message=refusal.message,
-        hint=refusal.hint,
-        diagnostics=str(details.get("diagnostics", "")),
-        tests=tuple(TestResult.model_validate(test) for test in details.get("tests", ())),
-        closest=tuple(details.get("closest", ())),
-    )
+def _as_text(value: Any) -> str:
+    """Return a value as canonical JSON, empty for what is none."""
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return ""
 
 
-def _material(version: Version) -> dict[str, object]:
-    """Return what an author needs of the nearest capability to start from it."""
-    manifest = version.manifest
-    return {
-        "id": version.id,
-        "version": version.version,
-        "summary": manifest.summary,
-        "source": version.source,
-        "input_schema": manifest.input_schema,
-        "output_schema": manifest.output_schema,
-        "permissions": manifest.permissions.model_dump(mode="json", exclude_defaults=True),
-        "examples": list(manifest.examples),
-        "example_input": example_input(version),
-        "tests": tests_as_json(version.tests),
-    }
+def _other_input(job: Job, request: MutateRequest) -> bool:
+    """Whether the caller's input is not the one that the build would be tried out on."""
+    if "input" not in request.model_fields_set:
+        return False
+    first = job.request
+    known = first is not None and "input" in first.model_fields_set
+    return not known or first is None or _as_text(first.input) != _as_text(request.input)

@@ -43,10 +43,10 @@ class Finder:
         hits = tuple(self._hit(match) for match in self._index.search(query, k) if match.fits)
         return SearchAnswer(hits=hits, advice="" if hits else NOTHING_FITS)
 
-    def nearest(self, task: str) -> list[Match]:
-        """Return the capability nearest to a task, however far it is; empty only when there is none."""
+    def nearest(self, task: str, k: int = 1) -> list[Match]:
+        """Return the `k` capabilities nearest to a task, however far they are; empty only when there is none."""
         self.refresh()
-        return self._index.search(task, 1)
+        return self._index.search(task, k)
 
     def duplicates(self, card: Card, besides: set[str]) -> list[Match]:
         """Return the active capabilities that already do what `card` says, those in `besides` left out."""

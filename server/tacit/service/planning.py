@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from tacit.building import BuildRequest
+from tacit.building.orders import Replay
+from tacit.building.summaries import summary_problem
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
 from tacit.models import MAX_EXAMPLE, Card, JsonSchema, Manifest, MutateRequest, TestCase, problems_in
@@ -27,6 +29,11 @@ class Plan:
     parent_tests: tuple[TestCase, ...]
 
     @property
+    def renewed(self) -> Version | None:
+        """The version that this one replaces, if it does."""
+        return self.parent if self.parent is not None and self.parent.id == self.manifest.id else None
+
+    @property
     def card(self) -> Card:
         """What search will index of it."""
         return Card(id=self.manifest.id, summary=self.manifest.summary, examples=self.manifest.examples)
@@ -41,8 +48,10 @@ class Plan:
                 kept.append(test.model_copy(update={"name": earlier}) if test.name in names else test)
         return tuple(kept)
 
-    def build_request(self, job: str) -> BuildRequest:
-        """Return what the builder is asked for."""
+    def build_request(
+        self, job: str, replays: tuple[Replay, ...] = (), *, accepts_differences: bool = False
+    ) -> BuildRequest:
+        """Return what the builder is asked for; `replays` are runs of the version that this one replaces."""
         return BuildRequest(
             job=job,
             id=self.manifest.id,
@@ -50,6 +59,8 @@ class Plan:
             permissions=self.manifest.permissions,
             tests=self.tests,
             parent_tests=self.parent_tests,
+            replays=replays,
+            accepts_differences=accepts_differences,
             input_schema=self.manifest.input_schema,
             output_schema=self.manifest.output_schema,
         )
@@ -98,6 +109,8 @@ def _require(request: MutateRequest, renewed: Version | None) -> None:
 
 
 def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifest | None) -> Manifest:
+    if request.summary and (problem := summary_problem(request.summary, request.id or "")):
+        raise BuildRefused("request", problem, hint="Search goes by the summary; then call again.")
     examples = request.examples or (inherited.examples if inherited else ())
     asked = request.permissions if "permissions" in request.model_fields_set else None
     try:

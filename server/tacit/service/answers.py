@@ -1,0 +1,75 @@
+"""The answers of `mutate_capability`, made of what a build came to."""
+
+from __future__ import annotations
+
+from tacit.catalog import Version, tests_as_json
+from tacit.errors import BuildRefused
+from tacit.models import MutateAnswer, TestResult
+from tacit.service.finding import example_input
+
+WRITE_IT = "Write the source and tests as the brief says, and call mutate_capability again with them."
+
+
+def building(job_id: str, *, with_input: bool) -> MutateAnswer:
+    """Answer that a build goes on; `with_input` where the caller's input is not the one that the build knows of."""
+    more = " and your input again" if with_input else ""
+    return MutateAnswer(
+        status="building",
+        job=job_id,
+        message="The build goes on.",
+        hint=f'Call mutate_capability with only {{"job": "{job_id}"}}{more} to wait for it.',
+    )
+
+
+def registered(version: Version, parent: Version | None, *, job: str, tests: tuple[TestResult, ...]) -> MutateAnswer:
+    """Answer that a version is kept; `parent` is what it was made from."""
+    return MutateAnswer(
+        status="registered",
+        id=version.id,
+        version=version.version,
+        parent=version.parent,
+        effects=tuple(sorted(version.effects)),
+        tests=tests,
+        message=_registered_message(version, parent),
+        job=job,
+        author=version.author,
+    )
+
+
+def refused(refusal: BuildRefused, *, author: str = "", job: str | None = None) -> MutateAnswer:
+    """Answer at which stage a request was refused, and why."""
+    details = refusal.details
+    return MutateAnswer(
+        status="refused",
+        stage=refusal.stage,
+        message=refusal.message,
+        hint=refusal.hint,
+        diagnostics=str(details.get("diagnostics", "")),
+        tests=tuple(TestResult.model_validate(test) for test in details.get("tests", ())),
+        closest=tuple(details.get("closest", ())),
+        job=job,
+        author=author,
+    )
+
+
+def start_of(version: Version) -> dict[str, object]:
+    """Return what an author needs of a capability to start from it."""
+    manifest = version.manifest
+    return {
+        "id": version.id,
+        "version": version.version,
+        "summary": manifest.summary,
+        "source": version.source,
+        "input_schema": manifest.input_schema,
+        "output_schema": manifest.output_schema,
+        "permissions": manifest.permissions.model_dump(mode="json", exclude_defaults=True),
+        "examples": list(manifest.examples),
+        "example_input": example_input(version),
+        "tests": tests_as_json(version.tests),
+    }
+
+
+def _registered_message(version: Version, parent: Version | None) -> str:
+    if parent is not None and (version.id, version.version) == (parent.id, parent.version):
+        return f"Nothing changed: {version.id}@{version.version} has this very source, manifest and tests already."
+    return f"Run it: run_capability with id {version.id}."

@@ -1,0 +1,201 @@
+"""A task that a language model is to write a capability for: what it is told, and what it is answered."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tacit.building.orders import AuthorRequest, Budget, Material, Replay
+from tacit.building.protocol import Answer, Authored, Question
+from tacit.catalog import Catalog, Version
+from tacit.errors import BuildRefused, InvalidArgument
+from tacit.models import Card, MutateRequest
+from tacit.service.finding import Finder
+from tacit.service.planning import Plan
+from tacit.texts import search_text
+
+MAX_HITS = 5
+MAX_NEAREST = 3
+MAX_MATERIAL = 24 * 1024
+"""Characters of source and tests of one capability close to the task; larger ones would fill a model's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What is asked of the author: the request, and the version that it names as its parent."""
+
+    request: MutateRequest
+    task: str
+    parent: Version | None
+
+    @property
+    def renewed(self) -> Version | None:
+        """The version that the new one replaces, if it does."""
+        return self.parent if self.parent is not None and self.parent.id == self.request.id else None
+
+    def order(self, job: str, nearest: Sequence[Version], replays: Sequence[Replay], budget: Budget) -> AuthorRequest:
+        """Return what the builder is asked for."""
+        given = self.request
+        return AuthorRequest(
+            job=job,
+            task=self.task,
+            id=given.id,
+            summary=given.summary,
+            input_schema=given.input_schema,
+            output_schema=given.output_schema,
+            permissions=given.permissions if "permissions" in given.model_fields_set else None,
+            tests=given.tests,
+            examples=given.examples,
+            input=given.input,
+            parent=_material(self.parent) if self.parent else None,
+            renews=self.renewed is not None,
+            replays=tuple(replays),
+            nearest=tuple(_material(version) for version in nearest if _fits(version)),
+            budget=budget,
+        )
+
+    def plan(self, authored: Authored) -> Plan:
+        """Return what was written as the version that it will be."""
+        parent = self.parent
+        lineage = f"{parent.id}@{parent.version}" if parent else None
+        return Plan(
+            manifest=authored.manifest.model_copy(update={"parent": lineage, "version": 1}),
+            source=authored.source,
+            tests=authored.tests,
+            parent=parent,
+            parent_tests=self.renewed.tests if self.renewed else (),
+        )
+
+
+def make_commission(request: MutateRequest, catalog: Catalog) -> Commission:
+    """Return what the request asks an author for.
+
+    Raises `UnknownCapability` for the parent, and `BuildRefused("duplicate")` for an id that is taken.
+    """
+    task = task_of(request)
+    if not task:
+        raise InvalidArgument("Say what is to be made: give a task in words.")
+    parent = catalog.get(request.parent_id) if request.parent_id else None
+    commission = Commission(request, task, parent)
+    if request.id and commission.renewed is None and request.id in catalog.ids(include_deprecated=True):
+        raise id_taken(request.id)
+    return commission
+
+
+def task_of(request: MutateRequest) -> str:
+    """Return the task in words, as far as the request says it; empty where it says nothing."""
+    return (request.task or request.summary or (request.id or "").replace("_", " ")).strip()
+
+
+def id_taken(name: str) -> BuildRefused:
+    """Return the refusal of an id that another capability has."""
+    return BuildRefused(
+        "duplicate",
+        f"A capability {name} exists already.",
+        hint=f"For a new version of it pass parent_id: {name}; for another capability choose another id.",
+        details={"closest": [name]},
+    )
+
+
+class Reservations:
+    """The ids that authors of this process have been promised, so that no two write the same; thread-safe."""
+
+    def __init__(self) -> None:
+        self._holders: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, name: str, instead_of: str | None) -> bool:
+        """Promise an id, giving up the one promised before; False when another author has it."""
+        with self._lock:
+            if name != instead_of and self._holders[name]:
+                return False
+            self._release(instead_of)
+            self._holders[name] += 1
+            return True
+
+    def release(self, name: str | None) -> None:
+        """Give a promised id up."""
+        with self._lock:
+            self._release(name)
+
+    def _release(self, name: str | None) -> None:
+        if name is not None:
+            self._holders[name] -= 1
+
+
+class Consultant:
+    """Answers the questions of one author from the catalog; belongs to one commission."""
+
+    def __init__(self, commission: Commission, catalog: Catalog, finder: Finder, reservations: Reservations) -> None:
+        self._commission = commission
+        self._catalog = catalog
+        self._finder = finder
+        self._reservations = reservations
+        self._promised: str | None = None
+
+    @property
+    def promised(self) -> str | None:
+        """The id that the author's last accepted proposal has."""
+        return self._promised
+
+    def answer(self, question: Question) -> Answer:
+        """Return what the author is told: hits as text, or whether its proposal may be built."""
+        if question.asks == "search":
+            return Answer(number=question.number, text=search_text(self._finder.search(question.query, MAX_HITS)))
+        if question.card is None:
+            return Answer(number=question.number, text="The proposal has no card.", refused=True)
+        problem = self.problem_with(question.card)
+        if problem is None and not self._reservations.take(question.card.id, self._promised):
+            problem = f"Another author is writing {question.card.id} at this moment. Choose another id."
+        if problem is None:
+            self._promised = question.card.id
+        return Answer(number=question.number, text=problem or "Accepted.", refused=problem is not None)
+
+    def problem_with(self, card: Card) -> str | None:
+        """Return why a proposal cannot become a capability and what to do, or None."""
+        request, parent = self._commission.request, self._commission.parent
+        if request.id and card.id != request.id:
+            return f"The id has to be {request.id}, as the request says."
+        if self._commission.renewed is not None:
+            return None
+        if card.id in self._catalog.ids(include_deprecated=True):
+            return f"A capability {card.id} exists already: {self._summary(card.id)} Choose another id."
+        besides = {card.id, *({parent.id} if parent else ())}
+        found = [] if request.force else [match.id for match in self._finder.duplicates(card, besides)]
+        if found:
+            shown = "; ".join(f"{name}: {self._summary(name)}" for name in found)
+            return (
+                f"This exists already: {shown} Propose what the task needs beyond it, and say in summary and examples "
+                "what is different; what exists can be called with capability_call."
+            )
+        return None
+
+    @contextmanager
+    def consulted(self) -> Generator[Consultant]:
+        """Give up what was promised at the end."""
+        try:
+            yield self
+        finally:
+            self._reservations.release(self._promised)
+            self._promised = None
+
+    def _summary(self, name: str) -> str:
+        return self._catalog.get(name).manifest.summary
+
+
+def _material(version: Version) -> Material:
+    return Material(
+        manifest=version.manifest,
+        effects=tuple(sorted(version.effects)),
+        source=dict(version.source),
+        tests=version.tests,
+    )
+
+
+def _fits(version: Version) -> bool:
+    tests: list[dict[str, Any]] = [test.model_dump() for test in version.tests]
+    return sum(map(len, version.source.values())) + len(str(tests)) <= MAX_MATERIAL

@@ -1,0 +1,37 @@
+"""Recorded runs of a version that went well, as what a builder repeats on the version that follows."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tacit.building.orders import Replay
+from tacit.catalog import Version
+from tacit.store import RunRecord, Store
+
+MAX_REPLAYS = 20
+
+
+def replays_of(store: Store, version: Version) -> tuple[Replay, ...]:
+    """Return the newest recorded runs of a version that ended well, each input once."""
+    return tuple(
+        replay_of(record, version) for record in store.runs.replayable(version.id, version.version, MAX_REPLAYS)
+    )
+
+
+def replay_of(record: RunRecord, version: Version) -> Replay:
+    """Return a recorded run of a version as an order carries it."""
+    return Replay(
+        run_id=record.run_id,
+        input=record.input,
+        output=record.output,
+        failure=record.error,
+        calls=record.calls,
+        energy_limit=record.energy_limit,
+        now_millis=record.now_millis,
+        seed=seed_of(version.digest, record.input),
+    )
+
+
+def seed_of(digest: str, text: bytes) -> bytes:
+    """Return the random source's seed of a run: a function of module and input, so that a pure run stays pure."""
+    return hashlib.blake2b(text, digest_size=16, key=digest[:32].encode()).digest()

@@ -1,0 +1,215 @@
+"""Carrying out one build, on the thread of its job: the builder makes, the record is kept, the version registered.
+
+Nothing is registered before it is whole: the builder has compiled it and run its tests, and one transaction keeps
+source, module, manifest, tests and origin together. The record says how a build ended, whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tacit.building import Builder
+from tacit.building.orders import Budget
+from tacit.building.protocol import BuildResult, Progress, Turn
+from tacit.catalog import Catalog, Origin, Version
+from tacit.config import Settings
+from tacit.errors import BuildRefused, LlmError, RunCancelled, StoreBusy, StoreReadOnly, TacitError
+from tacit.models import MutateAnswer
+from tacit.plain_text import made_plain
+from tacit.service import answers
+from tacit.service.commissions import Commission, Consultant, Reservations, id_taken
+from tacit.service.finding import Finder
+from tacit.service.jobs import Job
+from tacit.service.planning import Plan
+from tacit.service.replays import replays_of
+from tacit.service.spending import Spending
+from tacit.service.transcripts import Transcript, secrets_in
+from tacit.store import Store
+
+CALLER = "caller"
+MAX_CLIENT_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks to be built from source: the plan, the task in words, and which client it came through."""
+
+    plan: Plan
+    task: str
+    client: str
+    accepts_differences: bool
+
+    @property
+    def author(self) -> str:
+        """Who wrote the source, as its version keeps it."""
+        name = " ".join(made_plain(self.client).split())[:MAX_CLIENT_NAME]
+        return f"{CALLER} ({name})" if name else CALLER
+
+
+class Workshop:
+    """Builds and registers; thread-safe, each job on its own thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        catalog: Catalog,
+        finder: Finder,
+        builder: Builder,
+        spending: Spending,
+        registered: Callable[[Version], None],
+    ) -> None:
+        """Take what it works with; `registered` is called with each new version."""
+        self._store = store
+        self._catalog = catalog
+        self._finder = finder
+        self._builder = builder
+        self._spending = spending
+        self._registered = registered
+        self._secrets = secrets_in(settings)
+        self._reservations = Reservations()
+
+    def build(self, ask: Ask, job: Job) -> MutateAnswer:
+        """Build a caller's source and register it."""
+        plan, transcript = ask.plan, self._transcript(job)
+
+        def work() -> MutateAnswer:
+            replays = replays_of(self._store, plan.renewed) if plan.renewed else ()
+            request = plan.build_request(job.id, replays, accepts_differences=ask.accepts_differences)
+            result = self._builder.build(request, self._relay(job), job.cancellation)
+            origin = Origin(
+                task=transcript.redact(ask.task),
+                sdk=result.sdk,
+                build_seconds=sum(result.seconds.values()),
+                job=job.id,
+                accepted=tuple(f"{run.name}: {run.difference}" for run in result.replays if not run.passed),
+            )
+            return self._register(plan, result, ask.author, origin, job)
+
+        return self._recorded(job, transcript, work, ask.author)
+
+    def author(
+        self, commission: Commission, budget: Budget, model: str, job: Job, brief: Callable[[str], MutateAnswer]
+    ) -> MutateAnswer:
+        """Have the language model write what is asked for, and register it.
+
+        Where the model cannot be used, the answer is that of `brief`, which is told why.
+        """
+        transcript = self._transcript(job)
+        consultant = Consultant(commission, self._catalog, self._finder, self._reservations)
+
+        def work() -> MutateAnswer:
+            try:
+                return self._author(commission, budget, job, transcript, consultant)
+            except LlmError as error:
+                return brief(transcript.redact(str(error)))
+
+        with consultant.consulted():
+            return self._recorded(job, transcript, work, model)
+
+    def _author(
+        self, commission: Commission, budget: Budget, job: Job, transcript: Transcript, consultant: Consultant
+    ) -> MutateAnswer:
+        def on_turn(turn: Turn) -> None:
+            transcript.add(turn)
+            self._spending.check(budget, transcript.usage)
+
+        renewed = commission.renewed
+        replays = replays_of(self._store, renewed) if renewed else ()
+        result = self._builder.build(
+            commission.order(job.id, self._near(commission), replays, budget),
+            self._relay(job),
+            job.cancellation,
+            on_turn=on_turn,
+            answer=consultant.answer,
+        )
+        authored = result.authored
+        if authored is None:
+            raise BuildRefused("implementation", "The author handed nothing in.", hint="Call again.")
+        plan = commission.plan(authored)
+        if consultant.promised != plan.manifest.id or consultant.problem_with(plan.card):
+            raise id_taken(plan.manifest.id)
+        self._store.builds.name(job.id, plan.manifest.id)
+        origin = Origin(
+            task=transcript.redact(commission.task),
+            model=authored.model,
+            prompts_hash=authored.prompts_hash,
+            transcript=transcript.packed,
+            sdk=result.sdk,
+            usage=transcript.usage,
+            build_seconds=sum(result.seconds.values()),
+            job=job.id,
+            cause=authored.cause,
+            revisions=tuple(transcript.redact(each) for each in authored.revisions),
+            held_out=authored.held_out,
+        )
+        return self._register(plan, result, authored.model, origin, job)
+
+    def _near(self, commission: Commission) -> Sequence[Version]:
+        """Return the capabilities nearest to the task, but for its parent."""
+        found = [match.id for match in self._finder.nearest(commission.task, 3)]
+        own = commission.parent.id if commission.parent else None
+        return [self._catalog.get(name) for name in found if name != own]
+
+    def _register(self, plan: Plan, result: BuildResult, author: str, origin: Origin, job: Job) -> MutateAnswer:
+        job.report("register: keeping it", 0.95)
+        version = self._catalog.register(
+            plan.manifest,
+            plan.source,
+            result.wasm,
+            plan.all_tests(),
+            effects=frozenset(result.effects),
+            author=author,
+            toolchain=result.toolchain,
+            origin=origin,
+        )
+        self._finder.refresh()
+        self._registered(version)
+        tests = (*result.tests, *result.parent_tests, *result.replays)
+        return answers.registered(version, plan.parent, job=job.id, tests=tests)
+
+    def _recorded(
+        self, job: Job, transcript: Transcript, work: Callable[[], MutateAnswer], author: str
+    ) -> MutateAnswer:
+        """Return what the work answers, or its refusal; the store learns how it ended, whatever happens."""
+        status, kept, learnt = "failed", "", ""
+        try:
+            try:
+                answer = work()
+                learnt = "" if answer.status == "registered" else answer.message
+            except BuildRefused as refusal:
+                answer = answers.refused(refusal, author=author, job=job.id)
+                learnt = str(refusal.details.get("learnt") or "")
+            if transcript.usage.llm_calls:
+                answer = answer.model_copy(update={"usage": transcript.usage})
+            status = answer.status if answer.status in {"registered", "refused"} else "failed"
+            kept = answer.model_dump_json()
+            return answer
+        except RunCancelled:
+            status = "cancelled"
+            raise
+        except TacitError as error:
+            learnt = transcript.redact(str(error))
+            raise
+        finally:
+            transcript.close(learnt)
+            self._store.builds.finish(job.id, status, kept)
+
+    def _transcript(self, job: Job) -> Transcript:
+        return Transcript(job.id, self._store.builds, self._secrets)
+
+    def _relay(self, job: Job) -> Callable[[Progress], None]:
+        """Return what passes progress on, to the job and, where the stage changes, to the record."""
+        stage = ""
+
+        def relay(progress: Progress) -> None:
+            nonlocal stage
+            job.report(f"{progress.stage}: {progress.message}", progress.fraction)
+            if progress.stage != stage:
+                stage = progress.stage
+                with suppress(StoreBusy, StoreReadOnly):  # others see less of how far it is
+                    self._store.builds.progress(job.id, stage)
+
+        return relay
