@@ -12,7 +12,19 @@ from typing import NoReturn
 import click
 
 import tacit
-from tacit.cli import authoring, catalog, machine, running, serving
+from tacit.cli import (
+    agent,
+    authoring,
+    builds,
+    catalog,
+    governance,
+    history,
+    machine,
+    policies,
+    running,
+    serving,
+    showing,
+)
 from tacit.cli.terminal import report
 from tacit.errors import InternalError
 
@@ -22,15 +34,38 @@ INTERRUPTED = 130
 _log = logging.getLogger(__name__)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+SECTIONS = {
+    "Use": (agent, running, serving),
+    "Make": (authoring, builds),
+    "Look and keep": (catalog, showing, history),
+    "Decide": (governance, policies),
+    "Set up": (machine,),
+}
+"""The commands' modules, under the headings of the help."""
+
+
+class _Program(click.Group):
+    """Lists its commands under headings."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Write a section for each heading."""
+        for heading, modules in SECTIONS.items():
+            commands = [command for module in modules for command in module.COMMANDS]
+            limit = formatter.width - 6 - max(len(name) for name in self.commands)
+            with formatter.section(heading):
+                formatter.write_dl([(command.name or "", command.get_short_help_str(limit)) for command in commands])
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tacit.__version__, prog_name="tacit")
 def program() -> None:
     """Procedural memory for LLM agents: find, run and make sandboxed capabilities."""
 
 
-for _module in (serving, running, authoring, catalog, machine):
-    for _command in _module.COMMANDS:
-        program.add_command(_command)
+for _modules in SECTIONS.values():
+    for _module in _modules:
+        for _command in _module.COMMANDS:
+            program.add_command(_command)
 
 
 def main() -> NoReturn:

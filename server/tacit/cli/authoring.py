@@ -1,33 +1,41 @@
-"""`tacit mutate`: makes a capability or a version from source and tests in files."""
+"""`tacit mutate`: makes a capability or a version, from source and tests in files or by a language model."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
 
-from tacit.cli.terminal import Session, interruptible, use_case
+from tacit import strict_json
+from tacit.cli.terminal import Session, interruptible, read_stdin, use_case
+from tacit.cli.usage import with_cost
 from tacit.errors import InvalidArgument, InvalidJson
 from tacit.models import MutateAnswer, MutateRequest, problems_in
+from tacit.plain_text import made_plain
+from tacit.prices import Prices
 from tacit.texts import mutate_text
+
+if TYPE_CHECKING:
+    from tacit.sandbox.cancellation import Cancellation
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.option("--task", help="What the capability is for, in a user's words.")
-@click.option("--parent", "parent_id", help="The capability to start from.")
-@click.option("--id", "capability", help="The id to make; the parent's makes a new version of it.")
+@click.option("--parent", "parent_id", metavar="ID", help="The capability to start from.")
+@click.option("--id", "capability", metavar="ID", help="The id to make; the parent's makes a new version of it.")
 @click.option("--summary", help="One sentence that says what it does.")
-@click.option("--source", type=FILE, help="The Rust source; without it you get a brief.")
+@click.option("--source", type=FILE, help="The Rust source.")
 @click.option("--tests", type=FILE, help="JSON: a list of tests.")
 @click.option("--input-schema", type=FILE, help="JSON Schema of the input.")
 @click.option("--output-schema", type=FILE, help="JSON Schema of the output.")
 @click.option("--examples", type=FILE, help="JSON: a list of example tasks.")
 @click.option("--permissions", type=FILE, help="JSON: what the host functions need.")
+@click.option("--input", "input_text", metavar="JSON|-", help="What to run it on at once; - reads stdin.")
 @click.option("--force", is_flag=True, help="Make it even where a near duplicate exists.")
 @use_case()
 def mutate(
@@ -40,9 +48,14 @@ def mutate(
     output_schema: Path | None,
     examples: Path | None,
     permissions: Path | None,
+    input_text: str | None,
     **plain: Any,
 ) -> None:
-    """Make a capability from source and tests, or get the brief of how to write it."""
+    """Make a capability or a version of it.
+
+    With --source and --tests it is compiled, tested and registered. With only a --task, a configured language model
+    writes it; without one you get the brief of how to write it yourself.
+    """
     files = {
         "tests": tests,
         "input_schema": input_schema,
@@ -52,20 +65,30 @@ def mutate(
     }
     given = {**plain, "id": capability, "source": _read(source) if source else None}
     given |= {name: _read_json(path) for name, path in files.items() if path}
-    request = _request({name: value for name, value in given.items() if value is not None})
+    named = {name: value for name, value in given.items() if value is not None}
+    if input_text is not None:  # which may be null
+        named["input"] = _input(input_text)
+    answer = _carried_out(session, _request(named))
+    prices = Prices.of(session.settings)
+    data = with_cost(answer.model_dump(mode="json"), prices)
+    cost = f"cost {data['cost']:.4f}" if "cost" in data else ""
+    session.show(data, made_plain("\n".join(filter(None, [mutate_text(answer), cost]))))
+    if answer.status == "refused" or answer.run_error is not None:
+        raise click.exceptions.Exit(1)
+
+
+def _carried_out(session: Session, request: MutateRequest) -> MutateAnswer:
+    """Return the final answer, however long the build takes."""
     with session.service() as service:
 
-        def work(stop: Any) -> MutateAnswer:
+        def work(stop: Cancellation) -> MutateAnswer:
             answer = service.mutate(request, on_progress=_progress, cancellation=stop)
             while answer.status == "building" and not stop.cancelled:
                 job = MutateRequest(job=answer.job)
                 answer = service.mutate(job, on_progress=_progress, cancellation=stop)
             return answer
 
-        answer = interruptible(work)
-    session.show(answer.model_dump(mode="json"), mutate_text(answer))
-    if answer.status == "refused":
-        raise click.exceptions.Exit(1)
+        return interruptible(work)
 
 
 def _request(given: dict[str, Any]) -> MutateRequest:
@@ -75,8 +98,15 @@ def _request(given: dict[str, Any]) -> MutateRequest:
         raise InvalidArgument(f"The request is not valid: {problems_in(error)}.") from error
 
 
+def _input(text: str) -> Any:
+    try:
+        return strict_json.parse(read_stdin() if text == "-" else text.encode(errors="surrogateescape"))
+    except ValueError as error:
+        raise InvalidJson(f"The input is not JSON: {error}.", hint="Give one JSON value.") from error
+
+
 def _progress(message: str, fraction: float) -> None:
-    click.echo(f"{fraction:4.0%} {message}", err=True)
+    click.echo(f"{fraction:4.0%} {made_plain(message)}", err=True)
 
 
 def _read(path: Path) -> str:

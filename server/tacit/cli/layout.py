@@ -55,6 +55,11 @@ def wrapped(text: str, limit: int | None, first: str = "", then: str | None = No
     return [f"{then if number else first}{line}".rstrip() for number, line in enumerate(lines)]
 
 
+def indented(text: str, by: int = 2) -> str:
+    """Return the text with spaces before each line that is not empty."""
+    return "\n".join(f"{' ' * by}{line}" if line else "" for line in text.rstrip().split("\n"))
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under their headings in aligned columns; the last column goes on below itself where it is long."""
     lines = [tuple(headings), *(tuple(str(cell) for cell in row) for row in rows)]

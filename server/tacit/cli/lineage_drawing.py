@@ -14,7 +14,7 @@ What others wrote is made plain, so that it steers no terminal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tacit.cli.change_lines import change_lines
 from tacit.cli.layout import cut, date, wrapped
@@ -44,6 +44,11 @@ class Strokes:
     gap: str
     dot: str
     becomes: str
+
+    @property
+    def characters(self) -> str:
+        """Every character that they use."""
+        return "".join(getattr(self, field.name) for field in fields(self))
 
 
 UNICODE = Strokes("●", "○", "│ ", "├─", "└─", "┆ ", " · ", " → ")
@@ -105,7 +110,7 @@ class _Drawing:
         facts = [member.standing, made_plain(member.author), date(member.created)]
         facts += [effects_text(sorted(member.effects)), f"{count} test" if count == 1 else f"{count} tests"]
         below = self._bars(self._going_on)
-        mark = strokes.offered if member.offered else strokes.other
+        mark = strokes.offered if member.standing == "offered" else strokes.other
         yield from wrapped(strokes.dot.join(facts), self._limit, f"{left}{mark} {member.name}  ", f"{below}    ")
         for line in self._details(place):
             yield from wrapped(made_plain(line), self._limit, f"{below}  ", f"{below}    ")

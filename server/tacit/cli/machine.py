@@ -18,7 +18,7 @@ from tacit.models import Check
 @click.command()
 @use_case(prints_data=False)
 def setup(session: Session) -> None:
-    """Install what builds and search need; each step is skipped when done."""
+    """Install what builds and search need; what is done is skipped."""
     arguments = ["-m", "tacit_builder.setup", "--cache", str(session.settings.cache)]
     done = subprocess.run([sys.executable, *arguments], check=False)
     if done.returncode:
@@ -28,7 +28,7 @@ def setup(session: Session) -> None:
 @click.command()
 @use_case()
 def doctor(session: Session) -> None:
-    """Check what Tacit needs, and say what to do where it is missing."""
+    """Check what Tacit needs, and say what is missing."""
     checks = _checks(session)
     rows = [["ok" if check.ok else "MISSING", check.name, check.detail] for check in checks]
     session.show([check.model_dump() for check in checks], table(["STATE", "WHAT", "DETAIL"], rows))
@@ -54,7 +54,7 @@ def _checks(session: Session) -> list[Check]:
     help="The data folder that the client's server uses.",
 )
 def install(client: str, data: Path | None, *, only_print: bool) -> None:
-    """Connect CLIENT to Tacit: write the server into its configuration."""
+    """Write the server into the configuration of CLIENT."""
     entry = server_command(data.resolve() if data else None)
     if only_print:
         click.echo(as_json(configuration(CLIENTS[client], entry)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tacit.cli.references import reference
 from tacit.cli.terminal import Session, as_json, interruptible, read_stdin, use_case
 from tacit.models import RunAnswer
 from tacit.texts import run_line, search_text
@@ -21,9 +22,9 @@ def search(session: Session, query: str, k: int) -> None:
 
 
 @click.command()
-@click.argument("capability", metavar="ID")
+@click.argument("capability", metavar="ID[@N]")
 @click.argument("data_text", metavar="[JSON|-]", default="{}")
-@click.option("--version", type=click.IntRange(min=1), help="A version other than the current one.")
+@click.option("--version", type=click.IntRange(min=1), help="A version other than the current one, as in ID@N.")
 @click.option("--energy", type=click.IntRange(min=1), help="A lower energy limit for this run.")
 @click.option("--fresh", is_flag=True, help="Run even where the answer is remembered.")
 @use_case()
@@ -32,9 +33,10 @@ def run(
 ) -> None:
     """Run capability ID on JSON, or on what stdin holds."""
     text = read_stdin() if data_text == "-" else data_text.encode(errors="surrogateescape")
+    name, number = reference(capability, version)
     with session.service() as service:
         answer = interruptible(
-            lambda stop: service.run(capability, text, version=version, energy=energy, fresh=fresh, cancellation=stop)
+            lambda stop: service.run(name, text, version=number, energy=energy, fresh=fresh, cancellation=stop)
         )
     _show_run(session, answer)
 
