@@ -12,6 +12,7 @@ import pytest
 from store_samples import run_record
 
 from tacit.errors import UnknownRun
+from tacit.models import Usage
 from tacit.store import RunRecord, Store, new_job_id, retention
 from tacit.store.payloads import SLACK
 
@@ -121,3 +122,17 @@ def test_the_log_is_folded_in_off_the_path_of_runs(
         store.runs.record(run_record(calls=os.urandom(20_000)))
     store._retention.close()
     assert (folder / "tacit.db").stat().st_size > before + 100_000
+
+
+def test_builds_that_a_budget_counts_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What used a language model lately is kept beyond the number, until its day is over."""
+    monkeypatch.setattr(retention, "BUILDS_KEPT", 1)
+    jobs = [new_job_id() for _ in range(3)]
+    for job in jobs:
+        store.builds.start(job, "a_b", "{}")
+        store.builds.add_usage(job, Usage(llm_calls=1))
+        store.builds.finish(job, "refused")
+    with store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE builds SET started = 1 WHERE job = ?", (jobs[0],))
+    store.prune()
+    assert [store.builds.get(job) is not None for job in jobs] == [False, True, True]

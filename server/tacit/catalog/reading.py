@@ -28,6 +28,7 @@ from tacit.store.tables import modules, versions
 from tacit.store.unicode import is_storable
 
 MAX_REMEMBERED = 4096
+LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,8 @@ class CatalogReader:
         if not is_storable(capability):
             raise self._unknown(capability)
         with self._reading(capability) as connection:
-            row = queries.find_version(connection, capability, version)
+            known = version is None or 0 < version < LARGEST  # the store cannot even ask for a larger one
+            row = queries.find_version(connection, capability, version) if known else None
             if row is not None:
                 return version_of(row)
             numbers = queries.version_numbers(connection, capability)

@@ -1,0 +1,112 @@
+"""Where versions come from, as it is kept, and lineages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from catalog_samples import SOURCE, TESTS, manifest, module, pure, register, write_capability
+
+from tacit.catalog import Catalog, Origin, import_folder, write_folder
+from tacit.errors import StoreDamaged, UnknownVersion
+from tacit.models import Usage
+from tacit.store import pack_transcript
+
+TURNS = [{"kind": "turn", "step": "specification", "reply": {"content": "ünï \ud800"}}]
+ORIGIN = Origin(
+    task="Count the words of a text",
+    model="scripted",
+    prompts_hash="ab" * 32,
+    transcript=pack_transcript(TURNS),
+    sdk="0.1",
+    usage=Usage(llm_calls=3, prompt_tokens=100, completion_tokens=20, attempts=2, estimated=True),
+    build_seconds=1.5,
+    job="000000000000002a",
+    failure="0000000000000007",
+    cause="It divides by zero.",
+    revisions=("An empty text has no words.",),
+    held_out=("empty text",),
+    accepted=("run 7: 1 instead of 2",),
+)
+
+
+def test_an_origin_is_read_as_it_was_kept(catalog: Catalog) -> None:
+    """With its transcript, and JSON-ready without."""
+    version = register(catalog, origin=ORIGIN, author="llm")
+    found = catalog.origin("count_words", version.version)
+    assert (found, found.turns()) == (ORIGIN, TURNS)
+    assert "transcript" not in found.as_json()
+    assert found.as_json()["usage"]["llm_calls"] == 3
+
+
+@pytest.mark.parametrize("text", ["", "\ud800", "x" * 100_000, "\x00 ü 😀"])
+def test_any_task_is_kept(catalog: Catalog, text: str) -> None:
+    """What is no Unicode is replaced; a version must not go unregistered for it."""
+    register(catalog, origin=Origin(task=text, cause=text, revisions=(text,)))
+    found = catalog.origin("count_words", 1)
+    assert (found.task, found.revisions) == (text.replace("\ud800", "?"), (text,))
+
+
+def test_what_was_imported_has_an_empty_origin(catalog: Catalog, tmp_path: Path) -> None:
+    """Nothing is made up; who wrote it stands on the version."""
+    import_folder(catalog, write_capability(tmp_path / "count_words"), pure)
+    assert (catalog.origin("count_words", 1), catalog.get("count_words").author) == (Origin(), "import")
+
+
+def test_an_origin_belongs_to_its_version(catalog: Catalog) -> None:
+    """The next version has its own, or none."""
+    register(catalog, origin=ORIGIN)
+    register(catalog, number=2)
+    assert [catalog.origin("count_words", number) == ORIGIN for number in (1, 2)] == [True, False]
+    with pytest.raises(UnknownVersion):
+        catalog.origin("count_words", 3)
+
+
+def test_content_that_is_offered_already_keeps_its_origin(catalog: Catalog) -> None:
+    """The same content again makes no version and changes no origin."""
+    register(catalog, origin=ORIGIN)
+    register(catalog, origin=Origin(task="another"))
+    assert catalog.origin("count_words", 1) == ORIGIN
+
+
+def test_an_exported_folder_says_nothing_of_its_origin(catalog: Catalog, tmp_path: Path) -> None:
+    """Tasks and transcripts may hold what was meant for nobody else."""
+    version = register(catalog, origin=ORIGIN)
+    folder = write_folder(version, catalog.module(version.digest), tmp_path / "out")
+    assert sorted(path.name for path in folder.iterdir()) == ["count_words.wasm", "meta.json", "src", "tests.json"]
+    assert b"scripted" not in (folder / "meta.json").read_bytes()
+
+
+@pytest.mark.parametrize("column", ["usage", "revisions"])
+def test_a_damaged_origin_is_damage(catalog: Catalog, column: str) -> None:
+    """It is named by its version."""
+    register(catalog, origin=ORIGIN)
+    with catalog.store.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE origins SET {column} = '['")
+    with pytest.raises(StoreDamaged, match="the origin of count_words@1"):
+        catalog.origin("count_words", 1)
+
+
+def test_a_family_is_versions_ancestors_and_descendants(catalog: Catalog) -> None:
+    """Whatever has nothing to do with it is left out."""
+
+    def make(name: str, number: int, parent: str | None = None) -> None:
+        catalog.register(
+            manifest(name, parent=parent), SOURCE, module(number), TESTS, effects=(), author="caller", toolchain=""
+        )
+
+    make("first_one", 1)
+    make("count_words", 2, "first_one@1")
+    make("count_words", 3)
+    make("derived_one", 4, "count_words@1")
+    make("first_one", 5)
+    make("unrelated_one", 6, "gone_one@9")
+    found = [f"{version.id}@{version.version}" for version in catalog.family("count_words")]
+    assert found == ["count_words@1", "count_words@2", "derived_one@1", "first_one@1"]
+
+
+def test_parents_that_go_in_a_circle_are_a_family(catalog: Catalog) -> None:
+    """Imported manifests may name anything."""
+    for name, parent in (("count_words", "other_one@1"), ("other_one", "count_words@1")):
+        catalog.register(manifest(name, parent=parent), SOURCE, module(), TESTS, effects=(), author="x", toolchain="")
+    assert [version.id for version in catalog.family("count_words")] == ["count_words", "other_one"]
