@@ -45,14 +45,16 @@ std::time "time": true; capability_call "call": ["other_id"]. \
 Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
 
 TESTS_FORM = """\
-A list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
+Step 1: write the tests, from the task alone. Step 2: write the source. \
+The tests are a list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
 "http"?: {url: body or {"status", "body"}}, "now"?: milliseconds, "calls"?: {id: output}}. \
 "expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
 "error" (the code given to Error::new; "invalid_input" for an input that breaks input_schema), \
 and "files"?: {path: text} that must have been written. \
-At least one test asserts something about an output; cover an edge case and an error too. Inputs fit input_schema \
+A suite that a trivial program passes is refused (one that answers its input, a field of it, or always the same): \
+expect different outputs, and cover an edge case and an error too. Inputs fit input_schema \
 (unless an error is expected) and outputs fit output_schema. Unnamed files and URLs are not found. \
-A new version of an existing id must also pass that id's earlier tests."""
+A new version of an existing id must also pass that id's earlier tests, and answer what its recorded runs answered."""
 
 _EXAMPLE_SOURCE = """\
 use capability_common::{file_read_text, run, Error};
