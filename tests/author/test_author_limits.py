@@ -117,9 +117,7 @@ def test_a_model_without_tool_calls_is_named(author: Write) -> None:
     assert "TACIT_LLM_MODEL" in str(outcome.error)
 
 
-@pytest.mark.parametrize(
-    ("code", "error"), [(401, "llm_key_refused"), (404, "llm_model_unknown"), (500, "llm_overloaded")]
-)
+@pytest.mark.parametrize(("code", "error"), [(401, "llm_key_refused"), (500, "llm_overloaded")])
 def test_errors_of_the_endpoint_reach_the_caller(author: Write, code: int, error: str) -> None:
     """In whichever step they come."""
     outcome = author(plays(tests=status(code, retry_after=0.01)), llm_retries=1)
