@@ -71,7 +71,9 @@ class App:
             opening.callback(author.close)
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
-            reflector = Reflector(settings, store, catalog, policies, builder, finder, preparer.compile_ahead)
+            reflector = Reflector(
+                settings, store, catalog, policies, builder, finder, spending, preparer.compile_ahead
+            )
             opening.callback(reflector.close)
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)

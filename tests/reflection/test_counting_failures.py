@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from reflection_samples import LOOPS, OpenApp, add_echo, fail, in_a_row
+from reflection_samples import LOOPS, SLOW, OpenApp, add_echo, fail, in_a_row
 
 from tacit.app import App
 from tacit.errors import CapabilityDeprecated, InvalidJson, TacitError
@@ -40,7 +40,7 @@ def app(open_app: OpenApp) -> App:
 
 def allow(app: App, failures: int) -> None:
     """Let versions fail that often in a row before they are deprecated."""
-    app.service.set_policy("failure_handling", {"deprecate_after": failures}, "python", "test")
+    app.service.set_policy("failure_handling", {"deprecate_after": failures})
 
 
 def start(data: Path) -> subprocess.Popen[str]:
@@ -102,11 +102,11 @@ def test_energy_used_up_counts(open_app: OpenApp) -> None:
 
 def test_replays_and_cached_answers_count_neither_way(app: App) -> None:
     """A replay of a failure is no further one, and a cached answer is no success."""
-    app.service.run("echo_back", 1)
+    app.service.run("echo_back", SLOW)
     run_id = fail(app).details["run_id"]
     with pytest.raises(TacitError):
         app.service.replay(run_id)
-    assert app.service.run("echo_back", 1).cached
+    assert app.service.run("echo_back", SLOW).cached
     assert in_a_row(app) == 1
 
 

@@ -42,18 +42,19 @@ class Reflector:
         policies: Policies,
         builder: Builder,
         finder: Finder,
+        spending: Spending,
         registered: Callable[[Version], None],
     ) -> None:
         """Take what it works with; `registered` is called with each new version."""
-        self._settings = settings
         self._store = store
         self._catalog = catalog
         self._policies = policies
         self._builder = builder
         self._finder = finder
+        self._secrets = secrets_in(settings)
         self._registered = registered
         self._jobs = Jobs()
-        self._spending = Spending(store.builds, policies.cost_limits)
+        self._spending = spending
         self._authors = _has_model(settings)
 
     def start(self, version: Version, run_id: str) -> str | None:
@@ -89,7 +90,7 @@ class Reflector:
 
     def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
         """Have the version repaired, and register it, on the job's thread; the store learns how it ended."""
-        transcript = Transcript(job.id, self._store.builds, secrets_in(self._settings))
+        transcript = Transcript(job.id, self._store.builds, self._secrets)
         status, kept, learnt = "failed", "", ""
         try:
             result = self._builder.build(
