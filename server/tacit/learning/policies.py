@@ -143,7 +143,7 @@ class Policies:
                 value = model.model_validate({**before.value.model_dump(), **changes})
             except ValidationError as error:
                 raise InvalidArgument(
-                    f"The policy {name} cannot be set: {problems_in(error)}.",
+                    f"The policy {name} cannot be set: {storable(problems_in(error))}.",
                     hint=f"It has {', '.join(model.model_fields)}; docs/policies.md says what each means.",
                 ) from error
             return self._put(connection, before, value, decision, reason, {})
