@@ -128,6 +128,7 @@ class Failures:
         self._repairs = repairs
         self._energy = energy
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failures")
+        self._compared: set[tuple[str, int]] = set()
 
     def settle(self, attempt: Attempt, run_id: str) -> None:
         """Count a recorded run; an own failure's hint says what follows. An empty `run_id` was not recorded."""
@@ -143,8 +144,8 @@ class Failures:
             _log.warning("A run of %s@%d could not be counted: %s", version.id, version.version, error)
 
     def close(self) -> None:
-        """Wait for the comparison under way, and drop those that wait."""
-        self._background.shutdown(cancel_futures=True)
+        """Wait for the comparisons that are due: one for each version that failed just now, milliseconds each."""
+        self._background.shutdown()
 
     def compare(self, version: Version) -> None:
         """Roll an offered version back where it does worse than its parent, a version of the same id."""
@@ -171,8 +172,7 @@ class Failures:
         if in_row >= policy.deprecate_after:
             notes += self._deprecate(version, in_row, policy)
         else:
-            with suppress(RuntimeError):  # closed meanwhile
-                self._background.submit(self._compare_quietly, version)
+            self._compare_later(version)
         job = self._repairs.start(version, run_id) if in_row >= policy.reflect_from else None
         if job is not None:
             notes.append(f'A repair is under way: mutate_capability with only {{"job": "{job}"}} waits for it.')
@@ -201,7 +201,16 @@ class Failures:
         )
         return [f"{name} failed {in_row} times in a row by its own fault and is deprecated now.", instead]
 
+    def _compare_later(self, version: Version) -> None:
+        key = (version.id, version.version)
+        if key in self._compared:
+            return
+        self._compared.add(key)
+        with suppress(RuntimeError):  # closed meanwhile
+            self._background.submit(self._compare_quietly, version)
+
     def _compare_quietly(self, version: Version) -> None:
+        self._compared.discard((version.id, version.version))
         try:
             self.compare(version)
         except TacitError as error:

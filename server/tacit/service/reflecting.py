@@ -13,21 +13,24 @@ from collections.abc import Callable
 
 from tacit.building import Builder
 from tacit.building.orders import Budget, Material, RepairRequest
-from tacit.building.protocol import Answer, BuildResult, Question
+from tacit.building.protocol import Answer, BuildResult, Question, Turn
 from tacit.catalog import Candidate, Catalog, Origin, Version
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmMissing, RunCancelled, TacitError
 from tacit.learning import Policies
 from tacit.llm import Endpoint
 from tacit.models import MutateAnswer
+from tacit.service import answers
 from tacit.service.finding import Finder
-from tacit.service.jobs import Job, Jobs
+from tacit.service.jobs import ENDING_SECONDS, Job, Jobs
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
 from tacit.store import Decision, Store, new_job_id
+from tacit.texts import search_text
 
 ACTOR = "policy"
+MAX_HITS = 5
 _log = logging.getLogger(__name__)
 
 
@@ -55,20 +58,22 @@ class Reflector:
         self._registered = registered
         self._jobs = Jobs()
         self._spending = spending
-        self._authors = _has_model(settings)
+        self._model = _model_in(settings)
 
     def start(self, version: Version, run_id: str) -> str | None:
         """Return the job of the repair of `version` that is under way, or that starts now for its failed run.
 
-        None where no model is configured, the budget of the day is used up, or it had as many repairs as it gets.
+        None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, or it
+        has a successor already.
         """
-        if not self._authors:
+        if not self._model:
             return None
         key = f"repair {version.id}@{version.version}"
         running = self._store.builds.find_running(key)
         if running is not None:
             return running.job
-        if self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version:
+        spent = self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version
+        if spent or self._catalog.history(version.id)[-1].version != version.version:
             return None
         try:
             self._jobs.require_room()
@@ -85,27 +90,34 @@ class Reflector:
         return kept
 
     def close(self) -> None:
-        """Cancel the repairs under way."""
+        """Stop the repairs under way, with all their processes, and have their records say so."""
         self._jobs.cancel_all()
+        self._jobs.await_all(ENDING_SECONDS)
 
     def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
         """Have the version repaired, and register it, on the job's thread; the store learns how it ended."""
         transcript = Transcript(job.id, self._store.builds, self._secrets)
         status, kept, learnt = "failed", "", ""
+
+        def on_turn(turn: Turn) -> None:
+            transcript.add(turn)
+            self._spending.check(budget, transcript.usage)
+
         try:
             result = self._builder.build(
                 self._request(version, run_id, budget, job),
                 lambda progress: job.report(f"{progress.stage}: {progress.message}", progress.fraction),
                 job.cancellation,
-                on_turn=transcript.add,
+                on_turn=on_turn,
                 answer=self._answer,
             )
             answer = self._register(version, run_id, result, job, transcript)
             status, kept = answer.status, answer.model_dump_json()
             return answer
         except BuildRefused as refusal:
-            learnt = "\n\n".join(filter(None, (str(refusal), str(refusal.details.get("learnt", "")))))
-            status, kept = "refused", _refused(refusal).model_dump_json()
+            learnt = str(refusal.details.get("learnt") or refusal)
+            answer = answers.refused(refusal, author=self._model, job=job.id)
+            status, kept = "refused", answer.model_dump_json()
             raise
         except RunCancelled:
             status = "cancelled"
@@ -119,9 +131,7 @@ class Reflector:
 
     def _answer(self, question: Question) -> Answer:
         """Answer a search; a repair proposes no new capability."""
-        hits = self._finder.search(question.query).hits if question.query.strip() else ()
-        text = "\n".join(f"{hit.id}: {hit.summary}" for hit in hits)
-        return Answer(number=question.number, text=text or "Nothing fits.")
+        return Answer(number=question.number, text=search_text(self._finder.search(question.query, MAX_HITS)))
 
     def _request(self, version: Version, run_id: str, budget: Budget, job: Job) -> RepairRequest:
         return RepairRequest(
@@ -179,29 +189,19 @@ class Reflector:
         self._finder.refresh()
         self._registered(repaired)
         _log.warning("%s@%d repairs %s: %s", repaired.id, repaired.version, name, cause)
-        return MutateAnswer(
-            status="registered",
-            id=repaired.id,
-            version=repaired.version,
-            parent=repaired.parent,
-            effects=tuple(sorted(repaired.effects)),
-            tests=(*result.tests, *result.parent_tests, *result.replays),
-            message=f"It repairs {name}: {cause}",
-            author=authored.model,
-            usage=transcript.usage,
-        )
+        tests = (*result.tests, *result.parent_tests, *result.replays)
+        answer = answers.registered(repaired, version, job=job.id, tests=tests)
+        return answer.model_copy(update={"usage": transcript.usage, "message": f"It repairs {name}: {cause}"})
 
 
-def _has_model(settings: Settings) -> bool:
+def _model_in(settings: Settings) -> str:
+    """Return the model that is configured; empty where there is none, or what it needs is missing."""
     try:
-        return Endpoint.of(settings) is not None
+        endpoint = Endpoint.of(settings)
     except LlmMissing as error:
         _log.warning("Nothing is repaired by itself: %s", error)
-        return False
-
-
-def _refused(refusal: BuildRefused) -> MutateAnswer:
-    return MutateAnswer(status="refused", stage=refusal.stage, message=refusal.message, hint=refusal.hint)
+        return ""
+    return endpoint.model if endpoint else ""
 
 
 def _go_on(_: Job) -> None:

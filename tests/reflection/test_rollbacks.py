@@ -1,0 +1,95 @@
+"""A version that does worse than the one it was made from is rolled back by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from reflection_samples import OpenApp, add_echo, fail
+
+from tacit.app import App
+from tacit.errors import CapabilityDeprecated
+from tacit.learning.policies import FailureHandling
+from tacit.service.failing import Fare, does_worse
+
+POLICY = FailureHandling()
+
+
+def fare(runs: int, failed: int) -> Fare:
+    """Return how a version fared that failed that often in so many runs."""
+    return Fare(runs, tuple("0" * 16 for _ in range(failed)))
+
+
+@pytest.mark.parametrize(
+    ("own", "parent", "worse"),
+    [
+        ((5, 1), (5, 0), True),
+        ((20, 4), (20, 0), True),
+        ((20, 3), (20, 0), False),
+        ((10, 3), (10, 1), True),
+        ((4, 4), (20, 0), False),
+        ((20, 20), (4, 0), False),
+        ((5, 5), (5, 5), False),
+        ((5, 0), (5, 5), False),
+        ((0, 0), (0, 0), False),
+    ],
+)
+def test_success_rates_are_compared(own: tuple[int, int], parent: tuple[int, int], worse: bool) -> None:
+    """By default 5 runs of each are the least that tell, and a fifth is the difference that counts."""
+    assert does_worse(fare(*own), fare(*parent), POLICY) is worse
+
+
+@pytest.fixture
+def worsen(open_app: OpenApp) -> Callable[..., App]:
+    """Return a function that makes a version 2 which fails every second run, and reopens the app after that."""
+
+    def make(*, runs: int = 6, parent: str | None = None) -> App:
+        app = open_app()
+        add_echo(app)
+        for number in range(1, 7):
+            app.service.run("echo_back", number * 10)
+        add_echo(app, note="otherwise", parent=parent)
+        for number in range(1, runs, 2):
+            fail(app)
+            app.service.run("echo_back", number)
+        app.close()
+        return open_app()
+
+    return make
+
+
+def test_a_worse_version_is_rolled_back(worsen: Callable[..., App]) -> None:
+    """The parent is offered again, the worse version is deprecated, and the audit log says why."""
+    app = worsen()
+    assert app.service.run("echo_back", 1).version == 1
+    with pytest.raises(CapabilityDeprecated):
+        app.service.run("echo_back", 1, version=2)
+    entry = app.service.audit_log(1)[0]
+    assert (entry["actor"], entry["action"], entry["version"]) == ("policy", "rollback", 1)
+    assert entry["details"]["success_of_parent"] == 1.0
+    assert len(entry["details"]["failed"]) == 3
+
+
+def test_few_runs_tell_nothing(worsen: Callable[..., App]) -> None:
+    """Below the policy's least number of runs nothing is rolled back."""
+    assert worsen(runs=3).service.run("echo_back", 1).version == 2
+
+
+def test_a_version_of_another_id_is_no_measure(worsen: Callable[..., App]) -> None:
+    """A version that was made from another capability is not rolled back to it."""
+    assert worsen(parent="other_one@1").service.run("echo_back", 1).version == 2
+
+
+def test_a_parent_that_is_not_offered_does_not_come_back(open_app: OpenApp) -> None:
+    """What was deprecated before stays so, however its successor does."""
+    app = open_app()
+    add_echo(app)
+    for number in range(1, 7):
+        app.service.run("echo_back", number * 10)
+    add_echo(app, note="otherwise")
+    app.service.deprecate("echo_back", 1)
+    for number in range(1, 6):
+        fail(app)
+        app.service.run("echo_back", number)
+    app.close()
+    assert open_app().service.run("echo_back", 1).version == 2
