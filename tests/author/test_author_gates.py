@@ -105,12 +105,17 @@ def test_a_trivial_suite_can_be_written_anew(author: Write) -> None:
         (submitted(seen=[{**SEEN[0], "expect": {"output": {"vowels": -1}}}, *SEEN[1:]]), "breaks output_schema"),
         (submitted(seen=[{**SEEN[0], "expect": {}}, *SEEN[1:]]), "exactly one of"),
         (submitted(held_out=[SEEN[0], *HELD_OUT]), "behaviour"),
+        (submitted(seen=[{**SEEN[0], "files": {"a.txt": "x"}}, *SEEN[1:]]), "reach none of its files"),
+        (submitted(seen=[{**SEEN[0], "http": {"https://example.org/": "x"}}, *SEEN[1:]]), "the host 'example.org'"),
+        (submitted(seen=[{**SEEN[0], "http": {"nowhere": "x"}}, *SEEN[1:]]), "cannot pass"),
+        (submitted(seen=[{**SEEN[0], "calls": {"other_one": 1}}, *SEEN[1:]]), "let it call 'other_one'"),
     ],
 )
 def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: str) -> None:
     """What is wrong is told in words that say what to mend."""
-    outcome = author(plays(tests=[tests, submitted()]))
-    assert outcome.made
+    outcome = author(plays(tests=tests), asked(budget=BUDGET.model_copy(update={"llm_calls": 2})))
+    assert outcome.refusal["stage"] == "budget"
+    assert told in outcome.refusal["learnt"]
     assert told in outcome.answers("submit_tests")[0]
 
 
@@ -133,8 +138,11 @@ def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: s
 )
 def test_specifications_that_do_not_hold_are_sent_back(author: Write, changes: dict[str, Any], told: str) -> None:
     """What is wrong is told in words that say what to mend."""
-    outcome = author(plays(specification=[specified(**changes), specified()]))
-    assert outcome.made
+    outcome = author(
+        plays(specification=specified(**changes)), asked(budget=BUDGET.model_copy(update={"llm_calls": 1}))
+    )
+    assert outcome.refusal["stage"] == "budget"
+    assert told in outcome.refusal["learnt"]
     assert told in outcome.answers("submit_specification")[0]
 
 

@@ -25,6 +25,7 @@ from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk
 from tacit_builder.author.materials import tests_text
 from tacit_builder.author.specification import Specification
+from tacit_builder.author.worlds import closed_doors
 from tacit_builder.request import asserts_output, check_request
 
 LEAST_SEEN = 3
@@ -115,6 +116,9 @@ def _problems(suite: Suite, specification: Specification) -> Iterator[str]:
             yield f"{name}: no test expects an output."
         elif trivial := trivial_program(tests, specification.manifest.input_schema, outputs_alone=True):
             yield f"{name}: a program that {trivial} passes all that expect outputs; vary the inputs and outputs."
+    for test in (*suite.seen, *suite.held_out):
+        for door in closed_doors(test, specification.manifest.permissions):
+            yield f"{test.name!r} cannot pass: {door}."
     seen = {_world(test): test.name for test in suite.seen}
     for test in suite.held_out:
         if (twin := seen.get(_world(test))) is not None:
