@@ -113,7 +113,8 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
         f"registered {answer.id}@{answer.version} ({effects_text(answer.effects)})"
         + (f", from {answer.parent}" if answer.parent else ""),
         f"tests passed: {', '.join(test.name for test in answer.tests if test.passed)}" if answer.tests else "",
-        f"permissions not granted (the operator has to): {denied}" if denied else "",
+        f"permissions not granted: {denied}" if denied else "",
+        answer.hint,
         _author_text(answer),
         answer.message,
         *_run_text(answer),

@@ -10,12 +10,15 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp_types import CallToolResult, TextContent
 from pydantic import ValidationError
@@ -116,6 +119,32 @@ def _json_within(given: Any) -> dict[str, Any] | list[Any] | None:
         return json.loads(given)
     except (ValueError, RecursionError):
         return None
+
+
+def given_arguments(ctx: Context[Backend, Any]) -> Mapping[str, Any]:
+    """Return the arguments as they were sent: the SDK parses every string that holds JSON, also where one is meant."""
+    return (ctx.request_context.params or {}).get("arguments") or {}
+
+
+def client_name(ctx: Context[Backend, Any]) -> str:
+    """Return what the client calls itself, empty where it does not say."""
+    params = ctx.session.client_params
+    return params.client_info.name if params is not None else ""
+
+
+def session_of(ctx: Context[Backend, Any]) -> str:
+    """Return what tells the runs of one client's session from others'."""
+    return (ctx.headers or {}).get("mcp-session-id") or ctx.request_context.lifespan_context.session
+
+
+def progress_reporter(ctx: Context[Backend, Any]) -> Callable[[str, float], None]:
+    """Return what passes a build's progress on to the client, from the thread that waits for the build."""
+
+    def report(message: str, fraction: float) -> None:
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # the client left; the build goes on
+            anyio.from_thread.run(ctx.report_progress, fraction, 1.0, message)
+
+    return report
 
 
 def answered(answer: Model, *texts: str, refused: bool = False) -> CallToolResult:

@@ -53,7 +53,7 @@ class SampleService:
         output = behave[capability](data, options)
         return RunAnswer(run_id="r1", capability=capability, version=2, output=output, energy=7, seconds=0.001)
 
-    def mutate(self, request: MutateRequest, *, on_progress: Callable[[str, float], None], **_: Any) -> MutateAnswer:
+    def make(self, request: MutateRequest, *, on_progress: Callable[[str, float], None], **_: Any) -> MutateAnswer:
         on_progress("compile", 0.25)
         on_progress("tests", 0.75)
         if request.source is None:
@@ -62,6 +62,11 @@ class SampleService:
             return MutateAnswer(status="refused", stage="compile", message="No.", diagnostics="error[E0425]")
         tests = tuple(TestResult(name=test.name, passed=True) for test in request.tests)
         return MutateAnswer(status="registered", id=request.id, version=1, tests=tests)
+
+    def try_out(self, answer: MutateAnswer, request: MutateRequest, run: Callable[..., RunAnswer]) -> MutateAnswer:
+        if "input" not in request.model_fields_set:
+            return answer
+        return answer.model_copy(update={"run": run("echo", 2, request.input)})
 
     def happened(self, event: str) -> None:
         (self._events / event).touch()

@@ -247,7 +247,8 @@ class Author:
             return answer
         asked = self._catalog.get(answer.id, answer.version).manifest.permissions
         missing = not_granted(asked, self._catalog.grants_for(answer.id))
-        return answer.model_copy(update={"permissions_not_granted": missing})
+        hint = f"Not all that it asks for is granted; `tacit grant {answer.id}` grants it." if missing else ""
+        return answer.model_copy(update={"permissions_not_granted": missing, "hint": hint})
 
     def _input_of(self, request: MutateRequest) -> tuple[Any, ...]:
         """Return the input to run on, or nothing: the request's own, or what came with the job that it asks for."""
