@@ -18,17 +18,24 @@ use capability_common::{run, Error};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Input { spin: bool }
+struct Input { spin: bool, #[serde(default)] number: i64 }
 
 fn main() {
-    run(|input: Input| -> Result<bool, Error> {
+    run(|input: Input| -> Result<i64, Error> {
         while input.spin { std::hint::black_box(()); }
-        Ok(true)
+        Ok(2 * input.number + 1)
     })
 }
 """
-SPIN_TESTS = [{"name": "does not spin", "input": {"spin": False}, "expect": {"output": True}}]
-SPIN_INPUT = {"type": "object", "properties": {"spin": {"type": "boolean"}}, "required": ["spin"]}
+SPIN_TESTS = [
+    {"name": f"doubles {number}", "input": {"spin": False, "number": number}, "expect": {"output": 2 * number + 1}}
+    for number in (0, 4, -7)
+]
+SPIN_INPUT = {
+    "type": "object",
+    "properties": {"spin": {"type": "boolean"}, "number": {"type": "integer"}},
+    "required": ["spin"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +76,13 @@ def spin_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def spinner(tacit: Tacit, spin_files: Path) -> str:
     """The id of that capability, made once."""
-    arguments = ["--id", "spin_forever", "--summary", "Spins as long as it is let, for tests.", "--force"]
+    arguments = [
+        "--id",
+        "spin_forever",
+        "--summary",
+        "Doubles a number and adds one, and spins as long as it is let.",
+        "--force",
+    ]
     files = {"--source": "main.rs", "--tests": "tests.json", "--input-schema": "input.json"}
     for option, name in files.items():
         arguments += [option, str(spin_files / name)]

@@ -143,7 +143,7 @@ def test_mutate_without_source_answers_a_brief(tacit: Tacit) -> None:
 
 def test_mutate_makes_a_capability_that_runs(tacit: Tacit, spinner: str) -> None:
     """From files, compiled and tested."""
-    assert json.loads(tacit("run", spinner, '{"spin": false}').stdout) is True
+    assert json.loads(tacit("run", spinner, '{"spin": false, "number": 20}').stdout) == 41
 
 
 def test_refused_source_fails(tacit: Tacit, spin_files: Path, tmp_path: Path) -> None:
@@ -151,7 +151,17 @@ def test_refused_source_fails(tacit: Tacit, spin_files: Path, tmp_path: Path) ->
     source = tmp_path / "main.rs"
     source.write_text("fn main() { missing() }")
     tests = str(spin_files / "tests.json")
-    done = tacit("mutate", "--id", "bad_one", "--summary", "Never compiles.", "--source", str(source), "--tests", tests)
+    done = tacit(
+        "mutate",
+        "--id",
+        "bad_one",
+        "--summary",
+        "Adds two numbers, but never compiles.",
+        "--source",
+        str(source),
+        "--tests",
+        tests,
+    )
     assert done.returncode == 1
     assert "refused at compile" in done.stdout
     assert "E0425" in done.stdout
@@ -278,7 +288,11 @@ def test_serve_off_loopback_is_refused(tacit: Tacit) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["search", "run", "mutate", "list", "show", "history", "export", "import", "replay"]
+    "command",
+    [
+        *("search", "run", "replay", "mutate", "builds", "list", "show", "history", "export", "import"),
+        *("rollback", "deprecate", "restore", "grant", "revoke", "audit", "prune"),
+    ],
 )
 def test_commands_take_data_and_json(command: str) -> None:
     """Each command that prints data."""

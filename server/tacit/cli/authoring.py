@@ -84,11 +84,16 @@ def _carried_out(session: Session, request: MutateRequest) -> MutateAnswer:
         def work(stop: Cancellation) -> MutateAnswer:
             answer = service.mutate(request, on_progress=_progress, cancellation=stop)
             while answer.status == "building" and not stop.cancelled:
-                job = MutateRequest(job=answer.job)
-                answer = service.mutate(job, on_progress=_progress, cancellation=stop)
+                answer = service.mutate(_again(request, answer), on_progress=_progress, cancellation=stop)
             return answer
 
         return interruptible(work)
+
+
+def _again(request: MutateRequest, answer: MutateAnswer) -> MutateRequest:
+    """Return what asks for the build that goes on, and has the new version run on the input of the first request."""
+    given = {"input": request.input} if "input" in request.model_fields_set else {}
+    return MutateRequest(job=answer.job, **given)
 
 
 def _request(given: dict[str, Any]) -> MutateRequest:

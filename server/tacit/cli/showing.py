@@ -8,7 +8,7 @@ import click
 
 from tacit.cli.layout import date, facts, indented
 from tacit.cli.references import reference
-from tacit.cli.terminal import Session, as_json, use_case
+from tacit.cli.terminal import Session, use_case
 from tacit.cli.transcripts import transcript_text
 from tacit.cli.usage import used_text, with_cost
 from tacit.models import Permissions, Usage
@@ -63,7 +63,7 @@ def _origin(found: dict[str, Any], prices: Prices | None) -> dict[str, str]:
         "cause": found["cause"],
         "failed run": found["failure"] or "",
         "author": found["author"],
-        "model": found["model"],
+        "model": found["model"] if found["model"] != found["author"] else "",
         "used": used_text(Usage.model_validate(found["usage"]), prices),
         "prompts": found["prompts_hash"],
         "build": f"{found['job']}, {seconds:.1f} s" if found["job"] else "",
@@ -90,9 +90,15 @@ def _listed(heading: str, items: list[str]) -> list[str]:
 
 
 def _tests(found: dict[str, Any]) -> str:
-    """Return the tests as JSON, and which of them the author's implementation never saw."""
-    held_out = f" (held out from the author: {', '.join(found['held_out'])})" if found["held_out"] else ""
-    return f"\n--- tests{held_out}\n{as_json(found['tests'])}"
+    """Return the tests, each on two lines, and which of them the author's implementation never saw."""
+    held_out = set(found["held_out"])
+    lines = [
+        f"\n--- tests ({len(found['tests'])}, {len(held_out)} held out from the author)" if held_out else "\n--- tests"
+    ]
+    for test in found["tests"]:
+        lines.append(f"{test['name']} (held out)" if test["name"] in held_out else test["name"])
+        lines.append(indented(compact({name: value for name, value in test.items() if name != "name"})))
+    return "\n".join(lines)
 
 
 COMMANDS = [show]

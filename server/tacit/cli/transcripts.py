@@ -34,7 +34,8 @@ def _lines(turns: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"=== {step} ===\n"
         for message in _objects(turn.get("sent")):
             yield from _message(message, called)
-        yield from _message({"role": "assistant", **_object(turn.get("reply"))}, called, _cost(turn))
+        if reply := _object(turn.get("reply")):  # the last turn of a step may only bring what its tools answered
+            yield from _message({"role": "assistant", **reply}, called, _cost(turn))
 
 
 def _message(message: dict[str, Any], called: dict[str, str], cost: str = "") -> Iterator[str]:
