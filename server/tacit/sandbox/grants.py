@@ -36,12 +36,22 @@ _FIELD_OF_EFFECT = {
 class Allowance:
     """The intersection of permissions and grants; immutable.
 
-    Without grants (None) the permissions alone decide, which is how tests with a made-up world are run.
+    Without grants (None) the permissions alone decide, which is how tests with a made-up world are run. For the hints
+    of denials, `capability` is whose it is, and `settings` the part of the grants that every capability has.
     """
 
-    def __init__(self, permissions: Permissions, grants: Permissions | None = None) -> None:
+    def __init__(
+        self,
+        permissions: Permissions,
+        grants: Permissions | None = None,
+        *,
+        capability: str = "",
+        settings: Permissions | None = None,
+    ) -> None:
         self.permissions = permissions
         self.grants = grants
+        self._capability = capability
+        self._settings = settings or grants
         self._asked = _Rules(permissions)
         self._granted = self._asked if grants is None else _Rules(grants)
 
@@ -134,7 +144,7 @@ class Allowance:
         return PermissionDenied(
             f"http_get was asked for {name!r}, which leads to {address} ({kind}).",
             hint="Loopback, private, link-local and metadata addresses need a grant by exact name: "
-            + _how_to_grant(self.grants, fragment),
+            + _how_to_grant(self._capability, self._settings, fragment),
             details={"function": "http_get", "requested": name, "reason": "private_address", "grant": fragment},
         )
 
@@ -144,7 +154,7 @@ class Allowance:
         if asked:
             raise PermissionDenied(
                 f"{function} was asked for {requested!r}, which the operator has not granted.",
-                hint=_how_to_grant(self.grants, fragment),
+                hint=_how_to_grant(self._capability, self._settings, fragment),
                 details={**details, "reason": "not_granted"},
             )
         raise PermissionDenied(
@@ -246,9 +256,14 @@ def _glob_of(path: str) -> str:
     return path.replace("*", "?")
 
 
-def _how_to_grant(grants: Permissions | None, fragment: dict[str, Any]) -> str:
-    """Return the sentence with the whole setting, since it replaces the grants that there are."""
-    merged: dict[str, Any] = grants.model_dump(mode="json", exclude_defaults=True) if grants else {}
+def _how_to_grant(capability: str, settings: Permissions | None, fragment: dict[str, Any]) -> str:
+    """Return the sentence with the command, and with the whole setting, since that replaces the grants it has."""
+    merged: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True) if settings else {}
+    options: list[str] = []
     for field, value in fragment.items():
         merged[field] = value if value is True else [*merged.get(field, ()), *value]
-    return f"Grant it with TACIT_GRANTS={shlex.quote(json.dumps(merged))} (docs/settings.md)."
+        options += [f"--{field}"] if value is True else [f"--{field} {shlex.quote(each)}" for each in value]
+    setting = f"TACIT_GRANTS={shlex.quote(json.dumps(merged))} (docs/settings.md)"
+    if not capability or not options:
+        return f"Grant it with {setting}."
+    return f"Grant it with `tacit grant {capability} {' '.join(options)}`, or to all with {setting}."

@@ -104,7 +104,9 @@ class Preparer:
             inputs=known.inputs if known and same else compile_schema(version.manifest.input_schema),
             outputs=known.outputs if known and same else compile_schema(version.manifest.output_schema),
             granted=granted,
-            allowance=Allowance(version.manifest.permissions, granted),
+            allowance=Allowance(
+                version.manifest.permissions, granted, capability=version.id, settings=self._catalog.grants.settings
+            ),
         )
         self._prepared[key] = prepared
         return prepared
