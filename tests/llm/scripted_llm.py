@@ -118,7 +118,8 @@ def raw(body: bytes | str, *, content_type: str = "application/json") -> Says:
 class ScriptedLlm:
     """Runs the server while entered; `requests`, `paths` and `headers` are what it was asked, in order.
 
-    With `counts` false its answers carry no usage, as some servers' do. `asked` is set at every request.
+    With `counts` false its answers carry no usage, as some servers' do. `asked` is set at every request. What an author
+    raises is answered with status 500, and raised again at the end.
     """
 
     def __init__(self, author: Author, *, counts: bool = True) -> None:
@@ -128,6 +129,7 @@ class ScriptedLlm:
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.violations: list[str] = []
+        self.mistakes: list[Exception] = []
         self.asked = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -167,6 +169,8 @@ class ScriptedLlm:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        if self.mistakes and raised[0] is None:
+            raise self.mistakes[0]
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Says:
         """Return what one request gets; keeps what it asked."""
@@ -185,7 +189,11 @@ class ScriptedLlm:
                 return status(400, body=_error("; ".join(broken), "invalid_request_error"))
             if request["model"] != MODEL:
                 return status(404, body=_error(f"The model `{request['model']}` does not exist", "model_not_found"))
-            return self.author(_chat_request(request))
+            try:
+                return self.author(_chat_request(request))
+            except Exception as error:
+                self.mistakes.append(error)
+                return replace(status(500), headers={"x-should-retry": "false"})
 
     def wait_for_close(self) -> None:
         """Block until the server closes."""

@@ -7,6 +7,7 @@ proxy is used and no redirect followed: a prompt goes where the settings say, or
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -67,6 +68,8 @@ def open_client(
     `seconds` bound one answer whole; `retries` are the library's own. Raises `LlmUnreachable` where the address is
     none, and `LlmKeyRefused` where the key holds what no header may; neither repeats the key.
     """
+    # It would write the headers of answers into a debugging log: cookies, and keys that an endpoint repeats.
+    logging.getLogger("httpcore2.http11").setLevel(logging.INFO)
     names = SETTINGS[kind]
     address = checked_address(base_url or OPENAI_URL, names.address)
     key = _checked_key(api_key, names.key)

@@ -84,7 +84,7 @@ class _Completion(BaseModel):
     usage: Any = None
 
 
-class NoCompletion(ValueError):
+class NoCompletion(Exception):
     """A body is no chat completion; it says why."""
 
 
@@ -93,12 +93,7 @@ def read_reply(body: bytes, asked_bytes: int, seconds: float) -> Reply:
 
     `asked_bytes` is the size of the request, from which its tokens are estimated where the body does not count them.
     """
-    try:
-        completion = _Completion.model_validate(made_sendable(json.loads(body)))
-    except ValidationError as error:
-        raise NoCompletion(problems_in(error)) from None
-    except (ValueError, RecursionError) as error:
-        raise NoCompletion(f"it is not JSON: {type(error).__name__}") from None
+    completion = _read_completion(body)
     choice = completion.choices[0]
     text = _text(choice.message)
     cut = choice.finish_reason == "length"
@@ -106,6 +101,18 @@ def read_reply(body: bytes, asked_bytes: int, seconds: float) -> Reply:
     message = _message(text, calls)
     usage = _usage(completion.usage, asked_bytes, message)
     return Reply(message=message, text=text, calls=calls, usage=usage, seconds=seconds)
+
+
+def _read_completion(body: bytes) -> _Completion:
+    try:
+        answer: Any = json.loads(body)
+        if not isinstance(answer, dict):
+            raise NoCompletion("it is no JSON object")
+        return _Completion.model_validate(made_sendable(answer))
+    except ValidationError as error:
+        raise NoCompletion(problems_in(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise NoCompletion(f"it is not JSON: {type(error).__name__}") from None
 
 
 def _text(message: _Message) -> str:
