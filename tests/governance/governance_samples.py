@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from typing import Any
 
 import wasmtime
@@ -18,6 +19,7 @@ from tacit.store.ids import EPOCH_MICROS, TAG_BITS
 OpenApp = Callable[..., App]
 
 DAY = 86_400_000
+_tags = count()
 NOW = 1_900_000_000_000
 """The time, in milliseconds, that sweeps of the tests are planned for."""
 
@@ -77,9 +79,9 @@ def add(app: App, capability: str, wasm: bytes, permissions: Permissions | None 
     return app.catalog.register(manifest, {"main.wat": ""}, wasm, (test,), **arguments)
 
 
-def ran(store: Store, capability: str, version: int, days_ago: float, *, well: bool = True, tag: int = 0) -> None:
+def ran(store: Store, capability: str, version: int, days_ago: float, *, well: bool = True) -> None:
     """Record a run of so many days before `NOW`."""
     micros = int((NOW - days_ago * DAY) * 1000) - EPOCH_MICROS
-    run_id = f"{micros << TAG_BITS | tag:016x}"
+    run_id = f"{micros << TAG_BITS | next(_tags):016x}"
     error = None if well else {"code": "trap", "message": "It trapped."}
     store.runs.record(RunRecord(run_id, capability, version, b"1", b"1", error, b"", 1, 1, 0.1, 0))
