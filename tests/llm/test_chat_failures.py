@@ -81,6 +81,14 @@ CASES: dict[str, tuple[int, object, dict[str, Any], type[LlmError], str]] = {
         "TACIT_LLM_MODEL",
     ),
     "Ollama's model": (404, error('model "x" not found, try pulling it first'), {}, LlmModelUnknown, "TACIT_LLM_MODEL"),
+    "Gemini's model": (404, error("models/x is not found for API version v1"), {}, LlmModelUnknown, "TACIT_LLM_MODEL"),
+    "Anthropic's model": (
+        404,
+        {"type": "error", "error": {"type": "not_found_error", "message": "model: x"}},
+        {},
+        LlmModelUnknown,
+        "TACIT_LLM_MODEL",
+    ),
     "Ollama without tools": (400, error("registry/x does not support tools"), {}, LlmWithoutTools, "TACIT_LLM_MODEL"),
     "vLLM without tools": (
         400,
@@ -165,6 +173,12 @@ def test_azures_settings_are_named(connect: Connect) -> None:
     assert (type(elsewhere), "TACIT_AZURE_ENDPOINT" in str(elsewhere)) == (LlmUnreachable, True)
 
 
+def test_an_api_version_that_azure_does_not_know(connect: Connect) -> None:
+    """A version that Azure refuses is named by its setting."""
+    _, model = connect(status(400, body=error("API version not supported", "BadRequest")), azure=True)
+    assert "TACIT_AZURE_API_VERSION" in str(failure(model))
+
+
 def test_an_address_without_v1_says_so(connect: Connect) -> None:
     """The address of a server, without the path of its API, is told what it lacks."""
     llm, _ = connect(say("hi"))
@@ -173,7 +187,11 @@ def test_an_address_without_v1_says_so(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    "base_url", ["localhost:8000/v1", "ftp://host/v1", "http://", "http://[::1/v1", "http://h:x/v1", "a b"]
+    "base_url",
+    [
+        *("localhost:8000/v1", "ftp://host/v1", "http://", "http://[::1/v1", "http://h:x/v1", "http://h:99999/v1"),
+        *("a b", "http://..", "http://a..b/v1", f"http://{'a' * 70}.com/v1", "http://\u2024.com", "http://h\n/v1"),
+    ],
 )
 def test_what_is_no_address_is_named(base_url: str) -> None:
     """A base URL that is none is refused by its setting, before anything is asked."""

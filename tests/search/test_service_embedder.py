@@ -193,6 +193,28 @@ def test_a_bad_answer_is_an_error(settings: Settings, service: Service, opened: 
     assert "sk-test" not in str(raised.value)
 
 
+def test_the_environment_changes_nothing(
+    settings: Settings, service: Service, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither proxies nor the library's own variables change where and how a service is asked."""
+    for name, value in {
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "OPENAI_ORG_ID": "other",
+        "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer other",
+    }.items():
+        monkeypatch.setenv(name, value)
+    opened(settings).query("abc")
+    headers = service.requests[0][1]
+    assert headers["authorization"] == "Bearer sk-test"
+    assert "openai-organization" not in headers
+
+
+def test_an_address_that_is_none(opened: Open) -> None:
+    """An address that cannot be one is an error of the embedder, which names the setting."""
+    with pytest.raises(EmbedderMissing, match="TACIT_OPENAI_BASE_URL"):
+        opened(Settings(embedder="openai", openai_api_key="k", openai_base_url="example.com"))  # type: ignore[arg-type]
+
+
 def test_another_length_of_vectors_is_refused(settings: Settings, service: Service, opened: Open) -> None:
     """A service whose vectors change their length in mid-course is an error, not a crash of the index."""
     embedder = opened(settings)

@@ -117,17 +117,27 @@ def post_chat(client: openai.OpenAI, request: dict[str, Any]) -> bytes:
 def checked_address(url: str, setting: str) -> str:
     """Return the address without blanks around it; raises `LlmUnreachable`, naming the setting, where it is none."""
     address = url.strip()
-    try:
-        parts = urlsplit(address)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        holds_key = parts.username is not None or parts.password is not None
-    except ValueError:
-        whole, holds_key = False, "@" in address
-    if holds_key:
+    if _holds_password(address):
         raise LlmUnreachable(f"{setting} holds a user or password, which belongs into {_key_beside(setting)}.")
-    if not whole or not address.isprintable() or " " in address:
+    if not _is_address(address):
         raise LlmUnreachable(f"{setting} is no address such as http://localhost:8000/v1: {address[:200]!r}.")
     return address
+
+
+def _is_address(address: str) -> bool:
+    if not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        # The resolver encodes the name like this, and its error is none of the transport's.
+        httpx2.URL(address).raw_host.decode("ascii").encode("idna")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx2.InvalidURL):
+        return False
+
+
+def _holds_password(address: str) -> bool:
+    return "@" in address.partition("://")[2].partition("/")[0]
 
 
 def _key_beside(setting: str) -> str:

@@ -39,7 +39,9 @@ _NO_TOOLS = re.compile(
     r"(?:not|n't) support (?:tool|function)|enable-auto-tool-choice|tool-call-parser|--jinja|param: tools"
     r"|support tool use|tools? (?:is|are) not supported"
 )
-_NO_MODEL = re.compile(r"(?:model|deployment)\b.*(?:not (?:be )?found|not exist|no longer|not available)|unknown model")
+_NO_MODEL = re.compile(
+    r"(?:models?|deployment)\b.*(?:not (?:be )?found|not exist|no longer|not available)|unknown model|^model: "
+)
 _NO_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _PARAMETERS = {
     "temperature": ("TACIT_LLM_TEMPERATURE", re.compile(r"\btemperature\b")),
@@ -158,11 +160,13 @@ def _of_key(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> Fai
     )
 
 
-def _of_address(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> Failure | None:  # noqa: ARG001
+def _of_address(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> Failure | None:
     status, where, setting = error.status_code, _at(endpoint), SETTINGS[endpoint.kind].address
     if 300 <= status < 400:
         location = _plain(error.response.headers.get("location", "elsewhere"), endpoint)
         return Failure(LlmUnreachable(f"{where} sends on to {location}: set {setting} to where the API itself is."))
+    if endpoint.kind == "azure" and status == 400 and "api version" in words.lower().replace("-", " "):
+        return Failure(LlmUnreachable(f"{where} does not know the version in TACIT_AZURE_API_VERSION ({words})."))
     if status not in (404, 405):
         return None
     if endpoint.kind == "azure":
