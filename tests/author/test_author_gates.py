@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from author_samples import (
     BROKEN,
+    BUDGET,
     COMPLETED,
     GOOD,
     HELD_OUT,
@@ -27,6 +28,7 @@ from scripted_llm import call
 from tacit.building.protocol import Answer, Question
 from tacit.models import Permissions, TestCase
 
+ONE_CALL = BUDGET.model_copy(update={"llm_calls": 1})
 Write = Callable[..., Any]
 
 TWISTED = [{**test, "input": {"text": f"{test['input']['text']}."}} for test in SEEN]
@@ -138,9 +140,7 @@ def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: s
 )
 def test_specifications_that_do_not_hold_are_sent_back(author: Write, changes: dict[str, Any], told: str) -> None:
     """What is wrong is told in words that say what to mend."""
-    outcome = author(
-        plays(specification=specified(**changes)), asked(budget=BUDGET.model_copy(update={"llm_calls": 1}))
-    )
+    outcome = author(plays(specification=specified(**changes)), asked(budget=ONE_CALL))
     assert outcome.refusal["stage"] == "budget"
     assert told in outcome.refusal["learnt"]
     assert told in outcome.answers("submit_specification")[0]
@@ -187,6 +187,21 @@ def test_the_input_that_waits_has_to_fit(author: Write) -> None:
     outcome = author(plays(), asked(input={"text": 5}))
     assert outcome.refusal["stage"] == "specification"
     assert "the task comes with an input" in outcome.answers("submit_specification")[0]
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ({"input": 5, "expect": {"output": {"vowels": 1}}}, "its input does not fit at $"),
+        ({"input": {"text": "a"}, "expect": {"output": {"vowels": "one"}}}, "its output does not fit at $.vowels"),
+        ({"input": {"text": "a"}, "files": {"a": "b"}, "expect": {"error": "e"}}, "reach none of its files"),
+    ],
+)
+def test_given_tests_have_to_fit_the_specification(author: Write, test: dict[str, Any], told: str) -> None:
+    """A specification under which a given test cannot pass is sent back before tests are written for it."""
+    given = asked(tests=(TestCase.model_validate({"name": "given", **test}),), budget=ONE_CALL)
+    outcome = author(plays(), given)
+    assert told in outcome.answers("submit_specification")[0]
 
 
 def test_a_proposal_is_asked_for_once_the_specification_holds(author: Write) -> None:

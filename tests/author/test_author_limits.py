@@ -132,6 +132,13 @@ def test_no_model_is_said_before_anything_is_started(tmp_path: Path) -> None:
     builder.close()
 
 
+def test_a_missing_toolchain_is_said_before_the_model_is_asked(author: Write, tmp_path: Path) -> None:
+    """Nothing is spent on what could not be compiled."""
+    outcome = author(plays(), toolchain=tmp_path / "nowhere")
+    assert outcome.refusal["code"] == "toolchain_missing"
+    assert outcome.llm.requests == []
+
+
 def test_cancelling_ends_an_author_whose_model_hangs(tmp_path: Path) -> None:
     """The turns until then have reached the server."""
     turns: list[Turn] = []

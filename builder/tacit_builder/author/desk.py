@@ -14,6 +14,7 @@ from tacit.llm import ChatModel
 from tacit_builder.answers import Inquiry
 from tacit_builder.author.findings import Findings
 from tacit_builder.author.meter import Meter
+from tacit_builder.toolchain import find_confinement, find_sdk, find_toolchain
 
 
 @dataclass(slots=True)
@@ -49,10 +50,14 @@ def open_desk(
 ) -> Generator[Desk]:
     """Give a desk, and close its model; a `BuildRefused` that leaves it carries `details.learnt`.
 
-    Raises `LlmMissing` where the machine has no model.
+    Raises `LlmMissing` where the machine has no model, and what else of an `OperatorError` it lacks to compile with,
+    before the model is asked anything.
     """
     if machine.llm is None:
         raise LlmMissing("No language model is configured.", hint="Set TACIT_LLM_MODEL, and the key it needs.")
+    settings = machine.settings()
+    find_sdk(settings, find_toolchain(settings))
+    find_confinement(settings)
     with closing(ChatModel(machine.llm)) as model:
         desk = Desk(model, machine.llm.model, machine, Meter(budget), Inquiry(ask), say)
         try:

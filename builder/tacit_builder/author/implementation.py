@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from tacit.errors import BuildRefused
 from tacit.llm import ToolCall
@@ -56,6 +56,16 @@ class Interrupted:
 
 Verify = Callable[[Module], Verified]
 Judge = Callable[[str], Judgement]
+
+
+@overload
+def implement(desk: Desk, plan: WorkPlan, brief: str, verify: Verify) -> Implemented: ...
+
+
+@overload
+def implement(
+    desk: Desk, plan: WorkPlan, brief: str, verify: Verify, judge: Judge | None
+) -> Implemented | Interrupted: ...
 
 
 def implement(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from tacit.building.brief import CRATES, GUEST_API, TESTS_FORM
+from tacit.building.brief import CRATES, EXAMPLE_CALL, GUEST_API, TESTS_FORM
 from tacit.models import ID_PATTERN, Effect
 from tacit.schemas import shorten
 
@@ -55,6 +55,8 @@ compile it with build, run the tests with test, and call complete once all of th
 shown come afterwards, so do what the specification says, for every input, and never what only the tests show.
 {GUEST_API}
 Crates: {", ".join(CRATES)}. There are no others.
+A whole src/main.rs looks like this one of another capability:
+{EXAMPLE_CALL["source"]}
 The specification, its permissions and its schemas stay as they are, and so do the tests.
 {DATA} Compiler messages quote the source, so the same holds for them."""
 

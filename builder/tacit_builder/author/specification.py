@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -33,8 +34,11 @@ from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk
 from tacit_builder.author.materials import brief_of, fixed_id
+from tacit_builder.author.worlds import closed_doors
 from tacit_builder.request import asserts_output
 
+MAX_MISFITS = 5
+"""How many of them the model is told at once."""
 _EXAMPLES = (3, 5)
 _PERMISSION_OF = {effect: missing_for([effect], Permissions())[0] for effect in Effect}
 
@@ -167,12 +171,27 @@ def _problems(manifest: Manifest, effects: tuple[Effect, ...], request: AuthorRe
         if problem := _schema_problem(getattr(manifest, name), given=getattr(request, name) is not None):
             yield f"{name}: {problem}"
     yield from _permission_problems(manifest.permissions, effects, given=request.permissions is not None)
-    if request.input is not None and not _schema_problem(manifest.input_schema, given=True):
-        for violation in compile_schema(manifest.input_schema).violations(request.input)[:3]:
-            yield (
-                f"input_schema: the task comes with an input that has to fit it, and does not at "
-                f"{violation['path']}: {violation['message']}."
-            )
+    if not any(_schema_problem(schema, given=True) for schema in (manifest.input_schema, manifest.output_schema)):
+        yield from islice(_misfits(manifest, request), MAX_MISFITS)
+
+
+def _misfits(manifest: Manifest, request: AuthorRequest) -> Iterator[str]:
+    """Yield where the input that waits, or a test that has to pass, does not fit the schemas and permissions."""
+    takes, gives = compile_schema(manifest.input_schema), compile_schema(manifest.output_schema)
+    for violation in takes.violations(request.input) if request.input is not None else ():
+        yield (
+            f"input_schema: the task comes with an input that has to fit it, and does not at "
+            f"{violation['path']}: {violation['message']}."
+        )
+    before = request.parent.tests if request.parent and request.renews else ()
+    for test in (*request.tests, *before):
+        has_to = f"the test {test.name!r} has to pass, and"
+        for violation in takes.violations(test.input) if test.expect.error is None else ():
+            yield f"input_schema: {has_to} its input does not fit at {violation['path']}: {violation['message']}."
+        for violation in gives.violations(test.expect.output) if "output" in test.expect.model_fields_set else ():
+            yield f"output_schema: {has_to} its output does not fit at {violation['path']}: {violation['message']}."
+        for door in closed_doors(test, manifest.permissions):
+            yield f"permissions: {has_to} {door}."
 
 
 def _schema_problem(schema: JsonSchema, *, given: bool) -> str:
