@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tacit_command import COMMAND
+from tacit_command import COMMAND, SHIPPED
 
 Tacit = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,6 +62,66 @@ def tacit(home: Path) -> Tacit:
         )
 
     return run
+
+
+def _on(data: Path) -> Tacit:
+    """Return what runs `tacit` on a data folder without the shipped capabilities."""
+
+    def run(*arguments: str, **environment: str):
+        settings = {"TACIT_DATA": str(data), "TACIT_SHIPPED": "false", "TACIT_EMBEDDER": "none"}
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **settings, **environment},
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with `reverse_string` and `search_files` alone, to be copied."""
+    folder = tmp_path_factory.mktemp("small") / "data"
+    for name in ("reverse_string", "search_files"):
+        done = _on(folder)("import", str(SHIPPED / name))
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def small(small_home: Path, tmp_path: Path) -> Tacit:
+    """Run `tacit` on a copy of that folder, the test's own, which is `tmp_path / "data"`."""
+    shutil.copytree(small_home, tmp_path / "data")
+    return _on(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def kin(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Tacit:
+    """Run `tacit` where `reverse_string` has three versions, and `mirror_text` comes from its first; only look."""
+    folder = tmp_path_factory.mktemp("kin")
+    shutil.copytree(small_home, folder / "data")
+    tacit = _on(folder / "data")
+    text = {"type": "string"}
+    changed = {"input_schema": {"type": "object", "properties": {"text": text, "times": {"type": "integer"}}}}
+    _import_changed(tacit, folder / "second", **changed)
+    _import_changed(tacit, folder / "third", "// fa\u00e7ade \u65e5\u672c\n", summary="Reverses texts, and says why.")
+    _import_changed(tacit, folder / "child", id="mirror_text", binary="mirror_text.wasm", parent="reverse_string@1")
+    return tacit
+
+
+def _import_changed(tacit: Tacit, folder: Path, comment: str = "", **changes: object) -> None:
+    """Import `reverse_string` with a changed manifest, and a comment before its source."""
+    shutil.copytree(SHIPPED / "reverse_string", folder)
+    meta = json.loads((folder / "meta.json").read_text("utf-8")) | changes
+    (folder / "meta.json").write_text(json.dumps(meta), "utf-8")
+    (folder / "reverse_string.wasm").rename(folder / meta["binary"])
+    main = folder / "src" / "main.rs"
+    main.write_text(comment + main.read_text("utf-8"), "utf-8")
+    done = tacit("import", str(folder))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,13 @@ def reference(text: str, version: int | None = None) -> tuple[str, int | None]:
     """
     capability, at, number = text.partition("@")
     if not capability:
-        raise InvalidArgument(f"{text!r} has no id before the @." if at else "The id is empty.", hint=_form("ID"))
+        raise InvalidArgument(f"{text[:80]!r} has no id before the @." if at else "The id is empty.", hint=_form("ID"))
     if not at:
         return capability, version
     named = _number(number)
     if named is None:
         raise InvalidArgument(
-            f"{text!r} names no version: after the @ comes a number from 1 on.", hint=_form(capability)
+            f"{text[:80]!r} names no version: after the @ comes a number from 1 on.", hint=_form(capability)
         )
     if version is not None and version != named:
         raise InvalidArgument(f"{text} and --version {version} name different versions.", hint="Give one of them.")
