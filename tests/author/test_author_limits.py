@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from author_samples import BROKEN, BUDGET, GOOD, asked, plays, specified
+from author_samples import BROKEN, BUDGET, COMPLETED, GOOD, asked, plays, specified
 from authors import hangs, loops, write
 from samples import COUNT_VOWELS
 from scripted_llm import ScriptedLlm, call, malformed_call, say, status
@@ -22,6 +23,7 @@ from tacit.config import Settings
 from tacit.errors import LlmMissing, RunCancelled
 from tacit.llm import Endpoint
 from tacit.sandbox.cancellation import Cancellation
+from tacit_builder.author.conversation import MAX_CONTEXT
 
 Write = Callable[..., Any]
 
@@ -183,3 +185,13 @@ def loops_with(source: str) -> Any:
     """Return an author that writes a new draft of a source and builds it, for ever."""
     moves = [said for number in range(50) for said in (write(f"// draft {number}\n{source}"), call("build"))]
     return plays(implementation=moves)
+
+
+def test_a_long_loop_does_not_outgrow_a_models_window(author: Write) -> None:
+    """However much is written and read, each request stays within what a context may hold."""
+    drafts = [write(f"// {number}\n" + f"// {'x' * 96}\n" * 1000) for number in range(8)]
+    outcome = author(plays(implementation=[*drafts, write(GOOD), *COMPLETED]))
+    assert outcome.made.authored.source == {"main.rs": GOOD}
+    assert max(len(json.dumps(each["messages"])) for each in outcome.llm.requests) < MAX_CONTEXT
+    first = next(turn for turn in outcome.turns if turn.step == "implementation")
+    assert first.reply["tool_calls"][0]["function"]["arguments"].count("x" * 96) == 1000
