@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_an_origin_is_read_as_it_was_kept(catalog: Catalog) -> None:
     """With its transcript, and JSON-ready without."""
     version = register(catalog, origin=ORIGIN, author="llm")
     found = catalog.origin("count_words", version.version)
-    assert (found, found.turns()) == (ORIGIN, TURNS)
+    assert (found, catalog.transcript("count_words", version.version)) == (ORIGIN, TURNS)
     assert "transcript" not in found.as_json()
     assert found.as_json()["usage"]["llm_calls"] == 3
 
@@ -85,6 +86,14 @@ def test_a_damaged_origin_is_damage(catalog: Catalog, column: str) -> None:
         connection.exec_driver_sql(f"UPDATE origins SET {column} = '['")
     with pytest.raises(StoreDamaged, match="the origin of count_words@1"):
         catalog.origin("count_words", 1)
+
+
+def test_a_damaged_transcript_is_damage(catalog: Catalog) -> None:
+    """The rest of the origin is there."""
+    register(catalog, origin=replace(ORIGIN, transcript=b"no transcript"))
+    with pytest.raises(StoreDamaged, match="the transcript of count_words@1"):
+        catalog.transcript("count_words", 1)
+    assert catalog.origin("count_words", 1).task == ORIGIN.task
 
 
 def test_a_family_is_versions_ancestors_and_descendants(catalog: Catalog) -> None:
