@@ -1,0 +1,101 @@
+"""Runs that did not end well; nothing that they wrote is kept."""
+
+from __future__ import annotations
+
+from tacit.errors.base import TacitError
+
+
+class RunError(TacitError):
+    """A run did not end well; nothing that it wrote is kept."""
+
+    code = "run_failed"
+
+
+class GuestTrapped(RunError):
+    """The guest trapped (unreachable, out-of-bounds access, division by zero …); `details.trap` names it."""
+
+    code = "trap"
+
+
+class EnergyExhausted(RunError):
+    """The guest used up its energy (Wasmtime fuel)."""
+
+    code = "energy_exhausted"
+
+
+class RunTimedOut(RunError):
+    """The run took longer than its wall time."""
+
+    code = "timeout"
+
+
+class MemoryExhausted(RunError):
+    """The guest trapped after being refused more memory than its limit."""
+
+    code = "memory_exhausted"
+
+
+class StackOverflowed(RunError):
+    """The guest overflowed its stack."""
+
+    code = "stack_overflow"
+
+
+class OutputTooLarge(RunError):
+    """The guest wrote more to stdout than its limit."""
+
+    code = "output_too_large"
+
+
+class LogTooLarge(RunError):
+    """The guest wrote more to stderr than its limit."""
+
+    code = "log_too_large"
+
+
+class TooManyHostCalls(RunError):
+    """The guest called host functions more often than its limit."""
+
+    code = "too_many_host_calls"
+
+
+class GuestExited(RunError):
+    """The guest exited with a non-zero code and no error object; `details.exit_code`."""
+
+    code = "nonzero_exit"
+
+
+class NoOutput(RunError):
+    """The guest ended without printing anything."""
+
+    code = "no_output"
+
+
+class InvalidOutput(RunError):
+    """The guest printed something that is not one JSON value, or breaks its output schema."""
+
+    code = "invalid_output"
+
+
+class CapabilityFailed(RunError):
+    """The guest reported its own error; `details` has `code` and `message` as it gave them."""
+
+    code = "capability_error"
+
+
+class RunCancelled(RunError):
+    """The caller cancelled the run."""
+
+    code = "cancelled"
+
+
+class FileConflict(RunError):
+    """The files that the run writes stayed locked by another run for too long."""
+
+    code = "file_conflict"
+
+
+class ReplayDiverged(RunError):
+    """A replay asked the world for something that the recorded run did not."""
+
+    code = "replay_diverged"
