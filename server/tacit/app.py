@@ -72,9 +72,16 @@ class App:
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
             reflector = Reflector(
-                settings, store, catalog, policies, builder, finder, spending, preparer.compile_ahead
+                settings,
+                store,
+                catalog,
+                policies,
+                builder,
+                finder,
+                spending,
+                jobs=author.jobs,
+                registered=preparer.compile_ahead,
             )
-            opening.callback(reflector.close)
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)

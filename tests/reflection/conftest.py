@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reflection_samples import OpenApp
+from reflection_samples import SHARE_BUGGY, OpenApp, share
 
 import tacit
 from tacit.app import App
+from tacit.building import Builder, BuildRequest
 from tacit.config import Settings
 
 
@@ -28,3 +29,15 @@ def open_app(tmp_path: Path) -> Iterator[OpenApp]:
     yield opening
     for app in opened:
         app.close()
+
+
+@pytest.fixture(scope="session")
+def share_module(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The module of `calculate_share` with its bug, compiled once."""
+    builder = Builder(Settings.load(data=tmp_path_factory.mktemp("share")))
+    try:
+        request = share()
+        order = BuildRequest(job="job", id="calculate_share", source={"main.rs": SHARE_BUGGY}, tests=request.tests)
+        return builder.build(order).wasm
+    finally:
+        builder.close()

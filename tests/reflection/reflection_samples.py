@@ -171,6 +171,33 @@ def share(**changes: Any) -> MutateRequest:
     return MutateRequest.model_validate({**arguments, **changes})
 
 
+def share_manifest() -> Manifest:
+    """Return the manifest of `calculate_share`."""
+    asked = share()
+    return Manifest(
+        id="calculate_share",
+        summary=asked.summary,
+        input_schema=asked.input_schema or {},
+        output_schema=asked.output_schema or {},
+        examples=asked.examples,
+    )
+
+
+def add_share(app: App, module: bytes) -> Version:
+    """Register `calculate_share` with its bug, and let it go well once."""
+    made = app.catalog.register(
+        share_manifest(),
+        {"main.rs": SHARE_BUGGY},
+        module,
+        share().tests,
+        effects=frozenset(),
+        author="test",
+        toolchain="test",
+    )
+    app.service.run("calculate_share", {"part": 1, "total": 3})
+    return made
+
+
 def diagnose(test: dict[str, Any] = ZERO_TEST, cause: str = CAUSE, **further: Any) -> Says:
     """Hand in a diagnosis."""
     return call("submit_diagnosis", cause=cause, test=test, **further)

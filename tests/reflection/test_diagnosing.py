@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from reflection_samples import CAUSE, SHARE_SCHEMA, SHARE_TESTS, ZERO_TEST, share
+from reflection_samples import CAUSE, SHARE_SCHEMA, SHARE_TESTS, ZERO_TEST, share_manifest
 
 from tacit.building.orders import Budget, Material, RepairRequest, Replay
 from tacit.errors import InvalidArgument
-from tacit.models import Manifest, Permissions, TestCase, TestResult
+from tacit.models import Permissions, TestCase, TestResult
 from tacit.sandbox import HostCall, encode_calls
 from tacit.sandbox.fixture import FixtureWorld
 from tacit_builder.repair.diagnosis import MAX_CAUSE, Diagnosis, Examiner
@@ -35,14 +35,8 @@ def recorded(*calls: HostCall, data: Any = None) -> Replay:
 
 def judge(passes: bool = False, **arguments: Any) -> Diagnosis:
     """Return the diagnosis as it is accepted, on a module that the test `passes` or not."""
-    asked = share()
-    manifest = Manifest(
-        id="calculate_share",
-        summary=asked.summary,
-        input_schema=asked.input_schema or {},
-        output_schema=asked.output_schema or {},
-    )
-    version = Material(manifest=manifest, source={}, tests=tuple(map(TestCase.model_validate, SHARE_TESTS)))
+    tests = tuple(map(TestCase.model_validate, SHARE_TESTS))
+    version = Material(manifest=share_manifest(), source={}, tests=tests)
     budget = Budget(tokens=1, llm_calls=1, attempts=1)
     request = RepairRequest(job="job", version=version, module=b"", run=recorded(), budget=budget)
     examiner = Examiner(request, lambda test: TestResult(name=test.name, passed=passes))

@@ -20,16 +20,16 @@ from reflection_samples import (
     diagnose,
     mend,
     repairer,
-    share,
+    share_manifest,
 )
 from scripted_llm import Author, ScriptedLlm, call, say
 
-from tacit.building import Builder, BuildRequest, BuildResult
+from tacit.building import Builder, BuildResult
 from tacit.building.orders import Budget, Material, RepairRequest, Replay
 from tacit.building.protocol import Answer, Turn
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmWithoutTools
-from tacit.models import Manifest, TestCase
+from tacit.models import TestCase
 
 POSITIVE = {**SHARE_SCHEMA, "properties": {"part": {"type": "integer"}, "total": {"type": "integer", "minimum": 1}}}
 REFUSED_ZERO = {
@@ -38,18 +38,6 @@ REFUSED_ZERO = {
     "expect": {"error": "invalid_input"},
 }
 TESTS = tuple(TestCase.model_validate(test) for test in SHARE_TESTS)
-
-
-@pytest.fixture(scope="module")
-def failing_module(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The module of `calculate_share` with its bug."""
-    settings = Settings.load(data=tmp_path_factory.mktemp("failing"))
-    builder = Builder(settings)
-    try:
-        request = BuildRequest(job="job", id="calculate_share", source={"main.rs": SHARE_BUGGY}, tests=TESTS)
-        return builder.build(request).wasm
-    finally:
-        builder.close()
 
 
 @dataclass
@@ -72,9 +60,9 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, failing_module: bytes) -> Iterator[Shop]:
+def shop(tmp_path: Path, share_module: bytes) -> Iterator[Shop]:
     """A shop whose builders are closed at the end."""
-    opened = Shop(tmp_path, failing_module)
+    opened = Shop(tmp_path, share_module)
     yield opened
     for builder in opened.builders:
         builder.close()
@@ -82,18 +70,7 @@ def shop(tmp_path: Path, failing_module: bytes) -> Iterator[Shop]:
 
 def repair_request(module: bytes, **changes: Any) -> RepairRequest:
     """Return what asks for the repair of `calculate_share` after a run with a total of zero."""
-    asked = share()
-    version = Material(
-        manifest=Manifest(
-            id="calculate_share",
-            summary=asked.summary,
-            input_schema=asked.input_schema or {},
-            output_schema=asked.output_schema or {},
-            examples=asked.examples,
-        ),
-        source={"main.rs": SHARE_BUGGY},
-        tests=TESTS,
-    )
+    version = Material(manifest=share_manifest(), source={"main.rs": SHARE_BUGGY}, tests=TESTS)
     failure = {"code": "capability_error", "message": "The capability reported panic: attempt to divide by zero"}
     given: dict[str, Any] = {
         "job": "job",

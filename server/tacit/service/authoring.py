@@ -110,6 +110,11 @@ class Author:
             job.runs[text] = ran
         return answer.model_copy(update={"run": ran})
 
+    @property
+    def jobs(self) -> Jobs:
+        """The builds of this process, which repairs are among."""
+        return self._jobs
+
     def close(self) -> None:
         """Stop the builds under way, with all their processes, and have their records say so."""
         self._jobs.cancel_all()

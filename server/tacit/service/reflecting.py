@@ -22,7 +22,7 @@ from tacit.llm import Endpoint
 from tacit.models import MutateAnswer
 from tacit.service import answers
 from tacit.service.finding import Finder
-from tacit.service.jobs import ENDING_SECONDS, Job, Jobs
+from tacit.service.jobs import Job, Jobs
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Reflector:
-    """Starts repairs and registers what they come to; thread-safe. Close it before the builder."""
+    """Starts repairs and registers what they come to; thread-safe."""
 
     def __init__(
         self,
@@ -46,9 +46,11 @@ class Reflector:
         builder: Builder,
         finder: Finder,
         spending: Spending,
+        *,
+        jobs: Jobs,
         registered: Callable[[Version], None],
     ) -> None:
-        """Take what it works with; `registered` is called with each new version."""
+        """Take what it works with, among it the `jobs` that their owner ends; `registered` gets each new version."""
         self._store = store
         self._catalog = catalog
         self._policies = policies
@@ -56,7 +58,7 @@ class Reflector:
         self._finder = finder
         self._secrets = secrets_in(settings)
         self._registered = registered
-        self._jobs = Jobs()
+        self._jobs = jobs
         self._spending = spending
         self._model = _model_in(settings)
 
@@ -88,11 +90,6 @@ class Reflector:
             job = Job(job_id, key, on_abandoned=_go_on)
             self._jobs.start(job, lambda job: self._repair(version, run_id, budget, job))
         return kept
-
-    def close(self) -> None:
-        """Stop the repairs under way, with all their processes, and have their records say so."""
-        self._jobs.cancel_all()
-        self._jobs.await_all(ENDING_SECONDS)
 
     def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
         """Have the version repaired, and register it, on the job's thread; the store learns how it ended."""
