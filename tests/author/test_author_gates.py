@@ -135,6 +135,7 @@ def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: s
         ({"permissions": {"read": ["/etc/passwd"]}, "effects": ["reads"]}, "not a relative glob"),
         ({"examples": ["just one"]}, "3 to 5"),
         ({"behaviour": []}, "behaviour"),
+        ({"behaviour": [f"It does this {number} times. {'x' * 900}" for number in range(50)]}, "are the most"),
         ({"behaviour": ["\u202eA sentence turned around.", "Another one, which is fine."]}, "U+202E"),
     ],
 )

@@ -14,6 +14,7 @@ from tacit.errors import BuilderFailed, BuildRefused
 from tacit.llm import Reply, ToolCall
 from tacit.models import TestCase, Usage
 from tacit_builder.answers import Answers
+from tacit_builder.author import materials
 from tacit_builder.author.conversation import MAX_CALLS, MAX_CONTEXT, cut_short, settled
 from tacit_builder.author.findings import MAX_FINDING, Findings
 from tacit_builder.author.meter import Meter
@@ -133,6 +134,17 @@ def test_a_frame_is_marked_by_what_it_holds() -> None:
     first, second = framed("page", "one"), framed("page", "two")
     assert first.splitlines()[-1] != second.splitlines()[-1]
     assert framed("page", "\ud800").startswith("[data ")
+
+
+def test_very_many_tests_are_shown_in_part() -> None:
+    """A version may have more tests, and longer ones, than a context has room for."""
+    text = materials.tests_text(
+        [case("x" * 50_000, {"output": 1}), *(case(number, {"output": 1}) for number in range(5000))]
+    )
+    assert len(text) < 30_000
+    assert text.endswith(" more")
+    (shown,) = json.loads(materials.tests_text([case(None, {"output": None})]))
+    assert shown == {"name": "one", "input": None, "expect": {"output": None}}
 
 
 def test_findings_keep_the_last_of_each_kind() -> None:

@@ -1,18 +1,24 @@
-"""What a request brings with it, written for a model: the task, what holds, and the capabilities that are near."""
+"""What a request brings with it, written for a model: the task, what holds, and the capabilities that are near.
+
+What the request itself says stands as JSON, which cannot pose as anything else; what others wrote is framed as data.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from tacit.building.orders import AuthorRequest, Material
 from tacit.models import TestCase
+from tacit.schemas import shorten
 from tacit_builder.author import prompts
 
 _NEAREST_SHOWN = 5
-_SHOWN = 12_000
+_SHOWN = 20_000
 """Characters shown of a source, and of its tests."""
+_TEST_SHOWN = 4000
 
 
 def fixed_id(request: AuthorRequest) -> str | None:
@@ -27,11 +33,11 @@ def brief_of(request: AuthorRequest) -> str:
     parts = [f"The task:\n{request.task}"]
     given = _given(request)
     if given:
-        parts.append(f"These are given and hold as they are:\n{prompts.framed('given', _json(given))}")
+        parts.append(f"These are given and hold as they are:\n{_json(given)}")
     if request.tests:
-        parts.append(f"These tests have to pass:\n{prompts.framed('tests', tests_text(request.tests))}")
+        parts.append(f"These tests have to pass:\n{tests_text(request.tests)}")
     if request.input is not None:
-        parts.append(f"It will be run at once on this input:\n{prompts.framed('input', _json(request.input))}")
+        parts.append(f"It will be run at once on this input:\n{_json(request.input)}")
     if request.parent is not None:
         renews = "is the next version of it, with its id" if request.renews else "starts from it, with an id of its own"
         parts.append(f"There is a capability already; what you specify {renews}:\n{_shown(request.parent, whole=True)}")
@@ -60,7 +66,7 @@ def _shown(material: Material, *, whole: bool) -> str:
     text = _json({**manifest, "effects": list(material.effects)})
     if whole:
         text += f"\n{source_text(material.source)}"
-        text += "\n" + tests_text(material.tests)[:_SHOWN]
+        text += "\n" + tests_text(material.tests)
     return prompts.framed(f"capability {manifest['id']}", text)
 
 
@@ -70,8 +76,16 @@ def source_text(source: Mapping[str, str]) -> str:
 
 
 def tests_text(tests: Iterable[TestCase]) -> str:
-    """Return tests as a JSON list, as models read them, without what is at its default."""
-    return _json([test.model_dump(mode="json", exclude_defaults=True) for test in tests])
+    """Return tests as a JSON list, as models read them, without defaults, cut to what a context has room for."""
+    texts = [shorten(_json(_written(test)), _TEST_SHOWN) for test in tests]
+    sizes = accumulate(map(len, texts))
+    shown = [text for text, size in zip(texts, sizes, strict=True) if size <= _SHOWN]
+    more = f"\n… and {len(texts) - len(shown)} more" if len(shown) < len(texts) else ""
+    return "[" + ",\n".join(shown) + "]" + more
+
+
+def _written(test: TestCase) -> dict[str, Any]:
+    return {"name": test.name, "input": test.input, **test.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _json(value: Any) -> str:

@@ -46,8 +46,8 @@ def judge(desk: Desk, specification: Specification, suite: Suite, asked: str) ->
     desk.report("specification", "Judging whether the specification has to change", 0.3)
     brief = "\n\n".join(
         (
-            f"The specification:\n{prompts.framed('specification', specification.text())}",
-            f"The tests that the author of the source sees:\n{prompts.framed('tests', tests_text(suite.seen))}",
+            f"The specification:\n{specification.text()}",
+            f"The tests that the author of the source sees:\n{tests_text(suite.seen)}",
             f"What the author of the source says:\n{prompts.framed('reason', asked)}",
         )
     )

@@ -37,6 +37,8 @@ from tacit_builder.author.materials import brief_of, fixed_id
 from tacit_builder.author.worlds import closed_doors
 from tacit_builder.request import asserts_output
 
+MAX_SPECIFICATION = 40_000
+"""Characters of a specification, which stands whole in every context."""
 MAX_MISFITS = 5
 """How many of them the model is told at once."""
 _EXAMPLES = (3, 5)
@@ -86,7 +88,7 @@ def respecify(desk: Desk, request: AuthorRequest, before: Specification, reason:
     """Return a specification changed for an accepted `reason`; the id stays."""
     desk.report("specification", "Revising the specification", 0.3)
     brief = (
-        f"{brief_of(request)}\n\nThere is a specification already:\n{prompts.framed('specification', before.text())}\n"
+        f"{brief_of(request)}\n\nThere is a specification already:\n{before.text()}\n"
         f"It has to change, for this reason:\n{prompts.framed('reason', reason)}\n"
         "Change what the reason needs and nothing else; the id stays. Hand in all of it."
     )
@@ -125,7 +127,10 @@ def _checked(arguments: dict[str, Any], request: AuthorRequest, fixed: Specifica
     problems = [*_departures(submitted, request, fixed), *_problems(manifest, submitted.effects, request)]
     if problems:
         raise InvalidArgument(" ".join(problems))
-    return Specification(manifest, submitted.effects, submitted.behaviour)
+    found = Specification(manifest, submitted.effects, submitted.behaviour)
+    if (size := len(found.text())) > MAX_SPECIFICATION:
+        raise InvalidArgument(f"The specification has {size} characters; {MAX_SPECIFICATION} are the most.")
+    return found
 
 
 def _manifest(submitted: _Submitted, request: AuthorRequest, fixed: Specification | None) -> Manifest:

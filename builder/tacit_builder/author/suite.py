@@ -58,9 +58,9 @@ def write_suite(desk: Desk, specification: Specification, given: tuple[TestCase,
     Raises `BuildRefused("tests")` when there come none that hold.
     """
     desk.report("tests", "Writing tests again" if revised else "Writing tests", 0.32 if revised else 0.1)
-    brief = f"The specification:\n{prompts.framed('specification', specification.text())}"
+    brief = f"The specification:\n{specification.text()}"
     if given:
-        brief += f"\n\nThese tests are in `seen` already; add others:\n{prompts.framed('tests', tests_text(given))}"
+        brief += f"\n\nThese tests are in `seen` already; add others:\n{tests_text(given)}"
 
     def accept(arguments: dict[str, Any]) -> Suite:
         return _checked(arguments, specification, given)

@@ -69,15 +69,15 @@ def _implement(
 
 def _brief(request: AuthorRequest, specification: Specification, suite: Suite, source: Mapping[str, str]) -> str:
     parts = [
-        f"The specification:\n{prompts.framed('specification', specification.text())}",
-        f"The tests that you see:\n{prompts.framed('tests', tests_text(suite.seen))}",
+        f"The specification:\n{specification.text()}",
+        f"The tests that you see:\n{tests_text(suite.seen)}",
     ]
     if source:
         parts.append(
             f"The source to start from, which is written already:\n{prompts.framed('src', source_text(source))}"
         )
     if request.parent and request.renews:
-        tests = prompts.framed("tests", tests_text(request.parent.tests))
+        tests = tests_text(request.parent.tests)
         parts.append(f"The tests of the version before, which have to pass as well:\n{tests}")
     return "\n\n".join(parts)
 

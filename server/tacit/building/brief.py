@@ -44,8 +44,9 @@ file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"
 std::time "time": true; capability_call "call": ["other_id"]. \
 Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
 
+TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."
+
 TESTS_FORM = """\
-Step 1: write the tests, from the task alone. Step 2: write the source. \
 The tests are a list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
 "http"?: {url: body or {"status", "body"}}, "now"?: milliseconds, "calls"?: {id: output}}. \
 "expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
@@ -126,7 +127,7 @@ def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Bri
         nearest=nearest,
         guest_api=GUEST_API,
         crates=CRATES,
-        tests_form=TESTS_FORM,
+        tests_form=f"{TESTS_FIRST} {TESTS_FORM}",
         limits={
             "source_bytes": MAX_SOURCE_BYTES,
             "source_files": MAX_SOURCE_FILES,
