@@ -58,6 +58,33 @@ def add_echo(app: App, *, note: str = "as it came", parent: str | None = None) -
     )
 
 
+CALLS_ECHO = """
+(module
+  (import "host" "capability_call" (func $call (param i32 i32 i32 i32) (result i64)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "echo_back")
+  (data (i32.const 120) "0")
+  (data (i32.const 130) "{\\"error\\":{\\"code\\":\\"callee\\",\\"message\\":\\"It failed.\\"}}")
+  (func (export "_start")
+    (drop (call $call (i32.const 100) (i32.const 9) (i32.const 120) (i32.const 1)))
+    (i32.store (i32.const 0) (i32.const 130))
+    (i32.store (i32.const 4) (i32.const 50))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+"""
+"""Calls `echo_back` on what that traps on, and reports an error of its own."""
+
+
+def add_caller(app: App) -> Version:
+    """Register `call_echo`, which may call `echo_back` where the operator grants it."""
+    wasm = bytes(wasmtime.wat2wasm(CALLS_ECHO))
+    permissions = Permissions(call=("echo_back",))
+    manifest = Manifest(id="call_echo", summary="Call another capability and fail.", permissions=permissions)
+    return app.catalog.register(
+        manifest, {"main.wat": CALLS_ECHO}, wasm, (), effects=effects_of(wasm), author="test", toolchain="wat"
+    )
+
+
 def fail(app: App, data: Any = TRAPS, **options: Any) -> TacitError:
     """Run `echo_back` on what it fails on, and return the error."""
     try:

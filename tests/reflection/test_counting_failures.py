@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from reflection_samples import LOOPS, SLOW, OpenApp, add_echo, fail, in_a_row
+from reflection_samples import LOOPS, SLOW, OpenApp, add_caller, add_echo, fail, in_a_row
 
 from tacit.app import App
-from tacit.errors import CapabilityDeprecated, InvalidJson, TacitError
+from tacit.errors import CapabilityDeprecated, CapabilityFailed, InvalidJson, TacitError
+from tacit.models import Permissions
 from tacit.store import Decision
 
 FAILS = """
@@ -118,6 +119,17 @@ def test_runs_at_once_leave_counting_to_those_that_may_wait(app: App) -> None:
     assert in_a_row(app) == 0
     fail(app)
     assert app.service.run_at_once("echo_back", 2) is None
+
+
+def test_a_called_capability_answers_for_itself(open_app: OpenApp) -> None:
+    """A trap of a called capability counts on it; its caller, which reports that, did nothing wrong."""
+    app = open_app(grants=Permissions(call=("*",)))
+    add_echo(app)
+    add_caller(app)
+    with pytest.raises(CapabilityFailed, match="It failed"):
+        app.service.run("call_echo", None)
+    assert in_a_row(app) == 1
+    assert app.catalog.get("call_echo").failing == 0
 
 
 def test_success_without_failures_asks_nothing(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ energy, under its own permissions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -47,6 +46,7 @@ from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.failing import Failures, own_failure
 from tacit.service.prepared import Prepared, Preparer
+from tacit.service.replays import seed_of
 from tacit.store import Store, new_run_id
 
 AT_ONCE_ENERGY = 2_000_000
@@ -163,7 +163,7 @@ class Runner:
             ReplayWorld(decode_calls(record.calls)),
             energy=record.energy_limit,
             now_millis=record.now_millis,
-            seed=_seed(prepared, record.input),
+            seed=seed_of(prepared.version.digest, record.input),
         )
         execution = _checked(prepared, execution)
         code = execution.failure.code if execution.failure else None
@@ -208,7 +208,7 @@ class Runner:
             world,
             energy=energy,
             now_millis=now if Effect.TIME in prepared.version.effects else 0,
-            seed=_seed(prepared, text),
+            seed=seed_of(prepared.version.digest, text),
             cancellation=frame.cancellation,
             wall_seconds=frame.budget.seconds(),
         )
@@ -259,11 +259,6 @@ class Runner:
         except StoreReadOnly:
             return ""
         return attempt.frame.run_id
-
-
-def _seed(prepared: Prepared, text: bytes) -> bytes:
-    """Return the random source's seed: a function of module and input, so that a pure run stays pure."""
-    return hashlib.blake2b(text, digest_size=16, key=prepared.version.digest[:32].encode()).digest()
 
 
 def _checked(prepared: Prepared, execution: Execution) -> Execution:
