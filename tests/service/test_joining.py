@@ -1,0 +1,259 @@
+"""Who waits for which build: joining it, leaving it, ending it, and what is left of it then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from authors import good, hangs
+from llm_apps import await_that, below, running_job
+from samples import COUNT_VOWELS
+from scripted_llm import ScriptedLlm
+from service_samples import WORD_COUNT, OpenApp, word_count
+
+from tacit.errors import RunCancelled
+from tacit.models import MutateAnswer, MutateRequest
+from tacit.sandbox import Cancellation
+from tacit.service import Service
+from tacit.store.builds import Build
+
+VOWELS = MutateRequest(task=COUNT_VOWELS.task)
+GONE_SECONDS = 1.0
+"""How long what works for a cancelled build may live on."""
+
+SERVER = """
+import sys
+from pathlib import Path
+import tacit
+from tacit.config import Settings
+from tacit.models import MutateRequest
+data, url, key, task = sys.argv[1:]
+model = {"llm": "openai", "llm_model": "scripted", "openai_base_url": url, "openai_api_key": key}
+with tacit.open(Settings.load(data=Path(data), embedder="none", **model)) as app:
+    print(app.service.mutate(MutateRequest(task=task), wait_seconds=60).model_dump_json(), flush=True)
+"""
+
+
+class Caller:
+    """Somebody who asks on a thread of their own, and can give up."""
+
+    def __init__(self, threads: ThreadPoolExecutor, service: Service, request: MutateRequest) -> None:
+        self.cancellation = Cancellation()
+        self.answer: Future[MutateAnswer] = threads.submit(
+            service.mutate, request, wait_seconds=60, cancellation=self.cancellation
+        )
+
+
+def find(app: Any, job: str) -> Build:
+    build = app.catalog.store.builds.get(job)
+    assert build is not None
+    return build
+
+
+def started(service: Service, llm: ScriptedLlm) -> str:
+    """Return the job of the author that hangs by now, at its implementation."""
+    await_that(lambda: any("write_file" in str(request.get("tools")) for request in llm.requests), "the implementation")
+    return running_job(service)
+
+
+def test_cancelling_ends_author_and_record(open_app: OpenApp) -> None:
+    """A cancelled build's processes are gone within a second; its record says so, with the transcript so far."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm, ThreadPoolExecutor(1) as threads:
+        app = open_app(**llm.settings())
+        caller = Caller(threads, app.service, VOWELS)
+        job = started(app.service, llm)
+        mine = below(os.getpid())
+        assert mine
+        caller.cancellation.cancel()
+        await_that(lambda: not mine & below(os.getpid()), "the builder's end", GONE_SECONDS)
+        with pytest.raises(RunCancelled):
+            caller.answer.result(20)
+        record = app.service.build(job)
+    assert (record["status"], record["capability"]) == ("cancelled", "")
+    assert {turn["step"] for turn in record["transcript"]} == {"specification", "tests"}
+    assert record["usage"]["llm_calls"] == 2
+    assert COUNT_VOWELS.id not in {row["id"] for row in app.service.list()}
+
+
+def test_cancelling_ends_the_compiler_too(open_app: OpenApp) -> None:
+    """A build that is cancelled while it compiles leaves no process after a second."""
+    endless = (
+        WORD_COUNT
+        + "const fn f(n: u64) -> u64 { if n < 2 { n } else { f(n - 1) + f(n - 2) } }\n"
+        + ("#[allow(long_running_const_eval)]\nconst SLOW: u64 = f(60);\n#[no_mangle]\npub static USED: u64 = SLOW;\n")
+    )
+    with ThreadPoolExecutor(1) as threads:
+        app = open_app()
+        caller = Caller(threads, app.service, word_count(source=endless))
+        names = lambda: {(Path("/proc") / str(pid) / "comm").read_text().strip() for pid in below(os.getpid())}  # noqa: E731
+        await_that(lambda: "rustc" in names(), "the compiler")
+        mine = below(os.getpid())
+        caller.cancellation.cancel()
+        await_that(lambda: not mine & below(os.getpid()), "the compiler's end", GONE_SECONDS)
+        with pytest.raises(RunCancelled):
+            caller.answer.result(20)
+        assert app.service.builds(1)[0]["status"] == "cancelled"
+
+
+def test_the_same_task_joins(open_app: OpenApp) -> None:
+    """Two who ask for the same task at once get the same build, and it is written once."""
+    with ScriptedLlm(good(COUNT_VOWELS)) as llm, ThreadPoolExecutor(2) as threads:
+        service = open_app(**llm.settings()).service
+        both = [Caller(threads, service, VOWELS), Caller(threads, service, MutateRequest(task=f" {VOWELS.task}  "))]
+        jobs = {caller.answer.result(90).job for caller in both}
+        assert (len(jobs), len(service.builds()), len(llm.requests)) == (1, 1, 6)
+
+
+def test_one_of_two_may_leave(open_app: OpenApp) -> None:
+    """A build goes on until the last of those who joined it gives up."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm, ThreadPoolExecutor(2) as threads:
+        app = open_app(**llm.settings())
+        first = Caller(threads, app.service, VOWELS)
+        job = started(app.service, llm)
+        second = Caller(threads, app.service, VOWELS)
+        jobs = app.service._author._jobs  # noqa: SLF001  # who waits is nobody's business but the build's
+        await_that(lambda: jobs.get(job)._here == 2, "the second to join")  # noqa: SLF001
+        first.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            first.answer.result(20)
+        assert find(app, job).status == "running"
+        second.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            second.answer.result(20)
+        assert find(app, job).status == "cancelled"
+
+
+def test_who_was_told_that_it_goes_on_still_waits(open_app: OpenApp) -> None:
+    """A build that somebody was answered a job for is not ended by another one's leaving; by their own it is."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm, ThreadPoolExecutor(1) as threads:
+        app = open_app(**llm.settings())
+        told = app.service.mutate(VOWELS, wait_seconds=0)
+        job = told.job or ""
+        other = Caller(threads, app.service, VOWELS)
+        started(app.service, llm)
+        other.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            other.answer.result(20)
+        assert find(app, job).status == "running"
+        back = Caller(threads, app.service, MutateRequest(job=job))
+        back.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            back.answer.result(20)
+        assert find(app, job).status == "cancelled"
+
+
+def test_another_process_joins_and_keeps_it_going(open_app: OpenApp) -> None:
+    """Two servers on one folder share a build; the one that builds ends it once nobody waits in either."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm, ThreadPoolExecutor(2) as threads:
+        here, there = open_app(**llm.settings()), open_app(**llm.settings())
+        first = Caller(threads, here.service, VOWELS)
+        job = started(here.service, llm)
+        second = Caller(threads, there.service, VOWELS)
+        await_that(lambda: find(here, job).waiting == 1, "the second to join")
+        first.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            first.answer.result(20)
+        assert find(here, job).status == "running"
+        second.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            second.answer.result(20)
+        await_that(lambda: find(here, job).status == "cancelled", "the end of the build")
+
+
+def test_two_processes_write_once(open_app: OpenApp, tmp_path: Path) -> None:
+    """The same task asked of two processes at once is written by one of them, and answered by both."""
+    app = open_app()
+
+    def author(request: Any) -> Any:
+        await_that(lambda: find(app, running_job(app.service)).waiting == 1, "the other process to join")
+        return good(COUNT_VOWELS)(request)
+
+    with ScriptedLlm(author) as llm:
+        command = [sys.executable, "-c", SERVER, str(tmp_path / "data"), llm.base_url]
+        command += [llm.settings()["openai_api_key"], VOWELS.task]
+        both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        answers = [MutateAnswer.model_validate_json(each.communicate(timeout=90)[0]) for each in both]
+    assert [answer.status for answer in answers] == ["registered", "registered"]
+    assert answers[0].job == answers[1].job
+    assert len(app.service.builds()) == 1
+
+
+def test_a_killed_server_leaves_no_author(open_app: OpenApp, tmp_path: Path) -> None:
+    """When the server is killed, its author ends by itself; the build is lost, and what it used is kept."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm:
+        app = open_app(**llm.settings())
+        command = [sys.executable, "-c", SERVER, str(tmp_path / "data"), llm.base_url]
+        process = subprocess.Popen([*command, llm.settings()["openai_api_key"], VOWELS.task])
+        job = started(app.service, llm)
+        authors = below(process.pid)
+        assert authors
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        alive = lambda pid: Path(f"/proc/{pid}").exists()  # noqa: E731
+        await_that(lambda: not any(map(alive, authors)), "the author's end", 5)
+        record = app.service.build(job)
+    assert (record["status"], record["usage"]["llm_calls"]) == ("lost", 2)
+    assert record["transcript"]
+
+
+def test_closing_ends_builds_and_says_so(open_app: OpenApp) -> None:
+    """A server that closes ends its builds, and their records say that they were cancelled."""
+    with ScriptedLlm(hangs(COUNT_VOWELS)) as llm:
+        app = open_app(**llm.settings())
+        job = app.service.mutate(VOWELS, wait_seconds=0).job or ""
+        started(app.service, llm)
+        mine = below(os.getpid())
+        app.close()
+        await_that(lambda: not mine & below(os.getpid()), "the builder's end", GONE_SECONDS)
+        assert open_app().service.build(job)["status"] == "cancelled"
+
+
+def test_the_same_request_again_is_the_same_build(open_app: OpenApp) -> None:
+    """A request repeated within a short time is answered by its build, and its input is not run twice."""
+    service = open_app().service
+    request = word_count(input={"text": "a b c"})
+    first, second = service.mutate(request, wait_seconds=60), service.mutate(request, wait_seconds=60)
+    assert first == second
+    assert (len(service.builds()), first.run.output if first.run else None) == (1, {"words": 3})
+
+
+def test_a_refused_request_is_built_again(open_app: OpenApp) -> None:
+    """What was refused is tried anew: the cause may be gone."""
+    service = open_app().service
+    request = word_count(source="fn main() { let x: u8 = 300; }")
+    assert [service.mutate(request, wait_seconds=60).status for _ in range(2)] == ["refused", "refused"]
+    assert len(service.builds()) == 2
+
+
+def test_what_is_offered_no_longer_is_built_again(open_app: OpenApp) -> None:
+    """The same request after its version was deprecated is not answered as if nothing had happened."""
+    service = open_app().service
+    service.mutate(word_count(), wait_seconds=60)
+    service.deprecate("count_words")
+    answer = service.mutate(word_count(), wait_seconds=60)
+    assert (answer.status, answer.stage) == ("refused", "duplicate")
+
+
+def test_a_job_runs_the_input_of_its_request(open_app: OpenApp) -> None:
+    """Who asks for a job later gets the run on the input that came first, from another process, too."""
+    here, there = open_app(), open_app()
+    job = here.service.mutate(word_count(input={"text": "a b c"}), wait_seconds=0).job
+    for app in (here, there):
+        answer = app.service.mutate(MutateRequest(job=job), wait_seconds=60)
+        assert answer.run is not None
+        assert answer.run.output == {"words": 3}
+
+
+def test_a_job_runs_another_input_where_given(open_app: OpenApp) -> None:
+    """An input beside the job is what is run."""
+    service = open_app().service
+    job = service.mutate(word_count(input={"text": "a b c"}), wait_seconds=0).job
+    answer = service.mutate(MutateRequest(job=job, input={"text": "a"}), wait_seconds=60)
+    assert answer.run is not None
+    assert answer.run.output == {"words": 1}
