@@ -6,13 +6,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tacit_command import COMMAND, SHIPPED
 
+from tacit.cli import main
+
 Tacit = Callable[..., "subprocess.CompletedProcess[str]"]
+Here = Callable[..., tuple[object, str, str]]
 
 SPIN = """
 use capability_common::{run, Error};
@@ -99,8 +103,8 @@ def small(small_home: Path, tmp_path: Path) -> Tacit:
 
 
 @pytest.fixture(scope="session")
-def kin(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Tacit:
-    """Run `tacit` where `reverse_string` has three versions, and `mirror_text` comes from its first; only look."""
+def kin_home(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, where `reverse_string` has three versions, and `mirror_text` comes from its first."""
     folder = tmp_path_factory.mktemp("kin")
     shutil.copytree(small_home, folder / "data")
     tacit = _on(folder / "data")
@@ -109,7 +113,36 @@ def kin(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Tacit:
     _import_changed(tacit, folder / "second", **changed)
     _import_changed(tacit, folder / "third", "// fa\u00e7ade \u65e5\u672c\n", summary="Reverses texts, and says why.")
     _import_changed(tacit, folder / "child", id="mirror_text", binary="mirror_text.wasm", parent="reverse_string@1")
-    return tacit
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def kin(kin_home: Path) -> Tacit:
+    """Run `tacit` on that folder itself, which is shared: only look."""
+    return _on(kin_home)
+
+
+@pytest.fixture
+def own_kin(kin_home: Path, tmp_path: Path) -> Tacit:
+    """Run `tacit` on a copy of that folder."""
+    shutil.copytree(kin_home, tmp_path / "kin")
+    return _on(tmp_path / "kin")
+
+
+@pytest.fixture
+def here(kin_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Run `tacit` on that folder in this process, which takes less long; return its exit code, stdout and stderr."""
+    for name, value in {"TACIT_DATA": str(kin_home), "TACIT_SHIPPED": "false", "TACIT_EMBEDDER": "none"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tacit", *arguments])
+        with pytest.raises(SystemExit) as raised:
+            main()
+        printed = capsys.readouterr()
+        return raised.value.code, printed.out, printed.err
+
+    return run
 
 
 def _import_changed(tacit: Tacit, folder: Path, comment: str = "", **changes: object) -> None:
