@@ -16,13 +16,14 @@ from tacit.building.orders import Budget, Material, RepairRequest
 from tacit.building.protocol import Answer, BuildResult, Question, Turn
 from tacit.catalog import Candidate, Catalog, Origin, Version
 from tacit.config import Settings
-from tacit.errors import BuildRefused, LlmMissing, RunCancelled, TacitError
+from tacit.errors import BuildRefused, LlmMissing
 from tacit.learning import Policies
 from tacit.llm import Endpoint
 from tacit.models import MutateAnswer
 from tacit.service import answers
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job, Jobs
+from tacit.service.logbook import Logbook
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
@@ -56,7 +57,7 @@ class Reflector:
         self._policies = policies
         self._builder = builder
         self._finder = finder
-        self._secrets = secrets_in(settings)
+        self._logbook = Logbook(store.builds, secrets_in(settings))
         self._registered = registered
         self._jobs = jobs
         self._spending = spending
@@ -92,39 +93,20 @@ class Reflector:
         return kept
 
     def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
-        """Have the version repaired, and register it, on the job's thread; the store learns how it ended."""
-        transcript = Transcript(job.id, self._store.builds, self._secrets)
-        status, kept, learnt = "failed", "", ""
+        """Have the version repaired, and register it, on the job's thread."""
+        transcript = self._logbook.transcript(job)
 
         def on_turn(turn: Turn) -> None:
             transcript.add(turn)
             self._spending.check(budget, transcript.usage)
 
-        try:
-            result = self._builder.build(
-                self._request(version, run_id, budget, job),
-                lambda progress: job.report(f"{progress.stage}: {progress.message}", progress.fraction),
-                job.cancellation,
-                on_turn=on_turn,
-                answer=self._answer,
-            )
-            answer = self._register(version, run_id, result, job, transcript)
-            status, kept = answer.status, answer.model_dump_json()
-            return answer
-        except BuildRefused as refusal:
-            learnt = str(refusal.details.get("learnt") or refusal)
-            answer = answers.refused(refusal, author=self._model, job=job.id)
-            status, kept = "refused", answer.model_dump_json()
-            raise
-        except RunCancelled:
-            status = "cancelled"
-            raise
-        except TacitError as error:
-            learnt = str(error)
-            raise
-        finally:
-            transcript.close(learnt)
-            self._store.builds.finish(job.id, status, kept)
+        def work() -> MutateAnswer:
+            order = self._request(version, run_id, budget, job)
+            relay = self._logbook.relay(job)
+            result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=self._answer)
+            return self._register(version, run_id, result, job, transcript)
+
+        return self._logbook.recorded(job, transcript, work, self._model)
 
     def _answer(self, question: Question) -> Answer:
         """Answer a search; a repair proposes no new capability."""
@@ -188,7 +170,7 @@ class Reflector:
         _log.warning("%s@%d repairs %s: %s", repaired.id, repaired.version, name, cause)
         tests = (*result.tests, *result.parent_tests, *result.replays)
         answer = answers.registered(repaired, version, job=job.id, tests=tests)
-        return answer.model_copy(update={"usage": transcript.usage, "message": f"It repairs {name}: {cause}"})
+        return answer.model_copy(update={"message": f"It repairs {name}: {cause}"})
 
 
 def _model_in(settings: Settings) -> str:

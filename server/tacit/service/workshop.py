@@ -7,21 +7,21 @@ source, module, manifest, tests and origin together. The record says how a build
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tacit.building import Builder
 from tacit.building.orders import Budget
-from tacit.building.protocol import BuildResult, Progress, Turn
+from tacit.building.protocol import BuildResult, Turn
 from tacit.catalog import Catalog, Origin, Version
 from tacit.config import Settings
-from tacit.errors import BuildRefused, LlmError, RunCancelled, StoreBusy, StoreReadOnly, TacitError
+from tacit.errors import BuildRefused, LlmError
 from tacit.models import MutateAnswer
 from tacit.plain_text import made_plain
 from tacit.service import answers
 from tacit.service.commissions import Commission, Consultant, Reservations, id_taken
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job
+from tacit.service.logbook import Logbook
 from tacit.service.planning import Plan
 from tacit.service.replays import replays_of
 from tacit.service.spending import Spending
@@ -68,17 +68,17 @@ class Workshop:
         self._builder = builder
         self._spending = spending
         self._registered = registered
-        self._secrets = secrets_in(settings)
+        self._logbook = Logbook(store.builds, secrets_in(settings))
         self._reservations = Reservations()
 
     def build(self, ask: Ask, job: Job) -> MutateAnswer:
         """Build a caller's source and register it."""
-        plan, transcript = ask.plan, self._transcript(job)
+        plan, transcript = ask.plan, self._logbook.transcript(job)
 
         def work() -> MutateAnswer:
             replays = replays_of(self._store, plan.renewed) if plan.renewed else ()
             request = plan.build_request(job.id, replays, accepts_differences=ask.accepts_differences)
-            result = self._builder.build(request, self._relay(job), job.cancellation)
+            result = self._builder.build(request, self._logbook.relay(job), job.cancellation)
             origin = Origin(
                 task=transcript.redact(ask.task),
                 sdk=result.sdk,
@@ -88,7 +88,7 @@ class Workshop:
             )
             return self._register(plan, result, ask.author, origin, job)
 
-        return self._recorded(job, transcript, work, ask.author)
+        return self._logbook.recorded(job, transcript, work, ask.author)
 
     def author(
         self, commission: Commission, budget: Budget, model: str, job: Job, brief: Callable[[str], MutateAnswer]
@@ -97,7 +97,7 @@ class Workshop:
 
         Where the model cannot be used, the answer is that of `brief`, which is told why.
         """
-        transcript = self._transcript(job)
+        transcript = self._logbook.transcript(job)
         consultant = Consultant(commission, self._catalog, self._finder, self._reservations)
 
         def work() -> MutateAnswer:
@@ -107,7 +107,7 @@ class Workshop:
                 return brief(transcript.redact(str(error)))
 
         with consultant.consulted():
-            return self._recorded(job, transcript, work, model)
+            return self._logbook.recorded(job, transcript, work, model)
 
     def _author(
         self, commission: Commission, budget: Budget, job: Job, transcript: Transcript, consultant: Consultant
@@ -120,7 +120,7 @@ class Workshop:
         replays = replays_of(self._store, renewed) if renewed else ()
         result = self._builder.build(
             commission.order(job.id, self._near(commission), replays, budget),
-            self._relay(job),
+            self._logbook.relay(job),
             job.cancellation,
             on_turn=on_turn,
             answer=consultant.answer,
@@ -169,47 +169,3 @@ class Workshop:
         self._registered(version)
         tests = (*result.tests, *result.parent_tests, *result.replays)
         return answers.registered(version, plan.parent, job=job.id, tests=tests)
-
-    def _recorded(
-        self, job: Job, transcript: Transcript, work: Callable[[], MutateAnswer], author: str
-    ) -> MutateAnswer:
-        """Return what the work answers, or its refusal; the store learns how it ended, whatever happens."""
-        status, kept, learnt = "failed", "", ""
-        try:
-            try:
-                answer = work()
-                learnt = "" if answer.status == "registered" else answer.message
-            except BuildRefused as refusal:
-                answer = answers.refused(refusal, author=author, job=job.id)
-                learnt = str(refusal.details.get("learnt") or "")
-            if transcript.usage.llm_calls:
-                answer = answer.model_copy(update={"usage": transcript.usage})
-            status = answer.status if answer.status in {"registered", "refused"} else "failed"
-            kept = answer.model_dump_json()
-            return answer
-        except RunCancelled:
-            status = "cancelled"
-            raise
-        except TacitError as error:
-            learnt = transcript.redact(str(error))
-            raise
-        finally:
-            transcript.close(learnt)
-            self._store.builds.finish(job.id, status, kept)
-
-    def _transcript(self, job: Job) -> Transcript:
-        return Transcript(job.id, self._store.builds, self._secrets)
-
-    def _relay(self, job: Job) -> Callable[[Progress], None]:
-        """Return what passes progress on, to the job and, where the stage changes, to the record."""
-        stage = ""
-
-        def relay(progress: Progress) -> None:
-            nonlocal stage
-            job.report(f"{progress.stage}: {progress.message}", progress.fraction)
-            if progress.stage != stage:
-                stage = progress.stage
-                with suppress(StoreBusy, StoreReadOnly):  # others see less of how far it is
-                    self._store.builds.progress(job.id, stage)
-
-        return relay
