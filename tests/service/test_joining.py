@@ -117,8 +117,8 @@ def test_one_of_two_may_leave(open_app: OpenApp) -> None:
         first = Caller(threads, app.service, VOWELS)
         job = started(app.service, llm)
         second = Caller(threads, app.service, VOWELS)
-        jobs = app.service._author._jobs  # noqa: SLF001  # who waits is nobody's business but the build's
-        await_that(lambda: jobs.get(job)._here == 2, "the second to join")  # noqa: SLF001
+        jobs = app.service._author._jobs  # who waits is nobody's business but the build's
+        await_that(lambda: jobs.get(job)._here == 2, "the second to join")
         first.cancellation.cancel()
         with pytest.raises(RunCancelled):
             first.answer.result(20)
