@@ -184,7 +184,7 @@ class Failures:
         """Deprecate the version unless that has happened; return what to tell its caller."""
         name = f"{version.id}@{version.version}"
         if self._catalog.get(version.id, version.version).status is Status.ACTIVE:
-            runs = self._fare(version, policy.window).failed[:in_row]
+            runs = self._fare(version, max(policy.window, in_row)).failed[:in_row]
             others = any(
                 other.status is Status.ACTIVE and other.version != version.version
                 for other in self._catalog.history(version.id)
