@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from author_samples import asked
 from scripted_llm import Author, ScriptedLlm
 
 from tacit.building import Builder
-from tacit.building.orders import AuthorRequest
-from tacit.building.protocol import Answer, BuildResult, Progress, Question, Turn
+from tacit.building.orders import AuthorRequest, Machine
+from tacit.building.protocol import Answer, BuildResult, Progress, Question, Reply, Turn
 from tacit.config import Settings
 from tacit.errors import TacitError
+from tacit.llm import Endpoint
 from tacit.models import Usage
+from tacit_builder.author import write as author_write
 
 Answers = Callable[[Question], Answer]
 
@@ -31,6 +34,31 @@ class Outcome:
     turns: list[Turn] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the error that is raised within; fails the test where a request breaks the API's rules."""
+        try:
+            yield
+        except TacitError as error:
+            self.error = error
+        assert self.llm.violations == []
+
+    def heard(self, reply: Reply) -> None:
+        """Keep what the author says on the way."""
+        if isinstance(reply, Turn):
+            self.turns.append(reply)
+        elif isinstance(reply, Progress):
+            self.progress.append(reply)
+
+    def answering(self, answer: Answers | None) -> Answers:
+        """Return what keeps each question, and answers it."""
+
+        def answered(question: Question) -> Answer:
+            self.questions.append(question)
+            return answer(question) if answer else Answer(number=question.number, text="There is none.")
+
+        return answered
 
     @property
     def made(self) -> BuildResult:
@@ -70,29 +98,34 @@ class Outcome:
 @pytest.fixture
 def author(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
     """Return a function that has an author write, through the real builder, and returns the outcome."""
-    left: list[Any] = []
+    with ExitStack() as left:
 
-    def write(
-        plays: Author, request: AuthorRequest | None = None, answer: Answers | None = None, **settings: Any
-    ) -> Outcome:
-        llm = ScriptedLlm(plays).__enter__()
-        builder = Builder(Settings.load(data=tmp_path / "data", **{**llm.settings(), **settings}))
-        left.extend((builder.close, lambda: llm.__exit__(None, None, None)))
-        outcome = Outcome(llm)
+        def write(
+            plays: Author, request: AuthorRequest | None = None, answer: Answers | None = None, **settings: Any
+        ) -> Outcome:
+            outcome = Outcome(left.enter_context(ScriptedLlm(plays)))
+            prepared = Settings.load(data=tmp_path / "data", **{**outcome.llm.settings(), **settings})
+            builder = left.enter_context(closing(Builder(prepared)))
+            with outcome.kept():
+                outcome.result = builder.build(
+                    request or asked(), outcome.heard, on_turn=outcome.heard, answer=outcome.answering(answer)
+                )
+            return outcome
 
-        def answered(question: Question) -> Answer:
-            outcome.questions.append(question)
-            return answer(question) if answer else Answer(number=question.number, text="There is none.")
+        yield write
 
-        try:
-            outcome.result = builder.build(
-                request or asked(), outcome.progress.append, on_turn=outcome.turns.append, answer=answered
-            )
-        except TacitError as error:
-            outcome.error = error
-        assert llm.violations == []
-        return outcome
 
-    yield write
-    for close in left:
-        close()
+@pytest.fixture
+def author_here(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
+    """Return the same function for this very process, which is quicker where nothing is compiled."""
+    with ExitStack() as left:
+
+        def write(plays: Author, request: AuthorRequest) -> Outcome:
+            outcome = Outcome(left.enter_context(ScriptedLlm(plays)))
+            settings = Settings.load(data=tmp_path / "data", **outcome.llm.settings())
+            machine = Machine.of(settings).model_copy(update={"llm": Endpoint.of(settings)})
+            with outcome.kept():
+                outcome.result = author_write(request, machine, outcome.heard, outcome.answering(None))
+            return outcome
+
+        yield write

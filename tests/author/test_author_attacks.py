@@ -127,12 +127,12 @@ def test_arguments_that_are_no_json_are_told(author: Write, arguments: str) -> N
     assert len(outcome.requests("submit_specification")) == 2
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(12))
 def test_an_author_at_random_never_breaks_the_builder(author: Write, seed: int) -> None:
     """It makes a module, or is refused at a stage, or fails with the model's code; each message fits the API."""
     budget = BUDGET.model_copy(update={"llm_calls": 40, "attempts": 6})
     sample = SAMPLES[seed % len(SAMPLES)]
-    playing = at_random(seed, sample, goodness=(0.4, 0.7, 0.9)[seed // len(SAMPLES) % 3])
+    playing = at_random(seed, sample, goodness=(0.4, 0.7, 0.8, 0.9)[seed // len(SAMPLES)])
     outcome = author(playing, asked(task=sample.task, budget=budget), llm_retries=3)
     if outcome.result is None:
         refusal = outcome.refusal

@@ -113,9 +113,9 @@ def test_a_trivial_suite_can_be_written_anew(author: Write) -> None:
         (submitted(seen=[{**SEEN[0], "calls": {"other_one": 1}}, *SEEN[1:]]), "let it call 'other_one'"),
     ],
 )
-def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: str) -> None:
+def test_tests_that_do_not_hold_are_sent_back(author_here: Write, tests: Any, told: str) -> None:
     """What is wrong is told in words that say what to mend."""
-    outcome = author(plays(tests=tests), asked(budget=BUDGET.model_copy(update={"llm_calls": 2})))
+    outcome = author_here(plays(tests=tests), asked(budget=BUDGET.model_copy(update={"llm_calls": 2})))
     assert outcome.refusal["stage"] == "budget"
     assert told in outcome.refusal["learnt"]
     assert told in outcome.answers("submit_tests")[0]
@@ -139,9 +139,9 @@ def test_tests_that_do_not_hold_are_sent_back(author: Write, tests: Any, told: s
         ({"behaviour": ["\u202eA sentence turned around.", "Another one, which is fine."]}, "U+202E"),
     ],
 )
-def test_specifications_that_do_not_hold_are_sent_back(author: Write, changes: dict[str, Any], told: str) -> None:
+def test_specifications_that_do_not_hold_are_sent_back(author_here: Write, changes: dict[str, Any], told: str) -> None:
     """What is wrong is told in words that say what to mend."""
-    outcome = author(plays(specification=specified(**changes)), asked(budget=ONE_CALL))
+    outcome = author_here(plays(specification=specified(**changes)), asked(budget=ONE_CALL))
     assert outcome.refusal["stage"] == "budget"
     assert told in outcome.refusal["learnt"]
     assert told in outcome.answers("submit_specification")[0]
@@ -198,10 +198,10 @@ def test_the_input_that_waits_has_to_fit(author: Write) -> None:
         ({"input": {"text": "a"}, "files": {"a": "b"}, "expect": {"error": "e"}}, "reach none of its files"),
     ],
 )
-def test_given_tests_have_to_fit_the_specification(author: Write, test: dict[str, Any], told: str) -> None:
+def test_given_tests_have_to_fit_the_specification(author_here: Write, test: dict[str, Any], told: str) -> None:
     """A specification under which a given test cannot pass is sent back before tests are written for it."""
     given = asked(tests=(TestCase.model_validate({"name": "given", **test}),), budget=ONE_CALL)
-    outcome = author(plays(), given)
+    outcome = author_here(plays(), given)
     assert told in outcome.answers("submit_specification")[0]
 
 
