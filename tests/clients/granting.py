@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from pathlib import Path
 from typing import Any
+
+import uvicorn
 
 import tacit
 from tacit.app import App
 from tacit.config import Settings
+from tacit.tools import build_server
+from tacit.web.serving import serve
 
 SOURCE = """
 use capability_common::{file_read_text, run, Error};
@@ -55,3 +61,23 @@ def open_app(folder: Path) -> App:
     (folder / "files" / "logs").mkdir(parents=True, exist_ok=True)
     (folder / "files" / "logs" / "b.txt").write_text("one\ntwo\n")
     return app
+
+
+def main() -> None:
+    """Serve the real App: `granting.py FOLDER stdio|http|stateless`; `stateless` keeps no sessions."""
+    folder, transport = sys.argv[1:]
+    server = build_server(lambda: open_app(Path(folder)))
+    if transport == "stdio":
+        server.run()
+    elif transport == "http":
+        serve(server, Settings.load(port=0))
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            sys.stderr.write(f"tacit: listening on http://127.0.0.1:{listening.getsockname()[1]}\n")
+            sys.stderr.flush()
+            app = server.streamable_http_app(stateless_http=True)
+            uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import granting
 import pytest
+from client_programs import listening_on
 from granting import ARGUMENTS, open_app
 from mcp import Client
 from mcp.client.context import ClientRequestContext
+from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from tacit.tools import TacitServer, build_server
 
 pytestmark = pytest.mark.anyio
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
-Callback = Callable[[Any, ElicitRequestParams], Awaitable[ElicitResult]]
+PROGRAM = str(Path(granting.__file__))
 
 
 class Person:
@@ -37,7 +42,20 @@ def real(tmp_path: Path) -> TacitServer:
     return build_server(lambda: open_app(tmp_path / "data"))
 
 
-async def make(server: TacitServer, era: str, person: Person | None) -> tuple[dict[str, Any], CallToolResult]:
+@pytest.fixture
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The same in a process of its own, over the transport that the test names; what a client connects to."""
+    arguments = [PROGRAM, str(tmp_path / "data"), request.param]
+    if request.param == "stdio":
+        yield StdioServerParameters(command=sys.executable, args=arguments)
+        return
+    process = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)
+    yield f"{listening_on(process)}/mcp"
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+async def make(server: Any, era: str, person: Person | None) -> tuple[dict[str, Any], CallToolResult]:
     """Make the capability, and run it once more; return the answer and the run."""
     async with Client(server, mode=era, elicitation_callback=person) as client:
         made = await client.call_tool("mutate_capability", ARGUMENTS)
@@ -110,3 +128,24 @@ async def test_a_question_builds_once(real: TacitServer, era: str) -> None:
         assert service is not None
         assert (made.structured_content or {})["version"] == 1
         assert len(service.builds()) == 1
+
+
+@ERAS
+@pytest.mark.parametrize("served", ["stdio", "http"], indirect=True)
+async def test_the_person_is_asked_over_every_transport(served: Any, era: str) -> None:
+    """Over stdio and HTTP, in both eras, a yes grants and the run follows."""
+    person = Person("accept", {"allow": True})
+    answer, again = await make(served, era, person)
+    assert (len(person.asked), answer["permissions_not_granted"]) == (1, None)
+    assert answer["run"]["output"] == {"lines": 2}
+    assert not again.is_error
+
+
+@pytest.mark.parametrize(("era", "asked"), [("auto", 1), ("legacy", 0)])
+@pytest.mark.parametrize("served", ["stateless"], indirect=True)
+async def test_without_sessions_only_the_new_era_can_ask(served: Any, era: str, asked: int) -> None:
+    """Where no channel leads back to the client, it is not asked and gets its answer all the same."""
+    person = Person("accept", {"allow": True})
+    answer, _ = await make(served, era, person)
+    assert (len(person.asked), answer["status"]) == (asked, "registered")
+    assert (answer["permissions_not_granted"] is None) == bool(asked)
