@@ -250,7 +250,7 @@ class RunAnswer(Model):
 
 
 class TestResult(Model):
-    """How one test went; `difference` is empty when it passed."""
+    """How one test or replay went; `difference` is empty when it passed, unless what it proves has to be noted."""
 
     __test__ = False  # not a test class of pytest
 
