@@ -25,6 +25,7 @@ BRAVE = "https://api.search.brave.com/res/v1/web/search"
 MAX_RESULTS = 8
 _MAX_QUERY = 400
 _MAX_TEXT = 400
+_MAX_READ = 4000
 _STATUS = re.compile(r"HTTP (\d{3})\b")
 _MARKUP = re.compile(r"<[^>]{0,200}>")
 _REASONS = {
@@ -109,7 +110,8 @@ def _results(body: bytes, web: Web) -> list[str]:
 
 def _shown(result: _Result) -> str:
     texts = (result.title, result.url, result.content or result.description)
-    lines = (" ".join(_MARKUP.sub("", text or "").split())[:_MAX_TEXT] for text in texts)
+    # Cut first: taking markup out of a vast text takes long.
+    lines = (" ".join(_MARKUP.sub("", (text or "")[:_MAX_READ]).split())[:_MAX_TEXT] for text in texts)
     return "\n".join(line for line in lines if line)
 
 
