@@ -91,7 +91,7 @@ def test_builds_that_wait_are_bounded() -> None:
         go_on.wait()
         return MutateAnswer(status="registered")
 
-    started = [jobs.start(str(number), build) for number in range(MAX_UNFINISHED)]
+    started = [jobs.start(Job(str(number)), build) for number in range(MAX_UNFINISHED)]
     with pytest.raises(BuildRefused, match="wait already"):
         jobs.require_room()
     go_on.set()
