@@ -131,7 +131,9 @@ async def mutate_capability(
     permissions: Annotated[
         Permissions | None, Field(description="What its host functions need; the operator has to grant it too.")
     ] = None,
-    force: Annotated[bool, Field(description="Make it even where a near duplicate exists.")] = False,
+    force: Annotated[
+        bool, Field(description="Make it although a near duplicate exists, or recorded runs go differently.")
+    ] = False,
     job: Annotated[str | None, Field(description="A build under way to ask for; alone.")] = None,
     input: Annotated[  # noqa: A002  # wire name
         Any, Field(description="An input to run the new version on at once; any JSON value.")
@@ -141,10 +143,18 @@ async def mutate_capability(
     consent: Annotated[ElicitationResult[Consent], Resolve(asked)],
 ) -> Annotated[CallToolResult, MutateAnswer]:
     """Answer a brief, a build under way, a registered version or a refusal."""
+    allowed = isinstance(consent, AcceptedElicitation) and consent.data.allow
+    final = await _tried_out(ctx, request, answer, allowed=allowed)
+    return answered(final, mutate_text(final), refused=final.status == "refused")
+
+
+async def _tried_out(
+    ctx: Context[Backend, Any], request: MutateRequest, answer: MutateAnswer, *, allowed: bool
+) -> MutateAnswer:
+    """Grant what is missing where the person `allowed` it, and return the answer with the run on the input."""
     backend = ctx.request_context.lifespan_context
     service, session = await backend.service(), session_of(ctx)
     missing = answer.permissions_not_granted
-    allowed = isinstance(consent, AcceptedElicitation) and consent.data.allow
 
     def work(cancellation: Cancellation) -> MutateAnswer:
         known = answer
@@ -158,5 +168,4 @@ async def mutate_capability(
 
         return service.try_out(known, request, run)
 
-    final = await in_thread(work, backend.runs)
-    return answered(final, mutate_text(final), refused=final.status == "refused")
+    return await in_thread(work, backend.runs)

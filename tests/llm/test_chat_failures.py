@@ -80,6 +80,7 @@ CASES: dict[str, tuple[int, object, dict[str, Any], type[LlmError], str]] = {
         LlmModelUnknown,
         "TACIT_LLM_MODEL",
     ),
+    "a 404 that names the model": (404, error("scripted: no such thing here"), {}, LlmModelUnknown, "TACIT_LLM_MODEL"),
     "Ollama's model": (404, error('model "x" not found, try pulling it first'), {}, LlmModelUnknown, "TACIT_LLM_MODEL"),
     "Gemini's model": (404, error("models/x is not found for API version v1"), {}, LlmModelUnknown, "TACIT_LLM_MODEL"),
     "Anthropic's model": (

@@ -139,6 +139,7 @@ def _of_tools(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> F
 
 def _of_model(error: openai.APIStatusError, endpoint: Endpoint, words: str) -> Failure | None:
     known = error.code in ("model_not_found", "DeploymentNotFound")
+    known |= error.status_code == 404 and endpoint.model.lower() in words.lower()
     if not known and not (error.status_code in (400, 404) and _NO_MODEL.search(words.lower())):
         return None
     what = "deployment" if endpoint.kind == "azure" else "model"
