@@ -11,6 +11,7 @@ TacitError
 │   ├── InputTooLarge            input_too_large
 │   ├── InvalidArgument          invalid_argument
 │   ├── InvalidManifest          invalid_manifest
+│   ├── InvalidProgram           invalid_program
 │   ├── UnknownPolicy            unknown_policy
 │   ├── CapabilityDeprecated     deprecated
 │   └── CapabilityArchived       archived
@@ -30,6 +31,16 @@ TacitError
 │   ├── CapabilityFailed         capability_error
 │   ├── RunCancelled             cancelled
 │   ├── FileConflict             file_conflict
+│   ├── ProgramError             program_error
+│   │   ├── StackUnderflow       stack_underflow
+│   │   ├── UnknownName          unknown_name
+│   │   ├── WrongType            wrong_type
+│   │   ├── OutOfRange           out_of_range
+│   │   ├── DivisionByZero       division_by_zero
+│   │   ├── JumpOutOfRange       jump_out_of_range
+│   │   ├── AssertionFailed      assertion_failed
+│   │   ├── EnergyLow            energy_low
+│   │   └── ValueTooLarge        value_too_large
 │   └── ReplayDiverged           replay_diverged
 ├── BuildRefused                 refused (its `stage` says where)
 ├── OperatorError                the operator of this machine can mend it
@@ -89,6 +100,18 @@ from tacit.errors.operation import (
     StoreTooNew,
     ToolchainMissing,
 )
+from tacit.errors.programs import (
+    AssertionFailed,
+    DivisionByZero,
+    EnergyLow,
+    JumpOutOfRange,
+    OutOfRange,
+    ProgramError,
+    StackUnderflow,
+    UnknownName,
+    ValueTooLarge,
+    WrongType,
+)
 from tacit.errors.requests import (
     CapabilityArchived,
     CapabilityDeprecated,
@@ -97,6 +120,7 @@ from tacit.errors.requests import (
     InvalidInput,
     InvalidJson,
     InvalidManifest,
+    InvalidProgram,
     RequestError,
     UnknownCapability,
     UnknownJob,
@@ -124,14 +148,17 @@ from tacit.errors.runs import (
 )
 
 __all__ = [
+    "AssertionFailed",
     "BuildRefused",
     "BuilderFailed",
     "CapabilityArchived",
     "CapabilityDeprecated",
     "CapabilityFailed",
     "ConfinementMissing",
+    "DivisionByZero",
     "EmbedderMissing",
     "EnergyExhausted",
+    "EnergyLow",
     "FileConflict",
     "FilesUnwritable",
     "GuestExited",
@@ -143,7 +170,9 @@ __all__ = [
     "InvalidJson",
     "InvalidManifest",
     "InvalidOutput",
+    "InvalidProgram",
     "InvalidSettings",
+    "JumpOutOfRange",
     "LlmBroken",
     "LlmError",
     "LlmKeyRefused",
@@ -156,8 +185,10 @@ __all__ = [
     "MemoryExhausted",
     "NoOutput",
     "OperatorError",
+    "OutOfRange",
     "OutputTooLarge",
     "PermissionDenied",
+    "ProgramError",
     "ReplayDiverged",
     "RequestError",
     "RunCancelled",
@@ -166,6 +197,7 @@ __all__ = [
     "ServerFailed",
     "ServiceClosed",
     "StackOverflowed",
+    "StackUnderflow",
     "StoreBusy",
     "StoreDamaged",
     "StoreReadOnly",
@@ -175,7 +207,10 @@ __all__ = [
     "ToolchainMissing",
     "UnknownCapability",
     "UnknownJob",
+    "UnknownName",
     "UnknownPolicy",
     "UnknownRun",
     "UnknownVersion",
+    "ValueTooLarge",
+    "WrongType",
 ]

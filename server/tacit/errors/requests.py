@@ -81,3 +81,9 @@ class CapabilityArchived(RequestError):
     """The capability or version was archived; `tacit restore` offers it again."""
 
     code = "archived"
+
+
+class InvalidProgram(RequestError):
+    """The source of a program does not compile; `details.problems` is a list of `{line, message}`."""
+
+    code = "invalid_program"

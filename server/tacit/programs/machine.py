@@ -1,0 +1,301 @@
+"""The stack machine that carries programs out, one instruction at a time, within an energy budget.
+
+An instruction whose cost is not left is not begun, so the energy used never decreases and never passes the budget.
+What lies outside (capabilities, agents, cancellation) is behind `Outside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tacit.errors import (
+    AssertionFailed,
+    EnergyExhausted,
+    EnergyLow,
+    JumpOutOfRange,
+    StackUnderflow,
+    TacitError,
+    UnknownName,
+    ValueTooLarge,
+)
+from tacit.programs.builtins import BUILTINS, Builtin
+from tacit.programs.compiler import Program
+from tacit.programs.energy import hundredths, units
+from tacit.programs.instructions import (
+    Assert,
+    Call,
+    Delegate,
+    EnergyCheck,
+    Instruction,
+    JumpIf,
+    Load,
+    Observe,
+    Pop,
+    Push,
+    Return,
+    Store,
+)
+from tacit.programs.records import Observation
+from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_large
+from tacit.programs.values import Reference, is_truthy, to_json, type_name
+
+MAX_STACK = 10_000
+MAX_OBSERVATIONS = 1_000
+NOTHING = sized(None)
+INPUT = "input"
+"""The built-in, without arguments, that gives the run's input."""
+
+
+class Outside(Protocol):
+    """What a program reaches outside of its machine."""
+
+    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
+        """Run a capability on JSON within `energy` (hundredths of a unit); return its output and what it cost.
+
+        None where the program may call no capability of that name.
+        """
+        ...
+
+    def delegate(self, agent: str, task: str) -> Any:
+        """Return an agent's answer as JSON, or None where no agent is at hand."""
+        ...
+
+    def check(self) -> None:
+        """Raise `RunCancelled` or `RunTimedOut` where the program has to stop."""
+        ...
+
+
+class Alone:
+    """The outside of a program that has none."""
+
+    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:  # noqa: ARG002  # there is none
+        """Know no capability."""
+        return None
+
+    def delegate(self, agent: str, task: str) -> Any:  # noqa: ARG002  # there is none
+        """Know no agent."""
+        return None
+
+    def check(self) -> None:
+        """Let it go on."""
+
+
+class Machine:
+    """The state of one program under way; not thread-safe. Energies are in hundredths of a unit."""
+
+    def __init__(self, limit: int, given: Sized, outside: Outside) -> None:
+        self.limit = limit
+        self.used = 0
+        self.program = Program((), (), {})
+        self.counter = 0
+        self.executed = 0
+        self.done = True
+        self.stack: list[Sized] = []
+        self.memory: dict[str, Sized] = {}
+        self.last = NOTHING
+        self.observations: list[Observation] = []
+        self.builtins: dict[str, Builtin] = dict(BUILTINS)
+        self.builtins[INPUT] = Builtin(INPUT, 0, 0, lambda _: given, "the run's input")
+        self._outside = outside
+        self._weight = 0
+
+    def restart(self) -> None:
+        """Go back to the beginning; variables and the energy used stay."""
+        self.counter = self.executed = 0
+        self.done = not self.program.instructions
+        self.stack.clear()
+        self.observations.clear()
+        self.last = NOTHING
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Add up what stack and memory weigh."""
+        self._weight = sum(each.weight for each in (*self.stack, *self.memory.values()))
+
+    def step(self) -> None:
+        """Carry out one instruction, unless the program has ended; raises what it does wrong, with the place."""
+        if self.done:
+            return
+        instructions = self.program.instructions
+        if not 0 <= self.counter < len(instructions):
+            raise JumpOutOfRange(f"There is no address {self.counter} in this program of {len(instructions)}.")
+        address = self.counter
+        instruction = instructions[address]
+        if self.executed & 0xFF == 0:
+            self._outside.check()
+        try:
+            self.spend(instruction.cost)
+            self.executed += 1
+            self.counter = address + 1
+            _DO[type(instruction)](self, instruction)
+        except TacitError as error:
+            raise _placed(error, address, instruction, self.program.line(address)) from error
+        if self.counter == len(instructions):
+            self.done = True
+
+    def call(self, name: str, arguments: Sequence[Sized]) -> Sized:
+        """Return what a built-in, or else a capability on its one argument, makes of the arguments."""
+        builtin = self.builtins.get(name)
+        if builtin is not None:
+            self.spend(builtin.cost(arguments))
+            return builtin(arguments)
+        if len(arguments) == 1 and (answer := self._capability(name, arguments[0])):
+            return answer
+        raise UnknownName(
+            f"There is no built-in {name!r} with {len(arguments)} arguments, nor a capability that it may call so.",
+            hint="A capability takes one argument, its input; list it under the permission call.",
+        )
+
+    def spend(self, cost: int) -> None:
+        """Use up energy; raises `EnergyExhausted` and uses none where it is not left."""
+        if self.used + cost > self.limit:
+            raise EnergyExhausted(
+                f"The program used {units(self.used):g} of its {units(self.limit):g} units of energy, and its next "
+                f"step costs {units(cost):g}.",
+                hint="Run it with more energy, or make it do less.",
+            )
+        self.used += cost
+
+    def push(self, value: Sized) -> None:
+        """Put a value on the stack; raises `ValueTooLarge`."""
+        self._weight += value.weight
+        if self._weight > MAX_WEIGHT:
+            raise too_large(self._weight)
+        if len(self.stack) >= MAX_STACK:
+            raise ValueTooLarge(f"The stack has {MAX_STACK} values already.", hint="Pop or store what is on it.")
+        self.stack.append(value)
+
+    def pop(self) -> Sized:
+        """Take the top of the stack; raises `StackUnderflow`."""
+        if not self.stack:
+            raise StackUnderflow("The stack is empty.", hint="Push or load what the instruction takes.")
+        value = self.stack.pop()
+        self._weight -= value.weight
+        return value
+
+    def store(self, name: str, value: Sized) -> None:
+        """Keep a value under a name."""
+        before = self.memory.get(name)
+        self._weight += value.weight - (before.weight if before else 0)
+        if self._weight > MAX_WEIGHT:
+            raise too_large(self._weight)
+        self.memory[name] = value
+
+    def observe(self, name: str, value: Sized) -> None:
+        """Put a value into the record of the run."""
+        if len(self.observations) >= MAX_OBSERVATIONS:
+            raise ValueTooLarge(f"The program recorded {MAX_OBSERVATIONS} observations already.", hint="Observe less.")
+        self.observations.append(Observation(address=self.counter - 1, name=name, value=to_json(value.value)))
+
+    def delegate(self, agent: str, task: str) -> Sized:
+        """Return an agent's answer, or a reference to the task."""
+        answer = self._outside.delegate(agent, task)
+        return sized(Reference(f"{agent}:{task}") if answer is None else answer)
+
+    def _capability(self, name: str, given: Sized) -> Sized | None:
+        answer = self._outside.call(name, to_json(given.value), self.limit - self.used)
+        if answer is None:
+            return None
+        output, cost = answer
+        self.used += min(cost, self.limit - self.used)
+        return sized(output)
+
+
+def _push(machine: Machine, instruction: Any) -> None:
+    machine.push(sized(instruction.value))
+
+
+def _pop(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it has no operand
+    machine.pop()
+
+
+def _call(machine: Machine, instruction: Any) -> None:
+    count = instruction.count
+    if len(machine.stack) < count:
+        raise StackUnderflow(
+            f"{instruction.callee} takes {count} values, and the stack has {len(machine.stack)}.",
+            hint="Push or load its arguments first, the first one first.",
+        )
+    arguments = [machine.pop() for _ in range(count)][::-1]
+    machine.last = machine.call(instruction.callee, arguments)
+    machine.push(machine.last)
+
+
+def _store(machine: Machine, instruction: Any) -> None:
+    machine.last = machine.pop()
+    machine.store(instruction.variable, machine.last)
+
+
+def _load(machine: Machine, instruction: Any) -> None:
+    value = machine.memory.get(instruction.variable)
+    if value is None:
+        known = ", ".join(sorted(machine.memory)[:10]) or "none"
+        raise UnknownName(f"Nothing is stored as {instruction.variable!r}.", hint=f"Stored are: {known}.")
+    machine.push(value)
+
+
+def _jump_if(machine: Machine, instruction: Any) -> None:
+    target, length = instruction.address, len(machine.program.instructions)
+    if not 0 <= target <= length:
+        raise JumpOutOfRange(f"There is no address {target} in this program of {length} instructions.")
+    if is_truthy(machine.pop().value):
+        machine.counter = target
+
+
+def _return(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it has no operand
+    machine.done = True
+
+
+def _energy_check(machine: Machine, instruction: Any) -> None:
+    left = machine.limit - machine.used
+    if left < hundredths(instruction.threshold, "threshold"):
+        raise EnergyLow(
+            f"{units(left):g} units of energy are left, and {instruction.threshold:g} are asked for.",
+            hint="Run it with more energy.",
+        )
+
+
+def _delegate(machine: Machine, instruction: Any) -> None:
+    machine.last = machine.delegate(instruction.agent, instruction.task)
+    machine.push(machine.last)
+
+
+def _observe(machine: Machine, instruction: Any) -> None:
+    name, last = instruction.field, machine.last.value
+    found = machine.memory.get(name)
+    if found is None:
+        found = sized(last[name]) if isinstance(last, dict) and name in last else NOTHING
+    machine.observe(name, found)
+    machine.push(found)
+
+
+def _assert(machine: Machine, instruction: Any) -> None:
+    value = machine.pop()
+    if not is_truthy(value.value):
+        raise AssertionFailed(
+            f"It does not hold that {instruction.description} (a {type_name(value.value)} that is not truthy)."
+        )
+    machine.observe(instruction.description, value)
+
+
+_DO: dict[type[Instruction], Callable[[Machine, Any], None]] = {
+    Push: _push,
+    Pop: _pop,
+    Call: _call,
+    Store: _store,
+    Load: _load,
+    JumpIf: _jump_if,
+    Return: _return,
+    EnergyCheck: _energy_check,
+    Delegate: _delegate,
+    Observe: _observe,
+    Assert: _assert,
+}
+
+
+def _placed(error: TacitError, address: int, instruction: Instruction, line: int | None) -> TacitError:
+    """Return the error with where in the program it happened; the innermost place stays."""
+    if "address" not in error.details:
+        error.details = {**error.details, "address": address, "instruction": str(instruction)[:200], "line": line}
+    return error

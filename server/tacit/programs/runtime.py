@@ -1,0 +1,203 @@
+"""A program with its machine: compiled, run, stepped through, saved and resumed.
+
+`MiniRuntime` is what lau-agent-runtime calls so; the names and the costs are its.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+
+from tacit.errors import InvalidArgument, ValueTooLarge
+from tacit.programs.arguments import Arguments
+from tacit.programs.builtins import ANY, Builtin
+from tacit.programs.compiler import Program, compile_source
+from tacit.programs.energy import hundredths, units
+from tacit.programs.instructions import Call, Instruction
+from tacit.programs.machine import Alone, Machine, Outside
+from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
+from tacit.programs.sizes import Sized, sized
+from tacit.programs.values import Value, from_json, to_json
+
+MAX_LEVEL = 3
+"""Beyond three layers of abstraction returns diminish, as the authors of lau-agent-runtime observed."""
+
+
+class MiniRuntime:
+    """One program with its state; not thread-safe. `budget` is in units of energy, `given` is the run's input."""
+
+    def __init__(
+        self,
+        name: str,
+        domain: str = "",
+        budget: float = 1000.0,
+        *,
+        given: Value = None,
+        outside: Outside | None = None,
+    ) -> None:
+        self.name = name
+        self.domain = domain
+        self.budget = budget
+        self._machine = Machine(hundredths(budget), sized(given), outside or Alone())
+        self._level = 0
+
+    @property
+    def program(self) -> Program:
+        """The compiled program."""
+        return self._machine.program
+
+    @property
+    def counter(self) -> int:
+        """The address of the next instruction."""
+        return self._machine.counter
+
+    @property
+    def stack(self) -> list[Value]:
+        """The values on the stack, the top last."""
+        return [each.value for each in self._machine.stack]
+
+    @property
+    def memory(self) -> dict[str, Value]:
+        """The variables."""
+        return {name: each.value for name, each in self._machine.memory.items()}
+
+    @property
+    def done(self) -> bool:
+        """Whether the program has ended."""
+        return self._machine.done
+
+    @property
+    def energy_used(self) -> float:
+        """Units that this runtime has used so far; they only ever grow."""
+        return units(self._machine.used)
+
+    @property
+    def energy_remaining(self) -> float:
+        """Units that are left."""
+        return units(self._machine.limit - self._machine.used)
+
+    def is_conserved(self) -> bool:
+        """Return whether no more energy was used than the budget has."""
+        return 0 <= self._machine.used <= self._machine.limit
+
+    def abstraction_level(self) -> int:
+        """Return how often it was compiled, at most `MAX_LEVEL`."""
+        return self._level
+
+    def register_builtin(self, name: str, function: Callable[[list[Value]], Value], *, cost: float = 0.0) -> None:
+        """Let `call` reach a function of a list of values; it costs `cost` units besides the call itself."""
+
+        def apply(given: Arguments) -> Sized:
+            return sized(function([each.value for each in given.sized]))
+
+        paid = hundredths(cost, "cost")
+        self._machine.builtins[name] = Builtin(name, 0, ANY, apply, "registered", fixed_cost=paid)
+
+    def compile(self, source: str) -> tuple[Instruction, ...]:
+        """Compile a source into this runtime, and go to its beginning; raises `InvalidProgram`."""
+        return self.load(compile_source(source))
+
+    def load(self, program: Program) -> tuple[Instruction, ...]:
+        """Take a compiled program, without variables, and go to its beginning."""
+        self._machine.program = program
+        self._machine.memory.clear()
+        self._machine.restart()
+        self._level = min(self._level + 1, MAX_LEVEL)
+        return program.instructions
+
+    def execute(self) -> RuntimeResult:
+        """Run the whole program, with the variables as they are; energy goes on being used up.
+
+        Raises `EnergyExhausted` or a `ProgramError`, each with its place, or what the outside raises.
+        """
+        self.reset()
+        return self.resume()
+
+    def resume(self) -> RuntimeResult:
+        """Run on to the end from where it is; the counts are those of this part alone."""
+        machine = self._machine
+        used, executed = machine.used, machine.executed
+        while not machine.done:
+            machine.step()
+        return RuntimeResult(
+            success=True,
+            output=to_json(machine.stack[-1].value) if machine.stack else None,
+            energy_consumed=units(machine.used - used),
+            instructions_executed=machine.executed - executed,
+            observations=tuple(machine.observations),
+        )
+
+    def step(self) -> StepResult:
+        """Carry out one instruction; past the end, nothing."""
+        machine = self._machine
+        instructions = machine.program.instructions
+        shown = str(instructions[machine.counter]) if not machine.done else ""
+        machine.step()
+        return StepResult(instruction=shown, remaining_energy=self.energy_remaining, done=machine.done)
+
+    def call(self, function: str, arguments: Sequence[Value]) -> Value:
+        """Call a built-in directly, or a capability on one argument, at the cost of a `call`."""
+        self._machine.spend(Call.cost)
+        return self._machine.call(function, [sized(each) for each in arguments]).value
+
+    def reset(self) -> None:
+        """Clear counter, stack and instruction count; variables, and the energy used, stay as they are."""
+        self._machine.restart()
+
+    def save_state(self) -> RuntimeSnapshot:
+        """Return the whole state."""
+        machine = self._machine
+        return RuntimeSnapshot(
+            program=fingerprint(machine.program),
+            counter=machine.counter,
+            stack=tuple(to_json(each.value) for each in machine.stack),
+            memory={name: to_json(each.value) for name, each in machine.memory.items()},
+            last=to_json(machine.last.value),
+            energy_used=machine.used,
+            executed=machine.executed,
+            compilation_level=self._level,
+            done=machine.done,
+            observations=tuple(machine.observations),
+            timestamp=time.time_ns() // 1_000_000,
+        )
+
+    def load_state(self, snapshot: RuntimeSnapshot) -> None:
+        """Go to a state of this very program.
+
+        Raises `InvalidArgument` for a state of another program, or one that it cannot be in within this budget.
+        """
+        machine = self._machine
+        self._check(snapshot)
+        try:
+            stack = [sized(from_json(each)) for each in snapshot.stack]
+            memory = {name: sized(from_json(each)) for name, each in snapshot.memory.items()}
+            last = sized(from_json(snapshot.last))
+        except (ValueError, ValueTooLarge) as error:
+            raise InvalidArgument(f"The snapshot holds what is no value: {error}.") from error
+        machine.stack, machine.memory, machine.last = stack, memory, last
+        machine.counter, machine.executed, machine.done = snapshot.counter, snapshot.executed, snapshot.done
+        machine.used, machine.observations = snapshot.energy_used, list(snapshot.observations)
+        machine.weigh()
+        self._level = snapshot.compilation_level
+
+    def _check(self, snapshot: RuntimeSnapshot) -> None:
+        machine = self._machine
+        if snapshot.program != fingerprint(machine.program):
+            raise InvalidArgument("The snapshot is of another program.", hint="Compile that program first.")
+        length = len(machine.program.instructions)
+        if not (0 <= snapshot.counter <= length and (snapshot.done or snapshot.counter < length)):
+            raise InvalidArgument(f"The snapshot goes on at {snapshot.counter}, which is not in the program.")
+        if not 0 <= snapshot.energy_used <= machine.limit:
+            raise InvalidArgument(
+                f"The snapshot used {units(snapshot.energy_used):g} units; the budget is {self.budget:g}."
+            )
+        if snapshot.executed < 0 or not 0 <= snapshot.compilation_level <= MAX_LEVEL:
+            raise InvalidArgument("The snapshot's counts are none that a runtime can have.")
+
+
+def fingerprint(program: Program) -> str:
+    """Return the SHA-256, in hex, of a program's instructions."""
+    text = json.dumps([each.to_json() for each in program.instructions], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""How large values are: their weight, about the bytes of their JSON, and how deep they nest.
+
+Values are shared, never copied, so a few instructions can make one whose JSON would fill any disk. Each value on the
+stack or in memory therefore carries its weight, computed from those of its parts where they are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from tacit.errors import ValueTooLarge
+from tacit.programs.values import MAX_DEPTH, Reference, Value
+
+MAX_WEIGHT = 16 << 20
+"""What the stack and the memory of a program may weigh together."""
+_PLAIN = 8
+_NAME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A value with its weight and depth (0 for what is no list or map)."""
+
+    value: Value
+    weight: int
+    depth: int
+
+
+def sized(value: Value) -> Sized:
+    """Measure a value by looking at every part; raises `ValueTooLarge` over `MAX_WEIGHT` or `MAX_DEPTH`."""
+    weight = depth = 0
+    level: list[Any] = [value]
+    while level:
+        weight += sum(map(_own, level))
+        if weight > MAX_WEIGHT:
+            raise too_large(weight)
+        depth += any(isinstance(each, list | dict) for each in level)
+        if depth > MAX_DEPTH:
+            raise too_deep()
+        level = [part for each in level for part in _parts(each)]
+    return Sized(value, weight, depth)
+
+
+def list_of(items: Iterable[Sized]) -> Sized:
+    """Return the list of sized items."""
+    parts = list(items)
+    return _container([each.value for each in parts], parts, 0)
+
+
+def map_of(items: dict[str, Sized]) -> Sized:
+    """Return the map of sized items."""
+    parts = list(items.values())
+    return _container({name: each.value for name, each in items.items()}, parts, sum(map(_name_weight, items)))
+
+
+def grown(value: Value, *parts: Sized) -> Sized:
+    """Return a container that was made by adding to one of the parts; its weight is at most theirs together."""
+    return _container(value, parts, 0)
+
+
+def too_large(weight: int) -> ValueTooLarge:
+    """Return the error for values that weigh too much."""
+    return ValueTooLarge(
+        f"The values of the program weigh over {MAX_WEIGHT} bytes ({weight}).", hint="Keep less, or work in parts."
+    )
+
+
+def too_deep() -> ValueTooLarge:
+    """Return the error for a value that nests too deep."""
+    return ValueTooLarge(f"A value nests deeper than {MAX_DEPTH} lists and maps.", hint="Nest less.")
+
+
+def _container(value: Value, parts: Iterable[Sized], names: int) -> Sized:
+    weight, depth = _PLAIN + names, 0
+    for part in parts:
+        weight += part.weight
+        depth = max(depth, part.depth)
+    if depth >= MAX_DEPTH:
+        raise too_deep()
+    if weight > MAX_WEIGHT:
+        raise too_large(weight)
+    return Sized(value, weight, depth + 1)
+
+
+def _own(value: Any) -> int:
+    if isinstance(value, str):
+        return _PLAIN + len(value)
+    if isinstance(value, Reference):
+        return _PLAIN + len(value.name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _PLAIN + value.bit_length() // 8
+    if isinstance(value, dict):
+        return _PLAIN + sum(map(_name_weight, cast("dict[str, Any]", value)))
+    return _PLAIN
+
+
+def _name_weight(name: str) -> int:
+    return _NAME + len(name)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, list):
+        return cast("list[Any]", value)
+    return cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
