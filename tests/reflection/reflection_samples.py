@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import wasmtime
@@ -12,7 +13,7 @@ from scripted_llm import Author, Says, call
 from tacit.app import App
 from tacit.catalog import Version
 from tacit.errors import TacitError
-from tacit.models import Expectation, Manifest, MutateRequest, Permissions, Status, TestCase
+from tacit.models import Effect, Expectation, Manifest, MutateRequest, Permissions, Status, TestCase
 from tacit.sandbox import Allowance, Cancellation, Execution, HostCall, effects_of
 from tacit.schemas import compile_schema
 from tacit.service.attempt import Attempt, Budget, Frame
@@ -127,14 +128,20 @@ def attempt(
     lowered: bool = False,
     calls: Sequence[HostCall] = (),
     tests: tuple[TestCase, ...] = (),
+    effects: frozenset[Effect] = frozenset(),
+    text: bytes = b"null",
 ) -> Attempt:
     """Return an attempt that ended with `failure`, or well."""
     anything: dict[str, Any] = {}
     prepared = Prepared(
-        version(tests), compile_schema(anything), compile_schema(anything), Permissions(), Allowance(Permissions())
+        replace(version(tests), effects=effects),
+        compile_schema(anything),
+        compile_schema(anything),
+        Permissions(),
+        Allowance(Permissions()),
     )
     frame = Frame("0" * 16, None, depth, None, Budget(1, 0.0), None, Cancellation(), lowered)
-    return Attempt(prepared, b"null", frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), 1, 0)
+    return Attempt(prepared, text, frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), 1, 0)
 
 
 SHARE_BUGGY = """

@@ -20,13 +20,14 @@ from tacit.errors import (
     ReplayDiverged,
     RunCancelled,
     RunError,
+    RunTimedOut,
     ServiceClosed,
     StoreBusy,
     TacitError,
 )
-from tacit.models import Expectation, TestCase
+from tacit.models import Effect, Expectation, TestCase
 from tacit.sandbox import HostCall
-from tacit.service.failing import is_own, own_failure
+from tacit.service.faults import GIVEN_MUCH, Given, is_own, own_failure
 
 ALWAYS = {
     "trap",
@@ -40,6 +41,7 @@ ALWAYS = {
     "invalid_output",
 }
 UNLESS_BOUNDED = {"energy_exhausted", "timeout"}
+LIMITS = UNLESS_BOUNDED | {"memory_exhausted", "output_too_large", "log_too_large", "too_many_host_calls"}
 NEVER = {"cancelled", "file_conflict", "replay_diverged", "run_failed"}
 NOT_FOUND = HostCall("file_read", "a.txt", failure=(-2, "not found"))
 DENIED = HostCall("file_read", "a.txt", error={"code": "permission_denied", "message": "no"})
@@ -47,10 +49,16 @@ WENT_WELL = HostCall("file_read", "a.txt", result=b"1")
 
 
 def run_errors(kind: type[TacitError] = RunError) -> Iterator[type[TacitError]]:
-    """Yield a class of errors and all below it."""
-    yield kind
-    for below in kind.__subclasses__():
-        yield from run_errors(below)
+    """Yield a class of errors and all below it that the runs of guests end with."""
+    if kind.__module__ == RunError.__module__:
+        yield kind
+        for below in kind.__subclasses__():
+            yield from run_errors(below)
+
+
+def failed(kind: type[TacitError], computed: float = 15.0) -> TacitError:
+    """Return an error of that class, of a guest that computed so many of its 30 seconds."""
+    return kind("…", details={"computed_seconds": computed, "limit_seconds": 30.0})
 
 
 def reported(code: str = "odd") -> CapabilityFailed:
@@ -59,28 +67,28 @@ def reported(code: str = "odd") -> CapabilityFailed:
 
 
 def test_every_run_error_is_judged() -> None:
-    """The table below leaves out no class of `RunError`."""
+    """The tables above leave out no class of `RunError`."""
     assert {kind.code for kind in run_errors()} == ALWAYS | UNLESS_BOUNDED | NEVER | {"capability_error"}
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_run_error_is_own_where_the_capability_caused_it(kind: type[TacitError]) -> None:
     """Traps, limits and broken output are the version's own; cancelling, conflicts and replays are not."""
-    assert own_failure(attempt(kind("…"))) is (kind.code not in NEVER)
+    assert own_failure(attempt(failed(kind))) is (kind.code not in NEVER)
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_nested_run_answers_for_all_but_what_its_caller_left_it(kind: type[TacitError]) -> None:
     """A called capability that runs out of energy or time may have been left none."""
     expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(kind("…"), depth=1)) is expected
+    assert own_failure(attempt(failed(kind), depth=1)) is expected
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_lowered_energy_is_the_callers(kind: type[TacitError]) -> None:
     """A caller that lowers the limit answers for what that limit ends."""
     expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(kind("…"), lowered=True)) is expected
+    assert own_failure(attempt(failed(kind), lowered=True)) is expected
 
 
 @pytest.mark.parametrize(
@@ -129,11 +137,60 @@ def test_a_failed_host_call_excuses_no_trap() -> None:
     assert own_failure(attempt(InvalidOutput("…"), calls=[NOT_FOUND]))
 
 
+@pytest.mark.parametrize(
+    ("failure", "calls"),
+    [
+        (failed(RunTimedOut, computed=14.0), []),
+        (failed(RunTimedOut), [DENIED]),
+        (RunTimedOut("The run waited for its turn as long as it might have run."), []),
+    ],
+    ids=["waited", "ended in a call", "never began"],
+)
+def test_time_that_a_guest_did_not_compute_is_not_its_own(failure: TacitError, calls: list[HostCall]) -> None:
+    """A slow host, a lock, a called capability and a busy machine are not the version's."""
+    assert not own_failure(attempt(failure, calls=calls))
+
+
+@pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
+def test_limits_are_met_by_whoever_is_given_much(kind: type[TacitError]) -> None:
+    """From a megabyte of input and answers on, meeting a limit is no fault; all else still is."""
+    half = b"x" * (GIVEN_MUCH // 2)
+    calls = [HostCall("file_read", "a.csv", result=half)]
+    expected = kind.code in (ALWAYS | {"capability_error"}) - LIMITS
+    assert own_failure(attempt(failed(kind), text=half, calls=calls)) is expected
+
+
+@pytest.mark.parametrize("code", ["host_failed", "not_found", "too_large", "timed_out", "invalid_request"])
+def test_what_the_sdk_says_of_the_world_is_not_own(code: str) -> None:
+    """A file that is no text, or too large for the guest, is a failed call only to the guest; a pure one makes none."""
+    assert not own_failure(attempt(reported(code), effects=frozenset({Effect.READS})))
+    assert own_failure(attempt(reported(code)))
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        (b'{"n": [5.0]}', False),
+        (b"1e3", False),
+        (b"9223372036854775808", False),
+        (b"-" + b"9" * 5000, False),
+        (b'{"n": 5}', True),
+        (b"5.5", True),
+        (b'"5.0"', True),
+        (b"9223372036854775807", True),
+    ],
+)
+def test_integers_that_no_integer_type_reads_are_the_callers(text: bytes, own: bool) -> None:
+    """They fit the schema, and the SDK refuses them as `invalid_input`; another error about them is the version's."""
+    assert own_failure(attempt(reported("invalid_input"), text=text)) is own
+    assert own_failure(attempt(reported(), text=text))
+
+
 def test_a_recorded_error_without_details_is_judged() -> None:
     """An error is judged as it is recorded, also where it has no details."""
     error: dict[str, Any] = {"code": "capability_error", "message": "…"}
-    assert is_own(error, version(), bounded=False, calls=())
-    assert not is_own(error, replace(version(), tests=_expecting("capability_error")), bounded=False, calls=())
+    assert is_own(error, version(), Given(b"null"))
+    assert not is_own(error, replace(version(), tests=_expecting("capability_error")), Given(b"null"))
 
 
 def _expecting(code: str) -> tuple[TestCase, ...]:

@@ -37,6 +37,26 @@ def test_a_run_without_time_left_times_out(run: Run) -> None:
     assert code(run(guest(LOOP), wall_seconds=0.0)) == "timeout"
 
 
+def test_a_timeout_says_how_long_the_guest_computed(run: Run) -> None:
+    """An endless loop computed for its time; a guest that waited for the world did not."""
+    waited: list[bytes] = []
+
+    def called(_: str, data: bytes) -> bytes:
+        threading.Event().wait(0.3)
+        waited.append(data)
+        return b"null"
+
+    def computed(body: str) -> float:
+        failure = run(guest(body), world=SmallWorld(called=called), wall_seconds=0.2).failure
+        assert failure is not None
+        assert failure.details["limit_seconds"] == LIMITS.wall_seconds
+        return float(failure.details["computed_seconds"])
+
+    assert computed(LOOP) > 0
+    assert computed(f"(drop (call $call (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0))) {LOOP}") < 0.1
+    assert len(waited) == 1
+
+
 def test_a_loop_is_cancelled_from_another_thread(run: Run) -> None:
     """Cancelling stops a guest that loops."""
     cancellation = Cancellation()

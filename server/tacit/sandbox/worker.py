@@ -84,6 +84,7 @@ class Worker:
         self._stopped: BaseException | None = None
         self._deadline = 0.0
         self._cancellation: Cancellation | None = None
+        self._computing_since: float | None = None
         self.closing = False
 
     def run(self, request: Request) -> Execution:
@@ -98,6 +99,7 @@ class Worker:
         self._wasi.begin(request.stdin, request.now_millis, request.seed)
         self._hosts.begin(request.world)
         self._deadline, self._cancellation, self._stopped = request.deadline, request.cancellation, None
+        self._computing_since = None
         failure: TacitError | None = None
         exit_code = 0
         store = bindings.store_new(self._engine_address, None, None)
@@ -191,6 +193,8 @@ class Worker:
     def _at_tick(self, _context: int, _data: int, delta: int, _kind: int) -> int | None:
         """Check the time; called at a tick when the guest next begins a function or the round of a loop."""
         try:
+            if self._computing_since is None:  # at the first tick: short runs need not pay for the question
+                self._computing_since = time.thread_time()
             self._check_time()
             ctypes.c_uint64.from_address(delta).value = 1
         except BaseException as error:  # must not cross C; raised or judged after the call
@@ -203,7 +207,14 @@ class Worker:
         if self.closing or (self._cancellation is not None and self._cancellation.cancelled):
             raise RunCancelled("The run was cancelled.")
         if time.monotonic() >= self._deadline:
-            raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.")
+            raise self._timed_out()
+
+    def _timed_out(self) -> RunTimedOut:
+        """Return the error with what tells a guest that computes from one that waits for the world or the machine."""
+        since = self._computing_since
+        computed = 0.0 if since is None else round(time.thread_time() - since, 3)
+        details = {"computed_seconds": computed, "limit_seconds": self._limits.wall_seconds}
+        return RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.", details=details)
 
     def _stop(self, error: BaseException) -> int:
         """Keep what a host function raised, and return the trap that unwinds the guest."""

@@ -9,82 +9,25 @@ never count. A run that went well on a version without failures costs nothing he
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from tacit.catalog import Catalog, Version
-from tacit.errors import (
-    CapabilityFailed,
-    EnergyExhausted,
-    GuestExited,
-    GuestTrapped,
-    InvalidOutput,
-    LogTooLarge,
-    MemoryExhausted,
-    NoOutput,
-    OutputTooLarge,
-    RunTimedOut,
-    StackOverflowed,
-    TacitError,
-    TooManyHostCalls,
-    UnknownRun,
-)
+from tacit.errors import StoreDamaged, TacitError, UnknownRun
 from tacit.learning.policies import FailureHandling
 from tacit.models import Status
-from tacit.sandbox import HostCall, decode_calls
+from tacit.sandbox import decode_calls
 from tacit.service.attempt import Attempt
+from tacit.service.faults import Given, is_own, own_failure
 from tacit.store import Decision, Outcome, Store
 
 _log = logging.getLogger(__name__)
 
-_ALWAYS_OWN = frozenset(
-    kind.code
-    for kind in (
-        GuestTrapped,
-        MemoryExhausted,
-        StackOverflowed,
-        OutputTooLarge,
-        LogTooLarge,
-        TooManyHostCalls,
-        GuestExited,
-        NoOutput,
-        InvalidOutput,
-    )
-)
 ACTOR = "policy"
 """Who the audit log names for what follows by itself."""
-
-_SHARED = frozenset({EnergyExhausted.code, RunTimedOut.code})
-"""What a run uses up together with those that it calls, within what its caller allowed."""
-
-
-def own_failure(attempt: Attempt) -> bool:
-    """Return whether the attempt failed by the version's own fault."""
-    failure = attempt.execution.failure
-    if failure is None:
-        return False
-    frame = attempt.frame
-    bounded = frame.lowered or frame.depth > 0
-    return is_own(failure.to_dict(), attempt.prepared.version, bounded=bounded, calls=attempt.calls)
-
-
-def is_own(error: Mapping[str, Any], version: Version, *, bounded: bool, calls: Iterable[HostCall]) -> bool:
-    """Return whether a run of `version` that ended with `error` (as `TacitError.to_dict` gives it) is its own failure.
-
-    `bounded` says that a caller lowered its energy, or called it with what was left of its own. An error that the
-    capability reports is its own unless one of its tests expects that code, or a host call failed before.
-    """
-    code = error["code"]
-    if code in _SHARED:
-        return not bounded
-    if code != CapabilityFailed.code:
-        return code in _ALWAYS_OWN
-    reported = error.get("details", {}).get("code")
-    expected = {test.expect.error for test in version.tests}
-    return expected.isdisjoint({reported, code}) and not any(call.failure or call.error for call in calls)
 
 
 class Repairs(Protocol):
@@ -229,19 +172,16 @@ class Failures:
         """Return how the newest runs of a version went, at most `window`; what its callers did does not count."""
         runs, failed = 0, list[str]()
         for outcome in self._store.runs.outcomes(version.id, version.version, window):
-            own = outcome.error is not None and self._was_own(version, outcome, outcome.error)
+            own = outcome.error is not None and self._was_own(version, outcome)
             failed += [outcome.run_id] if own else []
             runs += own or outcome.error is None
         return Fare(runs, tuple(failed))
 
-    def _was_own(self, version: Version, outcome: Outcome, error: Mapping[str, Any]) -> bool:
-        bounded = outcome.nested or outcome.energy_limit < self._energy
-        if not is_own(error, version, bounded=bounded, calls=()):
-            return False
-        if outcome.error_code != CapabilityFailed.code:
-            return True
+    def _was_own(self, version: Version, outcome: Outcome) -> bool:
         try:
-            calls = decode_calls(self._store.runs.get(outcome.run_id).calls)
-        except UnknownRun:  # dropped since it was listed
+            record = self._store.runs.get(outcome.run_id)
+            calls = decode_calls(record.calls)
+        except (UnknownRun, StoreDamaged):  # dropped since it was listed, or of no use as a witness
             return False
-        return is_own(error, version, bounded=bounded, calls=calls)
+        given = Given(record.input, calls, bounded=outcome.nested or outcome.energy_limit < self._energy)
+        return record.error is not None and is_own(record.error, version, given)

@@ -44,7 +44,8 @@ from tacit.sandbox import (
 from tacit.sandbox.world import FailureCode, HostFailure
 from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
-from tacit.service.failing import Failures, own_failure
+from tacit.service.failing import Failures
+from tacit.service.faults import own_failure
 from tacit.service.prepared import Prepared, Preparer
 from tacit.service.replays import seed_of
 from tacit.store import Store, new_run_id

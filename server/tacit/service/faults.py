@@ -1,0 +1,120 @@
+"""Whose fault a failed run is: the version's own, its caller's, or the world's.
+
+What is judged is what a record keeps, so that a run is judged alike when it ends and later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from tacit.catalog import Version
+from tacit.errors import (
+    CapabilityFailed,
+    EnergyExhausted,
+    GuestExited,
+    GuestTrapped,
+    InvalidOutput,
+    LogTooLarge,
+    MemoryExhausted,
+    NoOutput,
+    OutputTooLarge,
+    RunTimedOut,
+    StackOverflowed,
+    TooManyHostCalls,
+)
+from tacit.sandbox import HostCall
+from tacit.service.attempt import Attempt
+
+GIVEN_MUCH = 1 << 20
+"""Bytes of input and answers from which on it is no fault to need more than the limits allow."""
+
+_BROKEN = frozenset(kind.code for kind in (GuestTrapped, StackOverflowed, GuestExited, NoOutput, InvalidOutput))
+_SHARED = frozenset({EnergyExhausted.code, RunTimedOut.code})
+"""What a run uses up together with those that it calls, within what its caller allowed."""
+
+_LIMITS = _SHARED | {kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls)}
+_OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", "invalid_request"})
+"""The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
+
+_INVALID_INPUT = "invalid_input"
+_LARGEST = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run was given: its input, what the world answered it, and whether a caller `bounded` energy or time.
+
+    A caller does so that lowers the energy, or is itself a capability with so much of its own left.
+    """
+
+    text: bytes
+    calls: Sequence[HostCall] = ()
+    bounded: bool = False
+
+    @property
+    def much(self) -> bool:
+        """Whether that was so much that a limit may well be met."""
+        answered = sum(len(call.result) for call in self.calls if isinstance(call.result, bytes))
+        return len(self.text) + answered >= GIVEN_MUCH
+
+
+def own_failure(attempt: Attempt) -> bool:
+    """Return whether the attempt failed by the version's own fault."""
+    failure, frame = attempt.execution.failure, attempt.frame
+    if failure is None:
+        return False
+    given = Given(attempt.text, attempt.calls, bounded=frame.lowered or frame.depth > 0)
+    return is_own(failure.to_dict(), attempt.prepared.version, given)
+
+
+def is_own(error: Mapping[str, Any], version: Version, given: Given) -> bool:
+    """Return whether a run of `version` that ended with `error` (as `TacitError.to_dict` gives it) is its own failure.
+
+    A limit is, unless the run was given much, or a caller bounded what it used up. So is the time, if the guest
+    itself computed for half of what a run may take; hosts, locks and busy machines are waited for. An error that the
+    capability reports is, unless a test of it expects that code, or it comes from what the world answered.
+    """
+    code = error["code"]
+    if code == CapabilityFailed.code:
+        return _reports_own(error.get("details", {}).get("code"), version, given)
+    if code not in _LIMITS:
+        return code in _BROKEN
+    if given.much or (given.bounded and code in _SHARED):
+        return False
+    return code != RunTimedOut.code or _computed(error.get("details", {}), given)
+
+
+def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
+    expected = {test.expect.error for test in version.tests}
+    if not expected.isdisjoint({reported, CapabilityFailed.code}):
+        return False
+    if any(call.failure or call.error for call in given.calls) or (version.effects and reported in _OF_THE_HOST):
+        return False
+    return reported != _INVALID_INPUT or not _has_odd_integers(given.text)
+
+
+def _computed(details: Mapping[str, Any], given: Given) -> bool:
+    """Whether a guest that ran out of time used it itself; one that a call ended did not."""
+    computed, limit = details.get("computed_seconds"), details.get("limit_seconds")
+    if computed is None or limit is None or any(call.error for call in given.calls):
+        return False
+    return bool(computed * 2 >= limit)
+
+
+def _has_odd_integers(text: bytes) -> bool:
+    """Whether an input has integers that fit schemas but no integer type: written as 5.0, or beyond 64 bits."""
+    odd: list[bool] = []
+
+    def see_float(number: str) -> None:
+        odd.append(float(number).is_integer())
+
+    def see_integer(number: str) -> None:
+        odd.append(len(number) > len(str(_LARGEST)) or not -_LARGEST <= int(number) < _LARGEST)
+
+    with suppress(ValueError):
+        json.loads(text, parse_float=see_float, parse_int=see_integer)
+    return any(odd)
