@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from authors import good
@@ -23,7 +23,7 @@ def agent(moves: Mapping[str, Sequence[Move]], author: Author | None = None) -> 
     def says(request: ChatRequest) -> Says:
         if request.step != "agent":
             return author(request) if author else say("I write nothing.")
-        task, turn = _place(request)
+        task, turn = _place(request, moves)
         move = moves[task][min(turn, len(moves[task]) - 1)]
         return move if isinstance(move, Says) else move(_last_data(request))
 
@@ -40,9 +40,9 @@ def answer(form: Callable[[Any], str]) -> Callable[[Any], Says]:
     return lambda output: say(form(output))
 
 
-def _place(request: ChatRequest) -> tuple[str, int]:
+def _place(request: ChatRequest, tasks: Container[str]) -> tuple[str, int]:
     """Return the task, and how often the model has spoken since it was given."""
-    last = max(place for place, message in enumerate(request.messages) if message["role"] == "user")
+    last = max(place for place, message in enumerate(request.messages) if message.get("content") in tasks)
     spoken = sum(message["role"] == "assistant" for message in request.messages[last:])
     return request.messages[last]["content"], spoken
 

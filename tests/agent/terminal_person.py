@@ -1,0 +1,86 @@
+"""A person at a real terminal: types, reads what is on the screen, presses Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+CTRL_C, CTRL_D, UP, ENTER = "\x03", "\x04", "\x1b[A", "\r"
+PATIENCE = 60.0
+_CONTROLS = re.compile(r"\x1b\][^\x07]*\x07|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>()][0-9A-B]?|\x1b.|[\r\x07\x08]")
+_TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class Person:
+    """A process on a pseudo-terminal of its own, which is its controlling terminal, as in a window."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
+        self._screen, theirs = pty.openpty()
+        self._seen = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_TERMINAL, *command],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            cwd=folder,
+            env={**environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        )
+        os.close(theirs)
+
+    def types(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._screen, keys.encode())
+
+    def enters(self, line: str) -> None:
+        """Type a line and press Enter."""
+        self.types(line + ENTER)
+
+    def sees(self, text: str) -> str:
+        """Wait until a text is on the screen; return all that came up to it since what was seen before."""
+        end = time.monotonic() + PATIENCE
+        while text not in _CONTROLS.sub("", self._seen):
+            left = end - time.monotonic()
+            if left <= 0 or not self._read(left):
+                raise AssertionError(f"{text!r} did not come; on the screen: {_CONTROLS.sub('', self._seen)!r}")
+        shown, _, self._seen = _CONTROLS.sub("", self._seen).partition(text)
+        return shown + text
+
+    def sees_a_change(self) -> None:
+        """Wait until the screen is drawn anew, whatever that changes on it."""
+        assert self._read(PATIENCE)
+
+    def leaves(self) -> int:
+        """Return the exit code, once the process has ended."""
+        while self._read(PATIENCE):
+            pass
+        return self._process.wait(PATIENCE)
+
+    def interrupts_by_signal(self) -> None:
+        """Send SIGINT as another program would."""
+        self._process.send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._screen)
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._screen], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._screen, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self._seen += data.decode(errors="replace")
+        return bool(data)
