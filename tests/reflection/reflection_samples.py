@@ -217,10 +217,10 @@ def share_manifest() -> Manifest:
     )
 
 
-def add_share(app: App, module: bytes) -> Version:
+def add_share(app: App, module: bytes, examples: tuple[str, ...] = ("What percent of 80 is 20?",)) -> Version:
     """Register `calculate_share` with its bug, and let it go well once."""
     made = app.catalog.register(
-        share_manifest(),
+        share_manifest().model_copy(update={"examples": examples}),
         {"main.rs": SHARE_BUGGY},
         module,
         share().tests,

@@ -11,6 +11,7 @@ import pytest
 from reflection_samples import LOOPS, SLOW, OpenApp, add_caller, add_echo, fail, in_a_row
 
 from tacit.app import App
+from tacit.catalog import Premise
 from tacit.errors import CapabilityDeprecated, CapabilityFailed, InvalidJson, TacitError
 from tacit.models import Permissions
 from tacit.store import Decision
@@ -217,3 +218,15 @@ def test_a_restored_version_counts_anew(app: App) -> None:
         fail(app)
     app.catalog.restore("echo_back", 1, by=Decision("python"))
     assert fail(app).details["failures_in_row"] == 1
+
+
+def test_what_began_before_a_persons_decision_does_not_undo_it(app: App) -> None:
+    """A policy that goes by a run which was under way while a person restored the version deprecates nothing."""
+    allow(app, 1)
+    fail(app)
+    app.service.restore("echo_back", 1)
+    decided = app.service.audit_log(1)[0]["at"]
+    assert app.catalog.deprecate("echo_back", 1, premise=Premise(decided - 1)) is False
+    assert app.service.run("echo_back", 1).version == 1
+    assert app.service.audit_log(1)[0]["action"] == "restore"
+    assert app.catalog.deprecate("echo_back", 1, premise=Premise(decided)) is True

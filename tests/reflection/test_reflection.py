@@ -277,3 +277,30 @@ def test_keys_are_in_no_record(app: App) -> None:
     origin = app.catalog.origin("calculate_share", 2)
     kept = json.dumps([origin.as_json(), origin.turns(), record.result, record.request, record.learnt])
     assert "sk-scripted" not in kept
+
+
+@pytest.mark.parametrize(
+    ("action", "options"),
+    [("deprecate", {"version": 2}), ("rollback", {"version": 1}), ("archive", {"version": 2})],
+    ids=["deprecates it", "rolls it back", "archives it"],
+)
+def test_what_a_person_decides_meanwhile_wins(
+    open_app: OpenApp, share_module: bytes, llm: Llm, action: str, options: dict[str, int]
+) -> None:
+    """A repair is not registered once a person, in whichever process, has decided what is offered instead."""
+    goes_on = threading.Event()
+
+    def author(request: ChatRequest) -> Says:
+        goes_on.wait()
+        return repairer()(request)
+
+    app = open_app(**llm(author).settings())
+    add_share(app, share_module)
+    add_share(app, share_module, examples=("What part of ten is five?",))
+    error = fails(app, 2)
+    getattr(open_app().service, action)("calculate_share", **options, actor="cli")
+    goes_on.set()
+    answer = repaired(app, error)
+    assert (answer.status, answer.stage) == ("refused", "register")
+    assert app.service.run("calculate_share", {"part": 1, "total": 2}).version == 1
+    assert len(app.catalog.history("calculate_share")) == 2

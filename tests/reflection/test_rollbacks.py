@@ -93,3 +93,12 @@ def test_a_parent_that_is_not_offered_does_not_come_back(open_app: OpenApp) -> N
         app.service.run("echo_back", number)
     app.close()
     assert open_app().service.run("echo_back", 1).version == 2
+
+
+def test_a_version_that_a_person_offers_again_begins_anew(worsen: Callable[..., App], open_app: OpenApp) -> None:
+    """How a version did before a person restored it does not have it rolled back once more."""
+    app = worsen()
+    app.service.restore("echo_back", 2)
+    fail(app)
+    app.close()
+    assert open_app().service.run("echo_back", 1).version == 2

@@ -4,6 +4,7 @@ from tacit.catalog.catalog import Archival, Catalog
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.origin import Origin
+from tacit.catalog.premise import Premise
 from tacit.catalog.queries import Standing
 from tacit.catalog.reading import Changes
 from tacit.catalog.registration import Candidate
@@ -18,6 +19,7 @@ __all__ = [
     "Catalog",
     "Changes",
     "Origin",
+    "Premise",
     "Standing",
     "Version",
     "import_folder",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, select
 
 from tacit.catalog import granting, offering, queries, registration
 from tacit.catalog.origin import Origin
+from tacit.catalog.premise import Premise
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version
@@ -75,27 +76,37 @@ class Catalog(CatalogReader):
                 number = registration.register(connection, self.store.meta, candidate)
         return self.get(name, number)
 
-    def succeed(self, candidate: Candidate, number: int, *, by: Decision) -> Version | None:
+    def succeed(self, candidate: Candidate, number: int, *, premise: Premise, by: Decision) -> Version | None:
         """Register what repairs version `number` of its id, in one transaction with its entry in the audit log.
 
-        Returns None, and registers nothing, where the id has a newer version by now or is not active as a whole.
+        Returns None, and registers nothing, where the id has a newer version by now, is not active as a whole, or
+        the premise does not hold.
         """
         name = candidate.manifest.id
         with self.store.database.write(durable=True) as connection:
             known = queries.offering(connection, name)
             if known is None or known.status != Status.ACTIVE or (queries.newest(connection, name) or 0) > number:
                 return None
+            if not premise.holds(connection, name):
+                return None
             made = registration.register(connection, self.store.meta, candidate)
             self.store.audit.add(connection, by, "repair", name, made)
         return self.get(name, made)
 
     def deprecate(
-        self, capability: str, version: int | None = None, successor: str | None = None, *, by: Decision = PYTHON
-    ) -> None:
+        self,
+        capability: str,
+        version: int | None = None,
+        successor: str | None = None,
+        *,
+        by: Decision = PYTHON,
+        premise: Premise | None = None,
+    ) -> bool:
         """Stop offering a capability, or one version of it, and name the capability to run instead.
 
-        When the offered version goes, the newest active one takes its place. Raises `UnknownCapability`,
-        `UnknownVersion` or, for a capability that would succeed itself, `InvalidArgument`.
+        When the offered version goes, the newest active one takes its place. Returns False, and changes nothing,
+        where a `premise` is given and does not hold. Raises `UnknownCapability`, `UnknownVersion` or, for a
+        capability that would succeed itself, `InvalidArgument`.
         """
         self.get(capability, version)
         if successor is not None:
@@ -103,8 +114,13 @@ class Catalog(CatalogReader):
             if successor == capability and version is None:
                 raise InvalidArgument(f"{capability} cannot be its own successor.")
         facts = {"successor": successor} if successor else {}
-        with self._deciding("deprecate", capability, version, by, facts) as (connection, at):
-            offering.deprecate(connection, capability, version, successor, at)
+        with self.store.database.write(durable=True) as connection:
+            if premise is not None and not premise.holds(connection, capability):
+                return False
+            generation = self.store.meta.next_generation(connection)
+            offering.deprecate(connection, capability, version, successor, generation)
+            self.store.audit.add(connection, by, "deprecate", capability, version, facts)
+        return True
 
     def restore(self, capability: str, version: int | None = None, *, by: Decision = PYTHON) -> None:
         """Offer a deprecated or archived capability or version again, its failures in a row forgotten.
@@ -116,16 +132,19 @@ class Catalog(CatalogReader):
         with self._deciding("restore", capability, version, by) as (connection, at):
             offering.restore(connection, capability, version, at)
 
-    def rollback(self, capability: str, number: int, *, by: Decision = PYTHON) -> bool:
+    def rollback(self, capability: str, number: int, *, by: Decision = PYTHON, premise: Premise | None = None) -> bool:
         """Offer a version again, and deprecate the newer ones that are active; return whether that changed anything.
 
-        A capability that was deprecated or archived is offered again. `restore` of a newer version undoes it.
+        A capability that was deprecated or archived is offered again. `restore` of a newer version undoes it. Nothing
+        changes where a `premise` is given and does not hold.
         Raises `UnknownCapability` or `UnknownVersion`.
         """
         self.get(capability, number)
         with self.store.database.write(durable=True) as connection:
             known = queries.offering(connection, capability)
             if known is None or (known.active and known.current == number):
+                return False
+            if premise is not None and not premise.holds(connection, capability):
                 return False
             offering.roll_back(connection, capability, number, self.store.meta.next_generation(connection))
             self.store.audit.add(connection, by, "rollback", capability, number, {"from": known.current})
@@ -208,12 +227,12 @@ class Catalog(CatalogReader):
 
     @contextmanager
     def _deciding(
-        self, action: str, capability: str, version: int | None, by: Decision, facts: Mapping[str, Any] | None = None
+        self, action: str, capability: str, version: int | None, by: Decision
     ) -> Generator[tuple[Connection, int]]:
         """Give a transaction and its generation for what is decided, and note the decision in it."""
         with self.store.database.write(durable=True) as connection:
             yield connection, self.store.meta.next_generation(connection)
-            self.store.audit.add(connection, by, action, capability, version, facts)
+            self.store.audit.add(connection, by, action, capability, version)
 
 
 def _drop_oldest_examples(connection: Connection, capability: str) -> None:

@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from tacit.catalog import Catalog, Version
+from tacit.catalog import Catalog, Premise, Version
 from tacit.errors import StoreDamaged, TacitError, UnknownRun
 from tacit.learning.policies import FailureHandling
 from tacit.models import Status
 from tacit.sandbox import decode_calls
 from tacit.service.attempt import Attempt
 from tacit.service.faults import Given, is_own, own_failure
-from tacit.store import Decision, Outcome, Store
+from tacit.store import Decision, Outcome, Store, started_millis
 
 _log = logging.getLogger(__name__)
 
@@ -91,12 +91,16 @@ class Failures:
         self._background.shutdown()
 
     def compare(self, version: Version) -> None:
-        """Roll an offered version back where it does worse than its parent, a version of the same id."""
+        """Roll an offered version back where it does worse than its parent, a version of the same id.
+
+        How it did before a person decided what is offered says nothing any more.
+        """
         parent = self._parent(version)
         if parent is None or self._catalog.get(version.id).version != version.version:
             return
         policy = self._policy()
-        own, before = self._fare(version, policy.window), self._fare(parent, policy.window)
+        since = self._store.audit.last_decision(version.id)
+        own, before = self._fare(version, policy.window, since), self._fare(parent, policy.window)
         if not does_worse(own, before, policy):
             return
         why = {
@@ -105,7 +109,8 @@ class Failures:
             "runs": own.runs,
             "failed": list(own.failed),
         }
-        if self._catalog.rollback(parent.id, parent.version, by=Decision(ACTOR, why)):
+        premise = Premise(since, offered=version.version)
+        if self._catalog.rollback(parent.id, parent.version, by=Decision(ACTOR, why), premise=premise):
             _log.warning("%s@%d does worse than %s and is rolled back.", version.id, version.version, version.parent)
 
     def _count(self, version: Version, run_id: str, failure: TacitError) -> None:
@@ -113,7 +118,7 @@ class Failures:
         policy = self._policy()
         notes: list[str] = []
         if in_row >= policy.deprecate_after:
-            notes += self._deprecate(version, in_row, policy)
+            notes += self._deprecate(version, in_row, policy, started_millis(run_id))
         else:
             self._compare_later(version)
         job = self._repairs.start(version, run_id) if in_row >= policy.reflect_from else None
@@ -123,8 +128,8 @@ class Failures:
         facts = {"failures_in_row": in_row, **({"repair": job} if job else {})}
         failure.details = {**failure.details, **facts}
 
-    def _deprecate(self, version: Version, in_row: int, policy: FailureHandling) -> list[str]:
-        """Deprecate the version unless that has happened; return what to tell its caller."""
+    def _deprecate(self, version: Version, in_row: int, policy: FailureHandling, since: int) -> list[str]:
+        """Deprecate the version unless it is, or a person decided otherwise `since`; return what to tell its caller."""
         name = f"{version.id}@{version.version}"
         if self._catalog.get(version.id, version.version).status is Status.ACTIVE:
             runs = self._fare(version, max(policy.window, in_row)).failed[:in_row]
@@ -134,7 +139,9 @@ class Failures:
             )
             why = {"failures_in_row": in_row, "runs": list(runs)}
             successor = version.id if others else None
-            self._catalog.deprecate(version.id, version.version, successor, by=Decision(ACTOR, why))
+            by, premise = Decision(ACTOR, why), Premise(since)
+            if not self._catalog.deprecate(version.id, version.version, successor, by=by, premise=premise):
+                return []
             _log.warning("%s failed %d times in a row by its own fault and is deprecated.", name, in_row)
         offered = self._catalog.get(version.id)
         instead = (
@@ -168,10 +175,12 @@ class Failures:
         parent = self._catalog.get(name, int(number))
         return parent if parent.status is Status.ACTIVE else None
 
-    def _fare(self, version: Version, window: int) -> Fare:
+    def _fare(self, version: Version, window: int, since: int = 0) -> Fare:
         """Return how the newest runs of a version went, at most `window`; what its callers did does not count."""
         runs, failed = 0, list[str]()
         for outcome in self._store.runs.outcomes(version.id, version.version, window):
+            if started_millis(outcome.run_id) < since:
+                break
             own = outcome.error is not None and self._was_own(version, outcome)
             failed += [outcome.run_id] if own else []
             runs += own or outcome.error is None

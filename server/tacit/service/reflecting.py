@@ -14,7 +14,7 @@ from collections.abc import Callable
 from tacit.building import Builder
 from tacit.building.orders import Budget, Material, RepairRequest
 from tacit.building.protocol import Answer, BuildResult, Question, Turn
-from tacit.catalog import Candidate, Catalog, Origin, Version
+from tacit.catalog import Candidate, Catalog, Origin, Premise, Version
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmMissing
 from tacit.learning import Policies
@@ -27,7 +27,7 @@ from tacit.service.logbook import Logbook
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
-from tacit.store import Decision, Store, new_job_id
+from tacit.store import Decision, Store, new_job_id, started_millis
 from tacit.texts import search_text
 
 ACTOR = "policy"
@@ -66,8 +66,8 @@ class Reflector:
     def start(self, version: Version, run_id: str) -> str | None:
         """Return the job of the repair of `version` that is under way, or that starts now for its failed run.
 
-        None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, or it
-        has a successor already.
+        None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, it has
+        a successor already, or a person decided what is offered since the run began.
         """
         if not self._model:
             return None
@@ -77,6 +77,8 @@ class Reflector:
             return running.job
         spent = self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version
         if spent or self._catalog.history(version.id)[-1].version != version.version:
+            return None
+        if self._store.audit.last_decision(version.id) > started_millis(run_id):
             return None
         try:
             self._jobs.require_room()
@@ -130,7 +132,7 @@ class Reflector:
     def _register(
         self, version: Version, run_id: str, result: BuildResult, job: Job, transcript: Transcript
     ) -> MutateAnswer:
-        """Register the repair; raises `BuildRefused` where the id has got a newer version, or is offered no more."""
+        """Register the repair; raises `BuildRefused` where somebody has decided otherwise meanwhile."""
         authored = result.authored
         if authored is None:
             raise BuildRefused("register", "The builder gave a repair without its source.")
@@ -162,7 +164,8 @@ class Reflector:
             origin=origin,
         )
         decision = Decision(ACTOR, {"repairs": name, "run": run_id, "cause": cause, "job": job.id})
-        repaired = self._catalog.succeed(candidate, version.version, by=decision)
+        premise = Premise(started_millis(run_id))
+        repaired = self._catalog.succeed(candidate, version.version, premise=premise, by=decision)
         if repaired is None:
             raise BuildRefused("register", f"{name} was superseded or withdrawn while it was repaired.")
         self._finder.refresh()

@@ -7,7 +7,7 @@ the catalog; `tacit.catalog` has those.
 from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
-from tacit.store.ids import new_job_id, new_run_id
+from tacit.store.ids import new_job_id, new_run_id, started_millis
 from tacit.store.runs import Outcome, RunRecord, Runs, Tally
 from tacit.store.store import Store
 from tacit.store.transcripts import pack_transcript, unpack_transcript
@@ -31,5 +31,6 @@ __all__ = [
     "new_job_id",
     "new_run_id",
     "pack_transcript",
+    "started_millis",
     "unpack_transcript",
 ]

@@ -30,6 +30,9 @@ class Decision:
 POLICY = "policy"
 """The actor of what is decided by itself."""
 
+_OFFERING = ("deprecate", "restore", "rollback", "archive")
+"""The actions that say what a capability offers."""
+
 PYTHON = Decision("python")
 """The decision of whoever uses Tacit as a library."""
 
@@ -82,6 +85,11 @@ class Audit:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(last)}
 
+    def last_decision(self, capability: str) -> int:
+        """Return what the function `last_decision` does."""
+        with self._database.read() as connection:
+            return last_decision(connection, capability)
+
     def entries(self, limit: int, capability: str | None = None) -> list[AuditEntry]:
         """Return the newest `limit` entries, newest first, perhaps those about one capability alone."""
         wanted = select(audit).order_by(audit.c.id.desc()).limit(limit)
@@ -95,3 +103,9 @@ class Audit:
                 ]
         except ValueError as error:
             raise damaged(self._database.path, "an entry of the audit log cannot be read") from error
+
+
+def last_decision(connection: Connection, capability: str) -> int:
+    """Return when somebody, not a policy, last decided what a capability offers, in milliseconds; 0 for never."""
+    persons = (audit.c.capability == capability, audit.c.actor != POLICY, audit.c.action.in_(_OFFERING))
+    return connection.execute(select(func.max(audit.c.at)).where(*persons)).scalar_one() or 0
