@@ -82,6 +82,36 @@ def test_what_tells_a_program_passes(pairs: list[tuple[Any, dict[str, Any]]]) ->
     assert trivial_program(suite(*pairs), {}) is None
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"type": "string", "pattern": "^.+$"},
+        {"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "format": "date"}}},
+        {"type": "integer", "multipleOf": 7, "minimum": 1},
+        {"type": "number", "maximum": -5},
+        {"allOf": [{"type": "integer", "minimum": 3}]},
+    ],
+    ids=repr,
+)
+def test_one_schema_for_every_output_tells_nothing(rules: dict[str, Any]) -> None:
+    """Whichever value fits it, a program that always answers that value passes; words in the schema change nothing."""
+    named = [(number, {"output_matches": {**rules, "title": f"the answer to {number}"}}) for number in range(3)]
+    found = trivial_program(suite(*named), {})
+    assert found is not None
+    assert found.startswith("always answers the same value")
+    assert trivial_program(suite(*named, (4, {"output_matches": {"const": [None]}})), {}) is None
+
+
+def test_a_schema_of_vast_values_is_judged_at_once() -> None:
+    """Lists within lists, each long, are not written out: what is made to fit them stays small."""
+    rules: dict[str, Any] = {"type": "string", "minLength": 64}
+    for _ in range(7):
+        rules = {"type": "array", "minItems": 64, "items": rules}
+    found = trivial_program(suite((1, {"output_matches": rules})), {})
+    assert found is not None
+    assert len(found) < 1000
+
+
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_no_shipped_suite_is_refused(folder: Path) -> None:
     """What ships passes its own gate, its outputs taken alone as well; so much for false refusals."""

@@ -17,11 +17,15 @@ from tacit.schemas import Validator, compile_schema
 
 _NO_ANSWER = object()
 """What a program gives for an input that it has no answer to; fits no expectation."""
+_FITTING = object()
+"""What fits a schema whose values are not known; fits every `output_matches`."""
 _EMPTIES: tuple[Any, ...] = ({}, [], "", 0, False, None)
 _DEPTH = 8
 _LENGTH = 64
-"""How deep, and how long, a value is made to fit a schema."""
+_ROOM = 4096
+"""How deep, how long in each list and text, and with how many values in all, a value is made to fit a schema."""
 
+_WORDS = frozenset({"$comment", "title", "description", "examples"})
 _VARY = "Add a test with another input, and the other output that belongs to it."
 
 
@@ -78,7 +82,7 @@ def _acceptance(expect: Expectation) -> Callable[[Any], bool]:
     """Return what says whether an answer is the expected one."""
     if expect.output_matches is not None:
         fits = compile_schema(expect.output_matches)
-        return lambda answer: answer is not _NO_ANSWER and fits.is_valid(answer)
+        return lambda answer: answer is not _NO_ANSWER and (answer is _FITTING or fits.is_valid(answer))
     return lambda answer: answer is not _NO_ANSWER and same_value(expect.output, answer)
 
 
@@ -89,11 +93,24 @@ def _programs(tests: Sequence[TestCase]) -> Iterator[_Trivial]:
         yield _constant(value)
     for test in tests:
         yield _constant(_wanted(test.expect))
+    if _ask_the_same(tests):
+        # Which value fits is not known: a pattern, say, is not solved here.
+        words = "always answers the same value, one that fits the schema which every test asks for,"
+        yield _Trivial(words, _VARY, lambda _: _FITTING)
     yield from _copies(tests)
 
 
 def _constant(value: Any) -> _Trivial:
     return _Trivial(f"always answers {shown(value)}", _VARY, lambda _: value)
+
+
+def _ask_the_same(tests: Sequence[TestCase]) -> bool:
+    """Whether every test expects an output of one and the same schema, titles and descriptions apart."""
+    schemas = [test.expect.output_matches for test in tests]
+    if not schemas or any(schema is None for schema in schemas):
+        return False
+    rules = [{name: rule for name, rule in (schema or {}).items() if name not in _WORDS} for schema in schemas]
+    return all(same_value(rules[0], each) for each in rules)
 
 
 def _copies(tests: Sequence[TestCase]) -> Iterator[_Trivial]:
@@ -132,12 +149,12 @@ def _within(name: str, value: Any) -> Any:
 
 def _wanted(expect: Expectation) -> Any:
     """Return the expected output, or the simplest value for the schema that it is to match."""
-    return expect.output if expect.output_matches is None else _simplest(expect.output_matches, _DEPTH)
+    return expect.output if expect.output_matches is None else _simplest(expect.output_matches, _DEPTH, _ROOM)
 
 
-def _simplest(schema: Any, depth: int) -> Any:
-    """Return a small value that fits the plain keywords of a schema; it need not fit the rest."""
-    if not isinstance(schema, dict) or depth == 0:
+def _simplest(schema: Any, depth: int, room: int) -> Any:
+    """Return a value, of `room` values at most, that fits the plain keywords of a schema; it need not fit the rest."""
+    if not isinstance(schema, dict) or depth == 0 or room == 0:
         return None
     rules = cast("dict[str, Any]", schema)
     if "const" in rules or rules.get("enum"):
@@ -147,9 +164,11 @@ def _simplest(schema: Any, depth: int) -> Any:
         kind = cast("list[str]", kind)[0]
     if kind == "object":
         properties: dict[str, Any] = rules.get("properties", {})
-        return {name: _simplest(properties.get(name, {}), depth - 1) for name in rules.get("required", ())}
+        names: list[str] = rules.get("required", [])[:room]
+        return {name: _simplest(properties.get(name, {}), depth - 1, room // len(names)) for name in names}
     if kind == "array":
-        return [_simplest(rules.get("items", {}), depth - 1)] * min(int(rules.get("minItems", 0)), _LENGTH)
+        length = min(int(rules.get("minItems", 0)), _LENGTH, room)
+        return [_simplest(rules.get("items", {}), depth - 1, room // length)] * length if length else []
     plain: dict[str, Any] = {
         "string": "x" * min(int(rules.get("minLength", 0)), _LENGTH),
         "integer": rules.get("minimum", rules.get("exclusiveMinimum", -1) + 1),
