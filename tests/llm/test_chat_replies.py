@@ -11,6 +11,7 @@ from scripted_llm import Says, ScriptedLlm, call, calls, malformed_call, raw, sa
 
 from tacit.errors import LlmBroken
 from tacit.llm import ChatModel, Reply
+from tacit.llm.replies import MAX_CALLS
 
 Connect = Callable[..., tuple[ScriptedLlm, ChatModel]]
 
@@ -105,6 +106,50 @@ def test_odd_messages_can_be_sent_back(connect: Connect, message: dict[str, Any]
     llm, model = connect(lambda request: say("done") if request.turn else completion(message))
     assert answered(model, model.complete(HELLO, TOOLS)).text == "done"
     assert llm.violations == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "look",
+        {"function": "look"},
+        {"id": 5, "function": {"name": "look"}},
+        {"function": {"name": ["look"]}},
+        {"function": {"name": "look", "arguments": [1]}},
+        {"function": {"name": "look", "arguments": 5}},
+    ],
+    ids=repr,
+)
+def test_a_call_of_no_known_form_is_told_to_the_model(connect: Connect, given: object) -> None:
+    """A call that is none ends nothing: it has a problem to answer, and the calls beside it are read."""
+    good = {"id": "a", "function": {"name": "look", "arguments": "{}"}}
+    message = {"content": None, "tool_calls": [given, good]}
+    llm, model = connect(lambda request: say("done") if request.turn else completion(message))
+    reply = model.complete(HELLO, TOOLS)
+    wrong, right = reply.calls
+    assert wrong.problem
+    assert (wrong.arguments, right.arguments, right.problem) == (None, {}, "")
+    assert answered(model, reply).text == "done"
+    assert llm.violations == []
+
+
+@pytest.mark.parametrize(
+    "call", [{}, {"id": "a", "function": None}, {"function": {"name": None, "arguments": None}}], ids=repr
+)
+def test_a_call_of_nothing_has_no_name(connect: Connect, call: dict[str, Any]) -> None:
+    """What says neither a tool nor arguments is a call of no tool."""
+    _, model = connect(completion({"tool_calls": [call]}))
+    assert [(each.name, each.arguments) for each in model.complete(HELLO, TOOLS).calls] == [("", {})]
+
+
+def test_a_flood_of_calls_is_cut(connect: Connect) -> None:
+    """Of a million calls, and ids of megabytes, no more is kept than can be answered."""
+    flood = b'{"choices": [{"message": {"tool_calls": [' + b",".join([b"{}"] * 1_000_000) + b"]}}]}"
+    _, model = connect(raw(flood))
+    assert len(model.complete(HELLO, TOOLS).calls) == MAX_CALLS
+    _, model = connect(completion({"tool_calls": [{"id": "i" * 1_000_000, "function": {"name": "look"}}]}))
+    assert len(json.dumps(model.complete(HELLO, TOOLS).message)) < 1000
 
 
 def test_text_is_what_was_said(connect: Connect) -> None:

@@ -24,6 +24,10 @@ _BYTES_A_TOKEN = 4
 _MOST_TOKENS = 1_000_000_000
 _NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _QUOTED = 200
+MAX_CALLS = 256
+"""Calls of one message that are read; the others are left out of it."""
+_LONGEST_ID = 16 << 10
+"""Characters of a call's id that is kept; some servers keep what they think in it."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,13 @@ class Reply:
 
 
 class _Function(BaseModel):
-    name: str = ""
-    arguments: str | dict[str, Any] | None = None
+    name: str | None = None
+    arguments: Any = None
 
 
 class _Call(BaseModel):
     id: str | None = None
-    function: _Function = Field(default_factory=_Function)
+    function: _Function | None = None
 
 
 class _Part(BaseModel):
@@ -71,7 +75,7 @@ class _Part(BaseModel):
 class _Message(BaseModel):
     content: str | list[_Part] | None = None
     refusal: str | None = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[Any] | None = None
 
 
 class _Choice(BaseModel):
@@ -97,7 +101,7 @@ def read_reply(body: bytes, asked_bytes: int, seconds: float) -> Reply:
     choice = completion.choices[0]
     text = _text(choice.message)
     cut = choice.finish_reason == "length"
-    calls = _with_own_ids(_read_call(call, cut) for call in choice.message.tool_calls or [])
+    calls = _with_own_ids(_read_call(call, cut) for call in (choice.message.tool_calls or [])[:MAX_CALLS])
     message = _message(text, calls)
     usage = _usage(completion.usage, asked_bytes, message)
     return Reply(message=message, text=text, calls=calls, usage=usage, seconds=seconds)
@@ -125,20 +129,27 @@ def _with_own_ids(calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
     """Return the calls with an id each, which some servers leave out or give twice."""
     named: dict[str, ToolCall] = {}
     for call in calls:
-        free = call.id if call.id and call.id not in named else f"call_{uuid4().hex}"
+        own = 0 < len(call.id) <= _LONGEST_ID and call.id not in named
+        free = call.id if own else f"call_{uuid4().hex}"
         named[free] = replace(call, id=free)
     return tuple(named.values())
 
 
-def _read_call(call: _Call, cut: bool) -> ToolCall:
-    arguments, problem = _read_arguments(call.function.arguments, cut)
-    return ToolCall(call.id or "", call.function.name, arguments, problem)
+def _read_call(given: Any, cut: bool) -> ToolCall:
+    try:
+        call = _Call.model_validate(given)
+    except ValidationError as error:
+        return ToolCall("", "", None, f"The call is malformed: {problems_in(error)[:_QUOTED]}.")
+    function = call.function or _Function()
+    arguments, problem = _read_arguments(function.arguments, cut)
+    return ToolCall(call.id or "", function.name or "", arguments, problem)
 
 
-def _read_arguments(given: str | dict[str, Any] | None, cut: bool) -> tuple[dict[str, Any] | None, str]:
+def _read_arguments(given: Any, cut: bool) -> tuple[dict[str, Any] | None, str]:
     if isinstance(given, dict):
-        return given, ""
-    text = given or "{}"
+        return cast("dict[str, Any]", given), ""
+    text = (given if isinstance(given, str) else json.dumps(given)) if given is not None else ""
+    text = text or "{}"
     try:
         # Line breaks within a text are let pass: models that write source forget to escape them.
         value: Any = json.loads(text, strict=False)
