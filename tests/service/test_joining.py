@@ -110,6 +110,26 @@ def test_the_same_task_joins(open_app: OpenApp) -> None:
         assert (len(jobs), len(service.builds()), len(llm.requests)) == (1, 1, 6)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"permissions": {}},
+        {"output_schema": {"type": "string"}},
+        {"tests": [{"name": "none", "input": {"text": ""}, "expect": {"output": {"vowels": 0}}}]},
+        {"force": True},
+    ],
+    ids=str,
+)
+def test_what_is_given_beside_the_task_makes_another_build(open_app: OpenApp, given: dict[str, Any]) -> None:
+    """Who gives schemas, tests or permissions is not answered by a build that knew nothing of them."""
+    with ScriptedLlm(hangs(COUNT_VOWELS, at="specification")) as llm:
+        service = open_app(**llm.settings()).service
+        plain = service.mutate(VOWELS, wait_seconds=0)
+        other = service.mutate(MutateRequest.model_validate({"task": VOWELS.task, **given}), wait_seconds=0)
+        again = service.mutate(MutateRequest.model_validate({"task": VOWELS.task, **given}), wait_seconds=0)
+    assert plain.job != other.job == again.job
+
+
 def test_one_of_two_may_leave(open_app: OpenApp) -> None:
     """A build goes on until the last of those who joined it gives up."""
     with ScriptedLlm(hangs(COUNT_VOWELS)) as llm, ThreadPoolExecutor(2) as threads:

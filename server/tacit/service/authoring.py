@@ -138,10 +138,10 @@ class Author:
         try:
             endpoint = Endpoint.of(self._settings)
         except LlmError as error:
-            return self._brief(request, str(error))
+            return self._brief(request, error)
         if endpoint is None or not task_of(request):
             return self._brief(request)
-        key = _key(["author", " ".join(task_of(request).split()), request.parent_id, request.id])
+        key = _key(["author", " ".join(task_of(request).split()), _given(request)])
         joined = self._jobs.join(key, self._still_holds)
         if joined:
             return joined
@@ -150,7 +150,7 @@ class Author:
         try:
             budget = self._spending.budget()
         except BuildRefused as refusal:
-            return self._brief(request, str(refusal))
+            return self._brief(request, refusal)
 
         def work(job: Job) -> MutateAnswer:
             return self._workshop.author(
@@ -292,7 +292,7 @@ class Author:
                 details={"closest": found},
             )
 
-    def _brief(self, request: MutateRequest, trouble: str = "") -> MutateAnswer:
+    def _brief(self, request: MutateRequest, trouble: TacitError | None = None) -> MutateAnswer:
         """Answer how to write the source; `trouble` says why no language model does."""
         task = task_of(request)
         if not task and not request.parent_id:
@@ -303,6 +303,7 @@ class Author:
             status="needs_source",
             parent=f"{nearest.id}@{nearest.version}" if nearest else None,
             message=f"{trouble} You can write it yourself. {answers.WRITE_IT}" if trouble else answers.WRITE_IT,
+            author_error=trouble.to_dict() if trouble else None,
             brief=make_brief(task, answers.start_of(nearest) if nearest else None, self._settings.limits),
         )
 
@@ -326,6 +327,17 @@ def _key(asked: Any) -> str:
     """Return what names the same request in every process, empty for what is not JSON."""
     text = _as_text(asked)
     return sha256(text.encode()).hexdigest() if text else ""
+
+
+def _given(request: MutateRequest) -> dict[str, Any]:
+    """Return what an author has to keep to beside the task; two requests that differ in it are two builds."""
+    given = request.model_dump(exclude={"task", "summary", "source", "job", "input"}, exclude_defaults=True)
+    asked = request.model_fields_set
+    return {
+        **given,
+        "summary": request.summary if request.task else "",  # without a task the summary is the task
+        "permissions": request.permissions.model_dump() if "permissions" in asked else None,
+    }
 
 
 def _as_text(value: Any) -> str:
