@@ -75,6 +75,20 @@ def test_no_secret_is_kept(open_app: OpenApp, tmp_path: Any) -> None:
     assert API_KEY.encode() not in stored
 
 
+def test_a_refusal_quotes_no_secret(open_app: OpenApp, tmp_path: Any) -> None:
+    """What a model hands in wrong is quoted to the caller and in the record without the endpoint's key."""
+    wrong = call("submit_specification", **{**COUNT_VOWELS.specification, API_KEY: 1})
+    with ScriptedLlm(lambda _: wrong) as llm:
+        app = open_app(**llm.settings())
+        answer = app.service.mutate(VOWELS, wait_seconds=60)
+        app.close()
+    assert answer.status == "refused"
+    assert "[removed]" in answer.message
+    assert API_KEY not in answer.model_dump_json()
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir() if path.is_file())
+    assert API_KEY.encode() not in stored
+
+
 @pytest.mark.parametrize(
     ("author", "changes", "named"),
     [

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tacit.building.protocol import Progress
-from tacit.errors import BuildRefused, RunCancelled, StoreBusy, StoreReadOnly, TacitError
+from tacit.errors import BuildRefused, RunCancelled, ServiceClosed, StoreBusy, StoreReadOnly, TacitError
+from tacit.llm import redacted
 from tacit.models import MutateAnswer
 from tacit.service import answers
 from tacit.service.jobs import Job
@@ -35,9 +36,11 @@ class Logbook:
             if transcript.usage.llm_calls:
                 answer = answer.model_copy(update={"usage": transcript.usage})
             status = answer.status if answer.status in {"registered", "refused"} else "failed"
-            kept = answer.model_dump_json()
-            return answer
-        except RunCancelled:
+            clean = MutateAnswer.model_validate(redacted(answer.model_dump(mode="json"), self._secrets))
+            kept = clean.model_dump_json()
+            # A model that is told a key may hand in something wrong that has it, which a refusal quotes.
+            return clean if answer.status == "refused" and transcript.usage.llm_calls else answer
+        except (RunCancelled, ServiceClosed):
             status = "cancelled"
             raise
         except TacitError as error:
