@@ -303,7 +303,8 @@ class Brief(Model):
 class MutateAnswer(Model):
     """What `mutate_capability` answers.
 
-    `needs_source` carries a `brief`; `registered` an id, version, effects and tests; `refused` a `stage`
+    `needs_source` carries a `brief`, and an `author_error` (as `TacitError.to_dict` gives it) where a language model is
+    configured and did not write it; `registered` an id, version, effects and tests; `refused` a `stage`
     and its diagnostics; `building` a `job` to ask for again. `author` is `caller` or the model that wrote it, which
     used `usage`. Where the request had an `input`, `run` is what the new version made of it, or `run_error` why it
     did not (as `TacitError.to_dict` gives it).
@@ -325,6 +326,7 @@ class MutateAnswer(Model):
     closest: tuple[str, ...] = ()
     author: str = ""
     usage: Usage | None = None
+    author_error: dict[str, Any] | None = None
     run: RunAnswer | None = None
     run_error: dict[str, Any] | None = None
 

@@ -69,9 +69,10 @@ def _refused_key(_: object) -> object:
 
 
 def test_a_refused_key_is_named_and_the_brief_offered(small: Tacit) -> None:
-    """The caller can still be the author."""
+    """The caller can still be the author; but what was asked for did not happen."""
     with ScriptedLlm(_refused_key) as llm:
         done = small("mutate", "--task", "count the vowels in a text", **_configured(llm))
+    assert done.returncode == 1
     assert "needs_source" in done.stdout
     assert "TACIT_OPENAI_API_KEY" in done.stdout
     assert API_KEY not in done.stdout + done.stderr

@@ -112,6 +112,8 @@ def test_a_model_that_cannot_be_used_leaves_it_to_the_caller(
     assert answer.brief is not None
     assert named in answer.message.split("You can write it yourself.")[0]
     assert "You can write it yourself." in answer.message
+    assert answer.author_error is not None
+    assert answer.author_error["code"].startswith("llm_")
     assert API_KEY not in answer.model_dump_json()
 
 

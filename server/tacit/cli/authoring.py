@@ -20,6 +20,7 @@ from tacit.texts import mutate_text
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
+    from tacit.service import Service
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -68,26 +69,27 @@ def mutate(
     named = {name: value for name, value in given.items() if value is not None}
     if input_text is not None:  # which may be null
         named["input"] = _input(input_text)
-    answer = _carried_out(session, _request(named))
+    request = _request(named)
+    with session.service() as service:
+        answer = build_to_its_end(service, request)
     prices = Prices.of(session.settings)
     data = with_cost(answer.model_dump(mode="json"), prices)
     cost = f"cost {data['cost']:.4f}" if "cost" in data else ""
     session.show(data, made_plain("\n".join(filter(None, [mutate_text(answer), cost]))))
-    if answer.status == "refused" or answer.run_error is not None:
+    if answer.status == "refused" or answer.run_error or answer.author_error:
         raise click.exceptions.Exit(1)
 
 
-def _carried_out(session: Session, request: MutateRequest) -> MutateAnswer:
-    """Return the final answer, however long the build takes."""
-    with session.service() as service:
+def build_to_its_end(service: Service, request: MutateRequest) -> MutateAnswer:
+    """Return the final answer, however long the build takes; its progress goes to stderr."""
 
-        def work(stop: Cancellation) -> MutateAnswer:
-            answer = service.mutate(request, on_progress=_progress, cancellation=stop)
-            while answer.status == "building" and not stop.cancelled:
-                answer = service.mutate(_again(request, answer), on_progress=_progress, cancellation=stop)
-            return answer
+    def work(stop: Cancellation) -> MutateAnswer:
+        answer = service.mutate(request, on_progress=_progress, cancellation=stop)
+        while answer.status == "building" and not stop.cancelled:
+            answer = service.mutate(_again(request, answer), on_progress=_progress, cancellation=stop)
+        return answer
 
-        return interruptible(work)
+    return interruptible(work)
 
 
 def _again(request: MutateRequest, answer: MutateAnswer) -> MutateRequest:

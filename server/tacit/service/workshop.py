@@ -91,7 +91,7 @@ class Workshop:
         return self._logbook.recorded(job, transcript, work, ask.author)
 
     def author(
-        self, commission: Commission, budget: Budget, model: str, job: Job, brief: Callable[[str], MutateAnswer]
+        self, commission: Commission, budget: Budget, model: str, job: Job, brief: Callable[[LlmError], MutateAnswer]
     ) -> MutateAnswer:
         """Have the language model write what is asked for, and register it.
 
@@ -104,7 +104,7 @@ class Workshop:
             try:
                 return self._author(commission, budget, job, transcript, consultant)
             except LlmError as error:
-                return brief(transcript.redact(str(error)))
+                return brief(type(error)(transcript.redact(error.message), hint=transcript.redact(error.hint)))
 
         with consultant.consulted():
             return self._logbook.recorded(job, transcript, work, model)
