@@ -244,3 +244,13 @@ def test_damaged_usage_is_damage(store: Store) -> None:
         connection.exec_driver_sql("""UPDATE builds SET usage = '{"tokens": -'""")
     with pytest.raises(StoreDamaged, match="used cannot be read"):
         store.builds.used_since(0)
+
+
+def test_builds_that_a_process_cut_off_are_not_counted(store: Store) -> None:
+    """Those that are running, lost or cancelled came to nothing by no fault of theirs."""
+    for status in ("registered", "refused", "failed", "cancelled", "lost"):
+        job = new_job_id()
+        store.builds.start(job, "a_b", "{}", "repair a_b@1")
+        store.builds.finish(job, status)
+    store.builds.start(new_job_id(), "a_b", "{}", "repair a_b@1")
+    assert store.builds.count("repair a_b@1") == 3

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from tacit.cli.authoring import build_to_its_end
 from tacit.cli.references import reference
-from tacit.cli.terminal import Session, as_json, interruptible, read_stdin, use_case
-from tacit.models import RunAnswer
-from tacit.texts import run_line, search_text
+from tacit.cli.terminal import Session, as_json, interruptible, read_stdin, report, use_case
+from tacit.errors import TacitError
+from tacit.models import MutateRequest, RunAnswer
+from tacit.plain_text import made_plain
+from tacit.texts import mutate_text, run_line, search_text
+
+if TYPE_CHECKING:
+    from tacit.service import Service
 
 
 @click.command()
@@ -31,13 +39,23 @@ def search(session: Session, query: str, k: int) -> None:
 def run(
     session: Session, capability: str, data_text: str, version: int | None, energy: int | None, *, fresh: bool
 ) -> None:
-    """Run capability ID on JSON, or on what stdin holds."""
+    """Run capability ID on JSON, or on what stdin holds.
+
+    Where it fails again by its own fault and a language model is configured, the command waits for the repair.
+    """
     text = read_stdin() if data_text == "-" else data_text.encode(errors="surrogateescape")
     name, number = reference(capability, version)
     with session.service() as service:
-        answer = interruptible(
-            lambda stop: service.run(name, text, version=number, energy=energy, fresh=fresh, cancellation=stop)
-        )
+        try:
+            answer = interruptible(
+                lambda stop: service.run(name, text, version=number, energy=energy, fresh=fresh, cancellation=stop)
+            )
+        except TacitError as error:
+            if "repair" not in error.details:
+                raise
+            code = report(error, in_json=session.as_json)
+            _await_repair(service, error.details["repair"])
+            raise click.exceptions.Exit(code) from error
     _show_run(session, answer)
 
 
@@ -49,6 +67,15 @@ def replay(session: Session, run_id: str) -> None:
     with session.service() as service:
         answer = interruptible(lambda _: service.replay(run_id))
     _show_run(session, answer)
+
+
+def _await_repair(service: Service, job: str) -> None:
+    """Wait for a repair, which would end with this command, and say on stderr what it came to."""
+    click.echo("Waiting for the repair. Ctrl-C ends it.", err=True)
+    try:
+        click.echo(made_plain(mutate_text(build_to_its_end(service, MutateRequest(job=job)))), err=True)
+    except TacitError as error:
+        report(error)
 
 
 def _show_run(session: Session, answer: RunAnswer) -> None:

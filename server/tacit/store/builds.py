@@ -18,6 +18,7 @@ from tacit.store.unicode import storable
 
 RUNNING = "running"
 LOST = "lost"
+CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,11 @@ class Builds:
         return self._find(job) if job is not None else None
 
     def count(self, key: str) -> int:
-        """Return how many builds of that key there were, however they went."""
+        """Return how many builds of that key came to an end of their own; not those that a process's end cut off."""
+        cut_off = (RUNNING, LOST, CANCELLED)
+        ended = select(func.count()).where(builds.c.key == key, builds.c.status.not_in(cut_off))
         with self._database.read() as connection:
-            return connection.execute(select(func.count()).where(builds.c.key == key)).scalar_one()
+            return connection.execute(ended).scalar_one()
 
     def name(self, job: str, capability: str) -> None:
         """Keep which capability a build makes, once its author has named it."""
