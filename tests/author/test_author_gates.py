@@ -102,6 +102,7 @@ def test_a_trivial_suite_can_be_written_anew(author: Write) -> None:
         (submitted(held_out=HELD_OUT[:1]), "2 tests at least"),
         (submitted(held_out=[{**HELD_OUT[0], "name": SEEN[0]["name"]}, *HELD_OUT[1:]]), "Two tests are named"),
         (submitted(held_out=[{**HELD_OUT[0], "input": SEEN[0]["input"]}, *HELD_OUT[1:]]), "repeats the input"),
+        (submitted(held_out=[{**HELD_OUT[0], "input": SEEN[0]["input"], "now": 1}, *HELD_OUT[1:]]), "repeats the"),
         (submitted(seen=[{**test, "expect": {"error": "no_words"}} for test in SEEN]), "no test expects an output"),
         (submitted(seen=[{**SEEN[0], "input": {"words": "?"}}, *SEEN[1:]]), "breaks input_schema"),
         (submitted(seen=[{**SEEN[0], "expect": {"output": {"vowels": -1}}}, *SEEN[1:]]), "breaks output_schema"),

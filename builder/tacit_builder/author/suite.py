@@ -16,9 +16,11 @@ from pydantic import Field, ValidationError
 
 from tacit.building.orders import BuildRequest
 from tacit.building.quality import trivial_program
+from tacit.differences import same_value
 from tacit.errors import BuildRefused, InvalidArgument
-from tacit.models import Model, TestCase, problems_in
+from tacit.models import Model, Permissions, TestCase, problems_in
 from tacit.plain_text import made_plain
+from tacit.sandbox.grants import Allowance
 from tacit.schemas import shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
@@ -119,15 +121,20 @@ def _problems(suite: Suite, specification: Specification) -> Iterator[str]:
     for test in (*suite.seen, *suite.held_out):
         for door in closed_doors(test, specification.manifest.permissions):
             yield f"{test.name!r} cannot pass: {door}."
-    seen = {_world(test): test.name for test in suite.seen}
+    permissions = specification.manifest.permissions
+    seen = [(_world(test, permissions), test.name) for test in suite.seen]
     for test in suite.held_out:
-        if (twin := seen.get(_world(test))) is not None:
+        world = _world(test, permissions)
+        if (twin := next((name for other, name in seen if same_value(world, other)), None)) is not None:
             yield f"held_out: {test.name!r} repeats the input of {twin!r}, which is seen; give it one of its own."
 
 
-def _world(test: TestCase) -> str:
-    """Return all that a run of the test can see."""
-    return json.dumps(test.model_dump(mode="json", exclude={"name", "expect", "behaviour"}), sort_keys=True)
+def _world(test: TestCase, permissions: Permissions) -> dict[str, Any]:
+    """Return all that a run of the test can see: the input, and of the world what the permissions open."""
+    given = test.model_dump(mode="json", exclude={"name", "expect", "behaviour"})
+    allowance = Allowance(permissions)
+    files = {path: text for path, text in test.files.items() if allowance.read(path) or allowance.write(path)}
+    return {**given, "files": files, "now": test.now if permissions.time else 0}
 
 
 def _unquoting(test: _HeldOut, stated: str) -> str:
