@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from catalog_samples import register, start_script
 from pydantic import ValidationError
+from sqlalchemy import event
 
 from tacit.catalog import EVERY, Catalog
 from tacit.errors import InvalidArgument, StoreDamaged, UnknownCapability
@@ -188,3 +189,15 @@ def test_a_damaged_grant_is_damage(granting: Catalog) -> None:
         granting.store.meta.next_generation(connection)
     with pytest.raises(StoreDamaged, match="a grant cannot be read"):
         granting.grants_for("count_words")
+
+
+def test_many_grants_are_revoked_in_few_statements(granting: Catalog) -> None:
+    """However many there are, so that others who write need not wait for each."""
+    granting.grant("count_words", Permissions(read=tuple(f"f{number}/**" for number in range(3000))))
+    statements: list[str] = []
+    event.listen(
+        granting.store.database.engine, "before_cursor_execute", lambda *given: statements.append(str(given[2]))
+    )
+    assert len(granting.revoke("count_words").read or ()) == 3000
+    assert len(statements) < 20
+    assert granting.grants.stored("count_words") == Permissions()

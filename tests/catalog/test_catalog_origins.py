@@ -78,12 +78,14 @@ def test_an_exported_folder_says_nothing_of_its_origin(catalog: Catalog, tmp_pat
     assert b"scripted" not in (folder / "meta.json").read_bytes()
 
 
-@pytest.mark.parametrize("column", ["usage", "revisions"])
-def test_a_damaged_origin_is_damage(catalog: Catalog, column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "text"), [("usage", "["), ("revisions", "["), ("held_out", "5"), ("accepted", "null")]
+)
+def test_a_damaged_origin_is_damage(catalog: Catalog, column: str, text: str) -> None:
     """It is named by its version."""
     register(catalog, origin=ORIGIN)
     with catalog.store.database.write() as connection:
-        connection.exec_driver_sql(f"UPDATE origins SET {column} = '['")
+        connection.exec_driver_sql(f"UPDATE origins SET {column} = '{text}'")
     with pytest.raises(StoreDamaged, match="the origin of count_words@1"):
         catalog.origin("count_words", 1)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from tacit.errors import InvalidArgument
 from tacit.models import Permissions
@@ -139,13 +139,14 @@ def remove(
     Without permissions, all of it. Raises `InvalidArgument` for what is not granted so; then nothing is revoked.
     """
     stored = rows_in(connection)
-    own = [(kind, value) for name, kind, value in stored if name == capability]
-    wanted = own if permissions is None else grants_in(permissions)
+    own = dict.fromkeys((kind, value) for name, kind, value in stored if name == capability)
+    wanted = list(own) if permissions is None else grants_in(permissions)
     for grant in wanted:
         if grant not in own:
             raise _not_stored(capability, grant, stored, settings)
-        key = (grants.c.capability == capability, grants.c.kind == grant[0], grants.c.value == grant[1])
-        connection.execute(delete(grants).where(*key))
+    if wanted:
+        key = (grants.c.capability == capability, grants.c.kind == bindparam("of"), grants.c.value == bindparam("what"))
+        connection.execute(delete(grants).where(*key), [{"of": kind, "what": value} for kind, value in wanted])
     return wanted
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row
 
@@ -83,7 +83,15 @@ def origin_of(row: Row[Any]) -> Origin:
         job=row.job,
         failure=row.failure,
         cause=row.cause,
-        revisions=tuple(json.loads(row.revisions)),
-        held_out=tuple(json.loads(row.held_out)),
-        accepted=tuple(json.loads(row.accepted)),
+        revisions=_texts(row.revisions),
+        held_out=_texts(row.held_out),
+        accepted=_texts(row.accepted),
     )
+
+
+def _texts(kept: str) -> tuple[str, ...]:
+    """Return the texts in a JSON list; surrogates among them, which pydantic would refuse, stay."""
+    found: object = json.loads(kept)
+    if not isinstance(found, list):
+        raise ValueError("texts are kept as a list")
+    return tuple(str(text) for text in cast("list[object]", found))
