@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from authors import any_of, at_random, good, loops
+from llm_apps import await_that
 from samples import COUNT_VOWELS, REVERSE_WORDS
-from scripted_llm import API_KEY, ScriptedLlm, call, say, status
+from scripted_llm import API_KEY, ScriptedLlm, call, hang, raw, say, status
 from service_samples import OpenApp, word_count
 
 from tacit.models import MutateRequest
+from tacit.sandbox import Cancellation
 
 VOWELS = MutateRequest(task=COUNT_VOWELS.task, input=COUNT_VOWELS.input)
 
@@ -163,6 +165,24 @@ def test_a_day_that_is_used_up_leaves_it_to_the_caller(open_app: OpenApp) -> Non
         answer = service.mutate(MutateRequest(task=REVERSE_WORDS.task), wait_seconds=60)
         assert (answer.status, len(llm.requests)) == ("needs_source", used)
     assert "cost_limits" in answer.message.split("You can write it yourself.")[0]
+
+
+@pytest.mark.parametrize("unread", [hang(), raw('{"choices": []}')], ids=["cancelled", "unreadable"])
+def test_calls_whose_answer_never_counts_use_up_the_day(open_app: OpenApp, unread: Any) -> None:
+    """Who cancels while the model answers, or has a model that answers nothing readable, cannot go on for ever."""
+    with ScriptedLlm(lambda _: unread) as llm, ThreadPoolExecutor(1) as threads:
+        service = open_app(**llm.settings()).service
+        service.set_policy("cost_limits", {"llm_calls_per_day": 2})
+        for _ in range(3):
+            llm.asked.clear()
+            cancellation = Cancellation()
+            answer = threads.submit(service.mutate, VOWELS, wait_seconds=60, cancellation=cancellation)
+            await_that(lambda answer=answer: llm.asked.is_set() or answer.done(), "the model to be asked")
+            if unread.hangs:
+                cancellation.cancel()
+            answer.exception(20)
+    assert len(llm.requests) == 2
+    assert "cost_limits" in answer.result().message
 
 
 def test_a_day_that_is_used_up_elsewhere_stops_a_build(open_app: OpenApp) -> None:

@@ -105,7 +105,8 @@ class Reflector:
         def work() -> MutateAnswer:
             order = self._request(version, run_id, budget, job)
             relay = self._logbook.relay(job)
-            result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=self._answer)
+            with transcript.written():
+                result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=self._answer)
             return self._register(version, run_id, result, job, transcript)
 
         return self._logbook.recorded(job, transcript, work, self._model)

@@ -5,12 +5,15 @@ Secrets are taken out before anything is kept: the keys of the settings, and wha
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from pydantic import SecretStr
 
 from tacit.building.protocol import Turn
 from tacit.config import Settings
+from tacit.errors import BuilderFailed, LlmBroken, RunCancelled, ServiceClosed, StoreBusy, StoreReadOnly
 from tacit.llm import redacted
 from tacit.models import Usage
 from tacit.store import Builds, pack_transcript
@@ -44,6 +47,24 @@ class Transcript:
             self._turns.append(kept)
         self._builds.add_usage(self._job, turn.usage)
         self._builds.keep_record(self._job, self.packed, self.summary())
+
+    @contextmanager
+    def written(self) -> Generator[None]:
+        """Let an author write; where it is cut off, or its model answers what cannot be read, that call counts too.
+
+        Its turn never comes, and without it whoever cancels again and again would use the model for nothing. Whether
+        a call was under way is not known, so it may count one too many.
+        """
+        try:
+            yield
+        except (RunCancelled, ServiceClosed, BuilderFailed, LlmBroken):
+            with suppress(StoreBusy, StoreReadOnly):
+                build = self._builds.get(self._job)
+                if build is not None and build.stage:  # else it ended before its first step
+                    unanswered = Usage(llm_calls=1, estimated=True)
+                    self.usage += unanswered
+                    self._builds.add_usage(self._job, unanswered)
+            raise
 
     def close(self, learnt: str) -> None:
         """Keep what the author had found out, or where it stood, once its build has ended."""

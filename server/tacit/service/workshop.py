@@ -118,13 +118,10 @@ class Workshop:
 
         renewed = commission.renewed
         replays = replays_of(self._store, renewed) if renewed else ()
-        result = self._builder.build(
-            commission.order(job.id, self._near(commission), replays, budget),
-            self._logbook.relay(job),
-            job.cancellation,
-            on_turn=on_turn,
-            answer=consultant.answer,
-        )
+        order = commission.order(job.id, self._near(commission), replays, budget)
+        relay = self._logbook.relay(job)
+        with transcript.written():
+            result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=consultant.answer)
         authored = result.authored
         if authored is None:
             raise BuildRefused("implementation", "The author handed nothing in.", hint="Call again.")
