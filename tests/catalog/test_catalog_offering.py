@@ -106,14 +106,6 @@ def test_a_new_version_brings_a_deprecated_capability_back(three: Catalog) -> No
     assert (found.version, found.capability_status, found.successor) == (4, Status.ACTIVE, None)
 
 
-def test_the_same_content_brings_a_deprecated_version_back(catalog: Catalog) -> None:
-    """Registering what is there already makes sure that it is offered, under its number."""
-    register(catalog)
-    catalog.deprecate("count_words", 1)
-    assert register(catalog).version == 1
-    assert catalog.ids() == ("count_words",)
-
-
 def test_what_does_not_exist_cannot_be_changed(three: Catalog) -> None:
     """Unknown ids, versions and successors are named."""
     for change in (three.deprecate, three.restore):
@@ -125,3 +117,26 @@ def test_what_does_not_exist_cannot_be_changed(three: Catalog) -> None:
         three.deprecate("count_words", successor="unknown_one")
     with pytest.raises(InvalidArgument, match="own successor"):
         three.deprecate("count_words", successor="count_words")
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("put_away", ["deprecate", "archive"])
+def test_the_same_content_again_offers_nothing_again(catalog: Catalog, put_away: str, version: int | None) -> None:
+    """Whoever registers once more what was put away has not decided that it is offered."""
+    register(catalog)
+    getattr(catalog, put_away)("count_words", version)
+    assert register(catalog).version == 1
+    assert catalog.ids() == ()
+
+
+def test_a_new_version_that_offers_again_is_audited(catalog: Catalog) -> None:
+    """A new version of a deprecated capability is offered, and the log says by whose doing."""
+    register(catalog)
+    catalog.deprecate("count_words")
+    register(catalog, number=2, author="caller")
+    assert catalog.get("count_words").capability_status is Status.ACTIVE
+    entry = catalog.store.audit.entries(1)[0]
+    assert (entry.actor, entry.action, entry.version) == ("author", "restore", 2)
+    assert entry.details == {"author": "caller"}
+    register(catalog, number=3)
+    assert catalog.store.audit.entries(1) == [entry]

@@ -57,14 +57,15 @@ class Catalog(CatalogReader):
     ) -> Version:
         """Keep a version under the next number of its id, durably, and offer it; return it.
 
-        Its parent is the manifest's, or else the version that was offered until now. The content that is
-        offered already is not kept twice. Raises `InvalidManifest`, `StoreReadOnly` or `StoreBusy`.
+        Its parent is the manifest's, or else the version that was offered until now. The content of the current
+        version is not kept twice, and is offered no more than before. Raises `InvalidManifest`, `StoreReadOnly` or
+        `StoreBusy`.
         """
         candidate = Candidate.of(
             manifest, source, wasm, tests, effects=effects, author=author, toolchain=toolchain, origin=origin
         )
         with self.store.database.write(durable=True) as connection:
-            number = registration.register(connection, self.store.meta, candidate)
+            number = self._register(connection, candidate)
         return self.get(manifest.id, number)
 
     def adopt(self, candidate: Candidate) -> Version:
@@ -73,7 +74,7 @@ class Catalog(CatalogReader):
         with self.store.database.write(durable=True) as connection:
             number = queries.find_content(connection, name, candidate.content_hash)
             if number is None:
-                number = registration.register(connection, self.store.meta, candidate)
+                number = self._register(connection, candidate)
         return self.get(name, number)
 
     def succeed(self, candidate: Candidate, number: int, *, premise: Premise, by: Decision) -> Version | None:
@@ -89,7 +90,7 @@ class Catalog(CatalogReader):
                 return None
             if not premise.holds(connection, name):
                 return None
-            made = registration.register(connection, self.store.meta, candidate)
+            made = self._register(connection, candidate)
             self.store.audit.add(connection, by, "repair", name, made)
         return self.get(name, made)
 
@@ -213,6 +214,16 @@ class Catalog(CatalogReader):
             if connection.execute(insert_missing(examples), row).rowcount:
                 _drop_oldest_examples(connection, capability)
                 registration.touch(connection, capability, self.store.meta.next_generation(connection))
+
+    def _register(self, connection: Connection, candidate: Candidate) -> int:
+        """Register a candidate; where that offers a capability again which was not, the audit log says so."""
+        name = candidate.manifest.id
+        known = queries.offering(connection, name)
+        number = registration.register(connection, self.store.meta, candidate)
+        if known is not None and known.status != Status.ACTIVE and number != known.current:
+            by = Decision("author", {"author": candidate.author})
+            self.store.audit.add(connection, by, "restore", name, number)
+        return number
 
     def _check_grantee(self, capability: str) -> None:
         if capability != granting.EVERY:

@@ -68,14 +68,11 @@ class Candidate:
 
 
 def register(connection: Connection, meta: Meta, candidate: Candidate) -> int:
-    """Keep a candidate and offer it; return its number. The offered content again only makes sure it is offered."""
+    """Keep a candidate and offer it; return its number. The current content again changes nothing, not even status."""
     known = queries.offering(connection, candidate.manifest.id)
-    if known is None or known.content_hash != candidate.content_hash:
-        return add(connection, meta, candidate, known, offered=True)
-    if not known.active:
-        generation = meta.next_generation(connection)
-        offer(connection, candidate.manifest.id, known.current, generation)
-    return known.current
+    if known is not None and known.content_hash == candidate.content_hash:
+        return known.current
+    return add(connection, meta, candidate, known, offered=True)
 
 
 def add(connection: Connection, meta: Meta, candidate: Candidate, known: Offering | None, *, offered: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tacit.catalog import Version, tests_as_json
 from tacit.errors import BuildRefused
-from tacit.models import MutateAnswer, TestResult
+from tacit.models import MutateAnswer, Status, TestResult
 from tacit.service.finding import example_input
 
 WRITE_IT = "Write the source and tests as the brief says, and call mutate_capability again with them."
@@ -71,5 +71,9 @@ def start_of(version: Version) -> dict[str, object]:
 
 def _registered_message(version: Version, parent: Version | None) -> str:
     if parent is not None and (version.id, version.version) == (parent.id, parent.version):
-        return f"Nothing changed: {version.id}@{version.version} has this very source, manifest and tests already."
+        name = f"{version.id}@{version.version}"
+        same = f"Nothing changed: {name} has this very source, manifest and tests already."
+        if version.status is version.capability_status is Status.ACTIVE:
+            return same
+        return f"{same} It is not offered; `tacit restore {name}` offers it again."
     return f"Run it: run_capability with id {version.id}."

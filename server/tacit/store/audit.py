@@ -21,7 +21,10 @@ from tacit.store.unicode import storable
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decides, `cli`, `python`, `client` (a person asked through one) or `policy`, and why, JSON-ready."""
+    """Who decides, and why, JSON-ready.
+
+    `cli`, `python`, `client` (a person asked through one) or `policy`; or the `author` of a version that it offers.
+    """
 
     actor: str
     why: Mapping[str, Any] = field(default_factory=dict[str, Any])
