@@ -21,6 +21,7 @@ from tacit.errors import RunCancelled
 from tacit.models import MutateAnswer, MutateRequest
 from tacit.sandbox import Cancellation
 from tacit.service import Service
+from tacit.service.authoring import MAX_KEPT_RUNS
 from tacit.store.builds import Build
 
 VOWELS = MutateRequest(task=COUNT_VOWELS.task)
@@ -277,3 +278,16 @@ def test_a_job_runs_another_input_where_given(open_app: OpenApp) -> None:
     answer = service.mutate(MutateRequest(job=job, input={"text": "a"}), wait_seconds=60)
     assert answer.run is not None
     assert answer.run.output == {"words": 1}
+
+
+def test_a_build_remembers_few_runs(open_app: OpenApp) -> None:
+    """Inputs without end for one job fill no memory: each is run, and few are remembered."""
+    service = open_app().service
+    job = service.mutate(word_count(), wait_seconds=60).job
+    for number in range(MAX_KEPT_RUNS + 5):
+        answer = service.mutate(MutateRequest(job=job, input={"text": "a " * number}))
+        assert answer.run is not None
+        assert answer.run.output == {"words": number}
+    kept = service._author._jobs.get(job or "")
+    assert kept is not None
+    assert len(kept.runs) == MAX_KEPT_RUNS

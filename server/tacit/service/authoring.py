@@ -35,6 +35,8 @@ from tacit.store.builds import RUNNING
 POLL_SECONDS = 0.25
 MAX_KEPT_INPUT = 64 * 1024
 """Characters of a request's input that its record keeps, for whoever asks for the build from another process."""
+MAX_KEPT_RUNS = 16
+"""Inputs whose runs a build remembers for requests that are repeated; outputs may have megabytes."""
 TRIES = 3
 
 
@@ -106,7 +108,7 @@ class Author:
             raise
         except TacitError as error:
             return answer.model_copy(update={"run_error": error.to_dict()})
-        if job and text:
+        if job and text and (text in job.runs or len(job.runs) < MAX_KEPT_RUNS):
             job.runs[text] = ran
         return answer.model_copy(update={"run": ran})
 
