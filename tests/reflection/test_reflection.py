@@ -304,3 +304,12 @@ def test_what_a_person_decides_meanwhile_wins(
     assert (answer.status, answer.stage) == ("refused", "register")
     assert app.service.run("calculate_share", {"part": 1, "total": 2}).version == 1
     assert len(app.catalog.history("calculate_share")) == 2
+
+
+def test_a_version_that_was_gone_back_to_is_repaired(app: App, share_module: bytes) -> None:
+    """A newer version that a person rolled back does not keep the older one from being mended."""
+    add_share(app, share_module, examples=("What part of ten is five?",))
+    app.service.rollback("calculate_share", 1)
+    answer = repaired(app, fails(app, 2))
+    assert (answer.status, answer.version, answer.parent) == ("registered", 3, "calculate_share@1")
+    assert app.service.run("calculate_share", ZERO).version == 3

@@ -23,7 +23,7 @@ from tacit.errors import InvalidArgument
 from tacit.models import Effect, Manifest, Permissions, Status, TestCase
 from tacit.store import PYTHON, Decision
 from tacit.store.sqlite import insert_missing
-from tacit.store.tables import examples
+from tacit.store.tables import examples, versions
 from tacit.store.unicode import is_storable
 
 MAX_EXAMPLE = 300
@@ -80,13 +80,14 @@ class Catalog(CatalogReader):
     def succeed(self, candidate: Candidate, number: int, *, premise: Premise, by: Decision) -> Version | None:
         """Register what repairs version `number` of its id, in one transaction with its entry in the audit log.
 
-        Returns None, and registers nothing, where the id has a newer version by now, is not active as a whole, or
-        the premise does not hold.
+        Returns None, and registers nothing, where a newer version is active by now, the id is not active as a whole,
+        or the premise does not hold.
         """
         name = candidate.manifest.id
         with self.store.database.write(durable=True) as connection:
             known = queries.offering(connection, name)
-            if known is None or known.status != Status.ACTIVE or (queries.newest(connection, name) or 0) > number:
+            newest = queries.newest(connection, name, versions.c.status == Status.ACTIVE) or 0
+            if known is None or known.status != Status.ACTIVE or newest > number:
                 return None
             if not premise.holds(connection, name):
                 return None

@@ -19,7 +19,7 @@ from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmMissing
 from tacit.learning import Policies
 from tacit.llm import Endpoint
-from tacit.models import MutateAnswer
+from tacit.models import MutateAnswer, Status
 from tacit.service import answers
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job, Jobs
@@ -66,8 +66,8 @@ class Reflector:
     def start(self, version: Version, run_id: str) -> str | None:
         """Return the job of the repair of `version` that is under way, or that starts now for its failed run.
 
-        None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, it has
-        a successor already, or a person decided what is offered since the run began.
+        None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, a
+        newer version is active, or a person decided what is offered since the run began.
         """
         if not self._model:
             return None
@@ -76,7 +76,8 @@ class Reflector:
         if running is not None:
             return running.job
         spent = self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version
-        if spent or self._catalog.history(version.id)[-1].version != version.version:
+        later = [each for each in self._catalog.history(version.id) if each.version > version.version]
+        if spent or any(each.status is Status.ACTIVE for each in later):
             return None
         if self._store.audit.last_decision(version.id) > started_millis(run_id):
             return None
