@@ -45,9 +45,9 @@ example call. Then write the tests first, and call it again with `id`, `summary`
 `output_schema`, `tests` and `examples`. It compiles to WebAssembly, checks imports and permissions, runs the tests in \
 the sandbox and, when all pass, keeps it: registered, and run_capability finds it at once; with `input` it runs at \
 once, and the answer has the output. refused names the stage with diagnostics, and leaves nothing behind: mend the \
-source and call again. A slow build answers building with a `job`: call again with that `job` alone. With `id` equal \
-to `parent_id` it is a new version, which must also pass the parent's tests and repeat its recorded runs (unless \
-`force`). The person may be asked to grant what it needs."""
+source and call again. A slow build answers building with a `job`: call again with that `job` alone, and \
+with your `input` if you gave one. With `id` equal to `parent_id` it is a new version, which must also pass the \
+parent's tests and repeat its recorded runs (unless `force`). The person may be asked to grant what it needs."""
 
 
 async def requested(
@@ -134,7 +134,7 @@ async def mutate_capability(
     force: Annotated[
         bool, Field(description="Make it although a near duplicate exists, or recorded runs go differently.")
     ] = False,
-    job: Annotated[str | None, Field(description="A build under way to ask for; alone.")] = None,
+    job: Annotated[str | None, Field(description="A build under way to ask for; alone, or with `input`.")] = None,
     input: Annotated[  # noqa: A002  # wire name
         Any, Field(description="An input to run the new version on at once; any JSON value.")
     ] = None,

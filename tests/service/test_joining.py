@@ -261,18 +261,25 @@ def test_what_is_offered_no_longer_is_built_again(open_app: OpenApp) -> None:
     assert (answer.status, answer.stage) == ("refused", "duplicate")
 
 
-def test_a_job_runs_the_input_of_its_request(open_app: OpenApp) -> None:
-    """Who asks for a job later gets the run on the input that came first, from another process, too."""
+def test_a_job_runs_nobody_elses_input(open_app: OpenApp) -> None:
+    """A job alone runs nothing, here and from another process: another caller's input and output stay theirs."""
     here, there = open_app(), open_app()
     job = here.service.mutate(word_count(input={"text": "a b c"}), wait_seconds=0).job
     for app in (here, there):
         answer = app.service.mutate(MutateRequest(job=job), wait_seconds=60)
-        assert answer.run is not None
-        assert answer.run.output == {"words": 3}
+        assert (answer.status, answer.run) == ("registered", None)
+    assert "a b c" not in str(here.service.build(job or "")["request"])
 
 
-def test_a_job_runs_another_input_where_given(open_app: OpenApp) -> None:
-    """An input beside the job is what is run."""
+def test_who_gave_an_input_is_told_to_send_it_again(open_app: OpenApp) -> None:
+    """The hint of a build that goes on names the input where the caller gave one, and only there."""
+    service = open_app().service
+    hints = [service.mutate(request, wait_seconds=0).hint for request in (word_count(input=None), word_count())]
+    assert ["input" in hint for hint in hints] == [True, False]
+
+
+def test_a_job_runs_the_input_beside_it(open_app: OpenApp) -> None:
+    """Who sends the input again with the job gets its run."""
     service = open_app().service
     job = service.mutate(word_count(input={"text": "a b c"}), wait_seconds=0).job
     answer = service.mutate(MutateRequest(job=job, input={"text": "a"}), wait_seconds=60)

@@ -41,9 +41,10 @@ class ToolUse:
     async def _mutate(self, arguments: dict[str, Any]) -> ToolAnswer:
         """Ask for a capability and wait until it is built or refused, however often the server says `building`."""
         answer = await self._server.call("mutate_capability", arguments, self._progressed)
+        given = {"input": arguments["input"]} if "input" in arguments else {}
         while answer.ok and answer.data is not None and answer.data.get("status") == "building":
-            job = {"job": answer.data["job"]}
-            answer = await self._server.call("mutate_capability", job, self._progressed)
+            again = {"job": answer.data["job"], **given}
+            answer = await self._server.call("mutate_capability", again, self._progressed)
         if answer.data is not None and answer.data.get("usage"):
             self.built += Usage.model_validate(answer.data["usage"])
         return answer

@@ -11,7 +11,7 @@ WRITE_IT = "Write the source and tests as the brief says, and call mutate_capabi
 
 
 def building(job_id: str, *, with_input: bool) -> MutateAnswer:
-    """Answer that a build goes on; `with_input` where the caller's input is not the one that the build knows of."""
+    """Answer that a build goes on; `with_input` where the caller gave one, which a build does not keep."""
     more = " and your input again" if with_input else ""
     return MutateAnswer(
         status="building",

@@ -33,8 +33,6 @@ from tacit.store import Build, Store, new_job_id
 from tacit.store.builds import RUNNING
 
 POLL_SECONDS = 0.25
-MAX_KEPT_INPUT = 64 * 1024
-"""Characters of a request's input that its record keeps, for whoever asks for the build from another process."""
 MAX_KEPT_RUNS = 16
 """Inputs whose runs a build remembers for requests that are repeated; outputs may have megabytes."""
 TRIES = 3
@@ -88,7 +86,7 @@ class Author:
             answer = job.wait(wait_seconds, on_progress, cancellation)
         except BuildRefused as refusal:
             return answers.refused(refusal)
-        return self._up_to_date(answer) if answer else answers.building(job.id, with_input=_other_input(job, request))
+        return self._up_to_date(answer) if answer else answers.building(job.id, with_input=_has_input(request))
 
     def try_out(
         self, answer: MutateAnswer, request: MutateRequest, run: Callable[[str, int, Any], RunAnswer]
@@ -96,14 +94,14 @@ class Author:
         """Return the answer with what the new version made of the request's input, where there is one.
 
         `run` is called with id, version and input. The same input of a request that is repeated is not run again.
+        A request for a job has no input but its own: whoever joined a build is answered nothing of the others'.
         """
-        given = self._input_of(request)
-        if answer.status != "registered" or answer.id is None or answer.version is None or not given:
+        if answer.status != "registered" or answer.id is None or answer.version is None or not _has_input(request):
             return answer
-        job, text = self._jobs.get(answer.job or ""), _as_text(given[0])
+        job, text = self._jobs.get(answer.job or ""), _as_text(request.input)
         known = job.runs.get(text) if job and text else None
         try:
-            ran = known or run(answer.id, answer.version, given[0])
+            ran = known or run(answer.id, answer.version, request.input)
         except RunCancelled:
             raise
         except TacitError as error:
@@ -169,7 +167,6 @@ class Author:
                 job = Job(new_job_id(), key, self._abandon)
                 running = self._store.builds.start(job.id, capability, kept, key)
                 if running == job.id:
-                    job.request = request
                     job.join()
                     return self._jobs.start(job, work)
             other = self._find(running)
@@ -257,25 +254,11 @@ class Author:
         hint = f"Not all that it asks for is granted; `tacit grant {answer.id}` grants it." if missing else ""
         return answer.model_copy(update={"permissions_not_granted": missing, "hint": hint})
 
-    def _input_of(self, request: MutateRequest) -> tuple[Any, ...]:
-        """Return the input to run on, or nothing: the request's own, or what came with the job that it asks for."""
-        if "input" in request.model_fields_set:
-            return (request.input,)
-        if not request.job:
-            return ()
-        job = self._jobs.get(request.job)
-        if job is not None and job.request is not None:
-            return (job.request.input,) if "input" in job.request.model_fields_set else ()
-        build = self._store.builds.get(request.job)
-        kept: dict[str, Any] = json.loads(build.request) if build else {}
-        return (kept["input"],) if "input" in kept else ()
-
     def _kept(self, request: MutateRequest) -> dict[str, Any]:
         """Return what the record keeps of a request."""
         words = {"task": request.task, "parent_id": request.parent_id, "id": request.id, "summary": request.summary}
         kept: dict[str, Any] = redacted(words, self._secrets)
-        text = _as_text(request.input) if "input" in request.model_fields_set else ""
-        return {**kept, "input": request.input} if 0 < len(text) <= MAX_KEPT_INPUT else kept
+        return kept
 
     def _refuse_duplicate(self, plan: Plan, *, force: bool) -> None:
         name = plan.manifest.id
@@ -350,10 +333,6 @@ def _as_text(value: Any) -> str:
         return ""
 
 
-def _other_input(job: Job, request: MutateRequest) -> bool:
-    """Whether the caller's input is not the one that the build would be tried out on."""
-    if "input" not in request.model_fields_set:
-        return False
-    first = job.request
-    known = first is not None and "input" in first.model_fields_set
-    return not known or first is None or _as_text(first.input) != _as_text(request.input)
+def _has_input(request: MutateRequest) -> bool:
+    """Whether the caller wants the new version run; None is an input as well."""
+    return "input" in request.model_fields_set

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from tacit.errors import BuilderFailed, BuildRefused, RunCancelled, TacitError
-from tacit.models import MutateAnswer, MutateRequest, RunAnswer
+from tacit.models import MutateAnswer, RunAnswer
 from tacit.sandbox import Cancellation
 
 MAX_FINISHED = 256
@@ -35,7 +35,6 @@ class Job:
         """Take the id, the key of what was asked, and what to do when nobody waits: give the build up by default."""
         self.id = job_id
         self.key = key
-        self.request: MutateRequest | None = None
         self.cancellation = Cancellation()
         self.runs: dict[str, RunAnswer] = {}
         """What the new version made of the inputs that came with requests, by their JSON."""
