@@ -37,6 +37,11 @@ class Person:
         )
         os.close(theirs)
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def types(self, keys: str) -> None:
         """Press keys."""
         os.write(self._screen, keys.encode())

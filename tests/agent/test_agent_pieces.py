@@ -13,6 +13,7 @@ from tacit.agent.asking import Asker, abandonable
 from tacit.agent.conversation import MAX_CHARACTERS, MAX_KNOWN, Conversation, unanswered
 from tacit.agent.prompts import framed
 from tacit.agent.spending import Prices, Spending
+from tacit.agent.tool_schemas import slim
 from tacit.llm import Endpoint
 from tacit.models import Hit, Usage
 
@@ -83,6 +84,21 @@ def test_estimated_tokens_are_said_to_be() -> None:
     """Where the endpoint counts none."""
     used = Usage(llm_calls=1, prompt_tokens=10, completion_tokens=1, estimated=True)
     assert Spending(None, used).line().startswith("about 10 tokens in")
+
+
+def test_schemas_lose_titles_and_nulls_and_nothing_else() -> None:
+    """A property that is called title stays, and so does what a default or a constant holds."""
+    optional = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "title": "Title", "description": "d"}
+    fixed = {"const": {"title": "x"}, "default": {"title": "x"}, "title": "Fixed"}
+    schema = {"type": "object", "title": "T", "properties": {"title": optional, "fixed": fixed}, "required": ["fixed"]}
+    assert slim(schema) == {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string", "description": "d"},
+            "fixed": {"const": {"title": "x"}, "default": {"title": "x"}},
+        },
+        "required": ["fixed"],
+    }
 
 
 @pytest.mark.anyio

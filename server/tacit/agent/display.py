@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any
 
 from tacit.agent.events import Answered, Event, Found, Progressed, Resulted, Spent, Thought, Used
 from tacit.plain_text import made_plain
 from tacit.texts import compact
+
+Write = Callable[[str], None]
+"""Prints a text and a line end, so that they are seen at once; raises what a full disk or a closed stream raise."""
 
 _NARROWEST = 40
 _FALLBACK_SIZE = (100, 24)
 
 
 class Display:
-    """Prints events to a stream; what comes from models and servers cannot steer the terminal."""
+    """Prints events by `write`; what comes from models and servers cannot steer the terminal."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, write: Write) -> None:
+        self._write = write
         self._progress = ""
 
     def __call__(self, event: Event) -> None:
@@ -44,9 +48,8 @@ class Display:
                 self.say(spending.line())
 
     def say(self, text: str) -> None:
-        """Print text, and see that it is seen at once."""
-        self._stream.write(made_plain(text) + "\n")
-        self._stream.flush()
+        """Print text."""
+        self._write(made_plain(text))
 
     def _say_progress(self, message: str, fraction: float) -> None:
         if message and message != self._progress:

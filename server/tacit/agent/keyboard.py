@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from tacit.agent.asking import abandonable
+from tacit.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from prompt_toolkit.history import History
@@ -51,17 +52,28 @@ class Terminal:
 
 
 class Lines:
-    """The lines of a stdin that is no terminal."""
+    """The lines of a stdin that is no terminal; raises `InvalidArgument` where there is no stdin."""
+
+    def __init__(self) -> None:
+        stdin = cast("TextIO | None", sys.stdin)
+        if stdin is None:
+            raise InvalidArgument("There are no tasks: stdin is closed.", hint="Give a task, or pipe lines in.")
+        self._stdin = stdin.buffer
 
     async def read_task(self) -> str | None:
-        """Return the next line."""
-        line = await abandonable(sys.stdin.readline)
-        return line.rstrip("\n") if line else None
+        """Return the next line; what is not UTF-8 in it is replaced."""
+        line = await abandonable(self._stdin.readline)
+        return line.decode(errors="replace").rstrip("\n") if line else None
 
     async def confirm(self, question: str) -> bool | None:
         """Answer that nobody can be asked."""
-        del question
-        return None
+        return await nobody(question)
+
+
+async def nobody(question: str) -> bool | None:
+    """Answer for a person who is not there."""
+    del question
+    return None
 
 
 def at_terminal() -> bool:

@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, ElicitRequestParams, ElicitResult
 from pydantic import ValidationError
 
+from tacit.agent.tool_schemas import shown
 from tacit.config import Settings, inherited_environment
 from tacit.errors import ServerFailed
 from tacit.models import SearchAnswer, problems_in
@@ -55,7 +56,7 @@ class Server:
         self._client = client
 
     async def tools(self) -> list[dict[str, Any]]:
-        """Return the model's tools as chat completions take them, with the schemas that the server lists."""
+        """Return the model's tools as the server lists them, in the form of chat completions."""
         try:
             listed = {tool.name: tool for tool in (await self._client.list_tools()).tools}
         except MCPError as error:
@@ -65,17 +66,7 @@ class Server:
             raise ServerFailed(
                 f"The server has no tool {' and no '.join(missing)}, so it is not Tacit's.", hint="Check --url."
             )
-        return [
-            {
-                "type": "function",
-                "function": {
-                    "name": name,
-                    "description": listed[name].description or "",
-                    "parameters": listed[name].input_schema,
-                },
-            }
-            for name in TOOLS
-        ]
+        return [shown(listed[name]) for name in TOOLS]
 
     async def search(self, task: str, k: int) -> SearchAnswer:
         """Return the capabilities nearest to a task; raises `ServerFailed` where the server cannot say."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,10 +11,10 @@ import anyio
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from tacit.agent.asking import Asker
-from tacit.agent.display import Display, Record
+from tacit.agent.display import Display, Record, Write
 from tacit.agent.events import Show
 from tacit.agent.interruption import interruptible
-from tacit.agent.keyboard import Keyboard, Lines, Terminal, at_terminal, confirm_at_terminal
+from tacit.agent.keyboard import Keyboard, Lines, Terminal, at_terminal, confirm_at_terminal, nobody
 from tacit.agent.loop import Agent
 from tacit.agent.server import Address, Consent, open_server
 from tacit.agent.spending import Prices
@@ -31,22 +30,22 @@ Say in plain words what you want. Ctrl-C stops what is going on, Ctrl-D or `exit
 ENDS = ("exit", "quit", "/exit", "/quit")
 
 
-def solve(settings: Settings, address: Address, task: str) -> None:
-    """Solve one task and print each step; Ctrl-C raises `KeyboardInterrupt`, everything else `TacitError`."""
-    display = Display(sys.stdout)
+def solve(settings: Settings, address: Address, task: str, write: Write) -> None:
+    """Solve one task and print each step by `write`; raises `TacitError`, and `KeyboardInterrupt` at Ctrl-C."""
+    display = Display(write)
     anyio.run(_solve, settings, address, task, display, partial(_consent, confirm_at_terminal, display))
 
 
-def record(settings: Settings, address: Address, task: str) -> dict[str, Any]:
-    """Solve one task, print nothing, and return its steps, answer and usage; nobody is asked for consent."""
+def record(settings: Settings, address: Address, task: str, warn: Write) -> dict[str, Any]:
+    """Solve one task and return its steps, answer and usage; nobody is asked for consent, which `warn` says."""
     kept = Record()
-    anyio.run(_solve, settings, address, task, kept, partial(_consent, Lines().confirm, Display(sys.stderr)))
+    anyio.run(_solve, settings, address, task, kept, partial(_consent, nobody, Display(warn)))
     return kept.to_dict()
 
 
-def converse(settings: Settings, address: Address) -> bool:
-    """Hold a conversation until its end; return whether every task in it was answered."""
-    return anyio.run(_converse, settings, address)
+def converse(settings: Settings, address: Address, write: Write, warn: Write) -> bool:
+    """Hold a conversation until its end, errors said by `warn`; return whether every task in it was answered."""
+    return anyio.run(_converse, settings, address, Display(write), Display(warn))
 
 
 async def _solve(settings: Settings, address: Address, task: str, show: Show, consent: Consent) -> None:
@@ -57,13 +56,12 @@ async def _solve(settings: Settings, address: Address, task: str, show: Show, co
     await interruptible(work)
 
 
-async def _converse(settings: Settings, address: Address) -> bool:
-    display = Display(sys.stdout)
+async def _converse(settings: Settings, address: Address, display: Display, errors: Display) -> bool:
     keyboard: Keyboard = Terminal(settings.data) if at_terminal() else Lines()
     async with _agent(settings, address, display, partial(_consent, keyboard.confirm, display)) as agent:
         if at_terminal():
             display.say("Say what you want; /help says more.")
-        return await _Session(agent, keyboard, display).run()
+        return await _Session(agent, keyboard, display, errors).run()
 
 
 @asynccontextmanager
@@ -86,10 +84,11 @@ async def _agent(settings: Settings, address: Address, show: Show, consent: Cons
 class _Session:
     """The lines that a person enters, and what comes of each."""
 
-    def __init__(self, agent: Agent, keyboard: Keyboard, display: Display) -> None:
+    def __init__(self, agent: Agent, keyboard: Keyboard, display: Display, errors: Display) -> None:
         self._agent = agent
         self._keyboard = keyboard
         self._display = display
+        self._errors = errors
         self._task = ""
 
     async def run(self) -> bool:
@@ -112,7 +111,7 @@ class _Session:
         except ServerFailed:
             raise
         except TacitError as error:
-            Display(sys.stderr).say(f"tacit: {error.code}: {' '.join(str(error).split())}")
+            self._errors.say(f"tacit: {error.code}: {' '.join(str(error).split())}")
         else:
             return True
         return False

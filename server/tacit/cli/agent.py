@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from tacit.cli.terminal import Session, as_json, use_case, write
@@ -21,13 +23,14 @@ def agent(session: Session, task: str | None, url: str | None, token: str | None
     if token and not url:
         raise InvalidArgument("--token is for a server at --url.", hint="Give both, or neither.")
     address = Address(url, token)
+    warn = partial(click.echo, err=True)
     if session.as_json:
         if task is None:
             raise InvalidArgument("--json needs a task.", hint='Say `tacit agent --json "the task"`.')
-        write(as_json(record(session.settings, address, task)))
+        write(as_json(record(session.settings, address, task, warn)))
     elif task is not None:
-        solve(session.settings, address, task)
-    elif not converse(session.settings, address):
+        solve(session.settings, address, task, write)
+    elif not converse(session.settings, address, write, warn):
         raise click.exceptions.Exit(1)
 
 
