@@ -284,15 +284,27 @@ def test_no_answer_in_time(connect: Connect) -> None:
     assert len(llm.requests) == 1
 
 
-def test_an_answer_that_drips_is_given_up() -> None:
-    """A server that sends a byte now and then does not hold a model for ever."""
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Drip: 1\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["body", "body without length", "headers", "continue"],
+)
+def test_an_answer_that_drips_is_given_up(start: bytes, piece: bytes) -> None:
+    """A server that sends something now and then, whatever it is, does not hold a model for ever."""
     gone = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         connection.recv(65_536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
-        while not gone.wait(0.02):
-            connection.sendall(b" ")
+        connection.sendall(start)
+        for _ in range(500):
+            if gone.wait(0.02):
+                break
+            connection.sendall(piece)
 
     with serving(drip) as port:
         raised = failure_at(f"http://127.0.0.1:{port}/v1", seconds=0.5)

@@ -8,7 +8,6 @@ proxy is used and no redirect followed: a prompt goes where the settings say, or
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -34,7 +33,6 @@ _HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "tacit",
 }
-_DEADLINE = "tacit.deadline"
 
 
 class AnswerTooLong(openai.OpenAIError):
@@ -65,7 +63,7 @@ def open_client(
 ) -> openai.OpenAI:
     """Return a client of OpenAI's API or Azure's; close it after use.
 
-    `seconds` bound one answer whole; `retries` are the library's own. Raises `LlmUnreachable` where the address is
+    `seconds` bound one exchange whole; `retries` are the library's own. Raises `LlmUnreachable` where the address is
     none, and `LlmKeyRefused` where the key holds what no header may; neither repeats the key.
     """
     # It would write the headers of answers into a debugging log: cookies, and keys that an endpoint repeats.
@@ -74,13 +72,12 @@ def open_client(
     address = checked_address(base_url or OPENAI_URL, names.address)
     key = _checked_key(api_key, names.key)
     timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-    connections = Connections()
-    http = _HttpClient(
-        connections,
+    http = openai.DefaultHttpxClient(
+        transport=Connections(seconds),
         trust_env=False,
         follow_redirects=False,
         timeout=timeout,
-        event_hooks={"request": [_only_ours(_credentials(kind, key), seconds, connections)], "response": [_bound]},
+        event_hooks={"request": [_only_ours(_credentials(kind, key))], "response": [_bound]},
     )
     if kind == "azure":
         return openai.AzureOpenAI(
@@ -94,19 +91,6 @@ def open_client(
     return openai.OpenAI(
         base_url=address, api_key=key or "none", timeout=timeout, max_retries=retries, http_client=http
     )
-
-
-class _HttpClient(openai.DefaultHttpxClient):
-    """A transport that ends the requests under way when it is closed."""
-
-    def __init__(self, connections: Connections, **options: Any) -> None:
-        super().__init__(**options)
-        self._connections = connections
-
-    def close(self) -> None:
-        """Hang up, then close."""
-        self._connections.hang_up()
-        super().close()
 
 
 def post_chat(client: openai.OpenAI, request: dict[str, Any]) -> bytes:
@@ -157,9 +141,7 @@ def _credentials(kind: str, key: str) -> dict[str, str]:
     return {"api-key": key} if kind == "azure" else {"Authorization": f"Bearer {key}"}
 
 
-def _only_ours(
-    credentials: dict[str, str], seconds: float, connections: Connections
-) -> Callable[[httpx2.Request], None]:
+def _only_ours(credentials: dict[str, str]) -> Callable[[httpx2.Request], None]:
     """Return a hook that writes a request's headers, whatever the library and the environment put there."""
 
     def write_headers(request: httpx2.Request) -> None:
@@ -172,31 +154,25 @@ def _only_ours(
                 **credentials,
             }
         )
-        request.extensions[_DEADLINE] = time.monotonic() + seconds
-        request.extensions["trace"] = connections.watch
 
     return write_headers
 
 
 def _bound(response: httpx2.Response) -> None:
-    """Let an answer be read for as long and as far as it may be, not only each piece of it."""
-    stream = cast("httpx2.SyncByteStream", response.stream)
-    response.stream = _Bounded(stream, response.request.extensions[_DEADLINE])
+    """Let an answer be read as far as it may be."""
+    response.stream = _Bounded(cast("httpx2.SyncByteStream", response.stream))
 
 
 class _Bounded(httpx2.SyncByteStream):
-    """The bytes of an answer, until `deadline` (of the monotonic clock) and `MAX_ANSWER_BYTES`."""
+    """The bytes of an answer, at most `MAX_ANSWER_BYTES`."""
 
-    def __init__(self, inner: httpx2.SyncByteStream, deadline: float) -> None:
+    def __init__(self, inner: httpx2.SyncByteStream) -> None:
         self._inner = inner
-        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
         taken = 0
         for piece in self._inner:
             taken += len(piece)
-            if time.monotonic() > self._deadline:
-                raise httpx2.ReadTimeout("The answer took too long.")
             if taken > MAX_ANSWER_BYTES:
                 raise AnswerTooLong
             yield piece
