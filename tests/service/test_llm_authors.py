@@ -201,6 +201,20 @@ def test_a_day_that_is_used_up_elsewhere_stops_a_build(open_app: OpenApp) -> Non
     assert "llm_calls_per_day" in answer.hint
 
 
+def test_authors_at_once_share_the_day(open_app: OpenApp) -> None:
+    """Builds that run at once, in two processes, do not each use what is left of the day."""
+    with ScriptedLlm(loops(COUNT_VOWELS)) as llm, ThreadPoolExecutor(6) as threads:
+        services = [open_app(**llm.settings()).service for _ in range(2)]
+        services[0].set_policy("cost_limits", {"llm_calls_per_day": 6, "llm_calls_per_build": 4})
+        asked = [
+            threads.submit(services[number % 2].mutate, MutateRequest(task=f"task {number}"), wait_seconds=60)
+            for number in range(6)
+        ]
+        for answer in asked:
+            answer.result(60)
+    assert 0 < len(llm.requests) <= 6
+
+
 def test_builds_of_different_tasks_run_together(open_app: OpenApp) -> None:
     """Two tasks at once become two capabilities."""
     with ScriptedLlm(BOTH) as llm, ThreadPoolExecutor(2) as threads:

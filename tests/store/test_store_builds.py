@@ -254,3 +254,40 @@ def test_builds_that_a_process_cut_off_are_not_counted(store: Store) -> None:
         store.builds.finish(job, status)
     store.builds.start(new_job_id(), "a_b", "{}", "repair a_b@1")
     assert store.builds.count("repair a_b@1") == 3
+
+
+WAITS = """
+import os, sys
+from pathlib import Path
+from tacit.store import Store
+Store.open(Path(sys.argv[1])).builds.await_elsewhere(sys.argv[2], 1)
+os._exit(0)
+"""
+
+
+def test_a_dead_process_waits_for_nothing(store: Store, folder: Path) -> None:
+    """Who was killed while it waited for a build is not counted; who lives is, until it stops waiting."""
+    job = new_job_id()
+    store.builds.start(job, "a_b", "{}")
+    store.builds.await_elsewhere(job, 1)
+    subprocess.run([sys.executable, "-c", WAITS, str(folder), job], check=True)
+    waiting = store.builds.get(job)
+    store.builds.await_elsewhere(job, -1)
+    left = store.builds.get(job)
+    assert waiting is not None
+    assert left is not None
+    assert (waiting.waiting, left.waiting) == (1, 0)
+
+
+def test_a_running_builds_reservation_is_spoken_for(store: Store) -> None:
+    """The rest of what a running build may use is spoken for, and free again once it has ended."""
+    first, second = new_job_id(), new_job_id()
+    store.builds.start(first, "a_b", "{}")
+    store.builds.start(second, "c_d", "{}")
+    store.builds.reserve(first, 0, lambda _: Usage(llm_calls=5, prompt_tokens=100, attempts=2))
+    store.builds.add_usage(first, Usage(llm_calls=1, prompt_tokens=150))
+    told: list[Usage] = []
+    store.builds.reserve(second, 0, lambda spoken_for: told.append(spoken_for) or Usage())
+    store.builds.finish(first, "refused")
+    assert told == [Usage(llm_calls=5, prompt_tokens=150, attempts=2)]
+    assert store.builds.spoken_for_since(0) == Usage(llm_calls=1, prompt_tokens=150)

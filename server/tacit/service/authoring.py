@@ -148,14 +148,12 @@ class Author:
         self._jobs.require_room()
         commission = make_commission(request, self._catalog)
         try:
-            budget = self._spending.budget()
+            self._spending.require_some()
         except BuildRefused as refusal:
             return self._brief(request, refusal)
 
         def work(job: Job) -> MutateAnswer:
-            return self._workshop.author(
-                commission, budget, endpoint.model, job, lambda trouble: self._brief(request, trouble)
-            )
+            return self._workshop.author(commission, endpoint.model, job, lambda trouble: self._brief(request, trouble))
 
         return self._begin(key, request.id or "", request, work)
 

@@ -83,7 +83,7 @@ class Reflector:
             return None
         try:
             self._jobs.require_room()
-            budget = self._spending.budget()
+            self._spending.require_some()
         except BuildRefused as refusal:
             _log.warning("%s@%d is not repaired: %s", version.id, version.version, refusal)
             return None
@@ -92,18 +92,20 @@ class Reflector:
         kept = self._store.builds.start(job_id, version.id, json.dumps(asked), key)
         if kept == job_id:
             job = Job(job_id, key, on_abandoned=_go_on)
-            self._jobs.start(job, lambda job: self._repair(version, run_id, budget, job))
+            self._jobs.start(job, lambda job: self._repair(version, run_id, job))
         return kept
 
-    def _repair(self, version: Version, run_id: str, budget: Budget, job: Job) -> MutateAnswer:
+    def _repair(self, version: Version, run_id: str, job: Job) -> MutateAnswer:
         """Have the version repaired, and register it, on the job's thread."""
         transcript = self._logbook.transcript(job)
 
-        def on_turn(turn: Turn) -> None:
-            transcript.add(turn)
-            self._spending.check(budget, transcript.usage)
-
         def work() -> MutateAnswer:
+            budget = self._spending.reserve(job.id)
+
+            def on_turn(turn: Turn) -> None:
+                transcript.add(turn)
+                self._spending.check(budget, transcript.usage)
+
             order = self._request(version, run_id, budget, job)
             relay = self._logbook.relay(job)
             with transcript.written():

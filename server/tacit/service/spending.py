@@ -23,37 +23,46 @@ class Spending:
         self._builds = builds
         self._limits = limits
 
-    def budget(self) -> Budget:
-        """Return what one more build may use: what the policy gives a build, or what is left of the day.
+    def require_some(self) -> None:
+        """Raise `BuildRefused("budget")` when nothing is left for one more build."""
+        self._allowed(self._builds.spoken_for_since(_yesterday()))
 
-        Raises `BuildRefused("budget")` when nothing is left.
+    def reserve(self, job: str) -> Budget:
+        """Return what a build that has begun may use: what the policy gives a build, or what is left of the day.
+
+        It is set aside, so that builds that run at once, in whichever process, share the day and do not each spend
+        what is left of it. Raises `BuildRefused("budget")` when nothing is left.
         """
-        used, limits = self._used_today(), self._limits()
-        left = {name: limit - getattr(used, name) for name, limit in _limits(limits, "day").items()}
-        self._require(left, limits)
-        own = _limits(limits, "build")
-        self._require(own, limits, per="build")
-        return Budget(**{name: min(own[name], left[name]) for name in _MEASURES})
+        kept = self._builds.reserve(job, _yesterday(), self._allowed)
+        return Budget(tokens=kept.tokens, llm_calls=kept.llm_calls, attempts=kept.attempts)
 
     def check(self, budget: Budget, usage: Usage) -> None:
         """Raise `BuildRefused("budget")` when a build used more than its budget, or all builds more than the day's.
 
-        A build stops by itself before a call that it cannot pay for; its last one may cost more than was left.
+        A build stops by itself before a call that it cannot pay for. But the tokens of its last call are known only
+        afterwards, and the policy may have been lowered; who used exactly what there was may finish.
         """
         limits = self._limits()
-        self._require({"llm_calls": budget.llm_calls - usage.llm_calls + 1}, limits, per="build")
-        used = self._used_today()
-        day = {name: limit - getattr(used, name) + 1 for name, limit in _limits(limits, "day").items()}
+        self._require({"llm_calls": budget.llm_calls >= usage.llm_calls}, limits, per="build")
+        used = self._builds.used_since(_yesterday())
+        day = {name: limit >= getattr(used, name) for name, limit in _limits(limits, "day").items()}
         self._require(day, limits)
 
-    def _used_today(self) -> Usage:
-        return self._builds.used_since(time.time_ns() // 1_000_000 - DAY_MILLIS)
+    def _allowed(self, spoken_for: Usage) -> Usage:
+        """Return what one more build may use beside what is spoken for of the day."""
+        limits = self._limits()
+        own = _limits(limits, "build")
+        left = {name: limit - getattr(spoken_for, name) for name, limit in _limits(limits, "day").items()}
+        self._require({name: amount > 0 for name, amount in left.items()}, limits)
+        self._require({name: amount > 0 for name, amount in own.items()}, limits, per="build")
+        allowed = {name: min(own[name], left[name]) for name in _MEASURES}
+        return Usage(prompt_tokens=allowed["tokens"], llm_calls=allowed["llm_calls"], attempts=allowed["attempts"])
 
-    def _require(self, left: dict[str, int], limits: CostLimits, per: str = "day") -> None:
-        for name, amount in left.items():
-            if amount <= 0:
+    def _require(self, enough: dict[str, bool], limits: CostLimits, per: str = "day") -> None:
+        for name, fits in enough.items():
+            if not fits:
                 field = f"{name}_per_{per}"
-                span = "of the last 24 hours" if per == "day" else "of a build"
+                span = "of the last 24 hours, with what builds under way may use," if per == "day" else "of a build"
                 raise BuildRefused(
                     "budget",
                     f"The budget {span} is used up: {getattr(limits, field)} {_MEASURES[name]}.",
@@ -63,3 +72,7 @@ class Spending:
 
 def _limits(limits: CostLimits, per: str) -> dict[str, Any]:
     return {name: getattr(limits, f"{name}_per_{per}") for name in _MEASURES}
+
+
+def _yesterday() -> int:
+    return time.time_ns() // 1_000_000 - DAY_MILLIS

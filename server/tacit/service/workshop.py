@@ -14,7 +14,7 @@ from tacit.building.orders import Budget
 from tacit.building.protocol import BuildResult, Turn
 from tacit.catalog import Catalog, Origin, Version
 from tacit.config import Settings
-from tacit.errors import BuildRefused, LlmError
+from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import MutateAnswer
 from tacit.plain_text import made_plain
 from tacit.service import answers
@@ -91,16 +91,21 @@ class Workshop:
         return self._logbook.recorded(job, transcript, work, ask.author)
 
     def author(
-        self, commission: Commission, budget: Budget, model: str, job: Job, brief: Callable[[LlmError], MutateAnswer]
+        self, commission: Commission, model: str, job: Job, brief: Callable[[TacitError], MutateAnswer]
     ) -> MutateAnswer:
         """Have the language model write what is asked for, and register it.
 
-        Where the model cannot be used, the answer is that of `brief`, which is told why.
+        Where the model cannot be used, or the day's budget is spoken for, the answer is that of `brief`, which is
+        told why.
         """
         transcript = self._logbook.transcript(job)
         consultant = Consultant(commission, self._catalog, self._finder, self._reservations)
 
         def work() -> MutateAnswer:
+            try:
+                budget = self._spending.reserve(job.id)
+            except BuildRefused as refusal:
+                return brief(refusal)
             try:
                 return self._author(commission, budget, job, transcript, consultant)
             except LlmError as error:

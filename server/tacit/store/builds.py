@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ class Build:
     `status` is `running`, `lost` when its process died, or what `finish` was told. `request` and `result` are
     JSON (`result` is empty until there is one); times are in milliseconds. `usage` is what its author used so far;
     `transcript` is as `pack_transcript` made it (`recent` leaves it out) and `learnt` what the author had found out,
-    whether or not the build went well. `waiting` counts the other processes in which somebody waits for it.
+    whether or not the build went well. `waiting` counts those in other, living processes who wait for it;
+    `reserved` is what its author may use at most, as far as that is set aside (tokens as those of prompts).
     """
 
     job: str
@@ -45,6 +47,7 @@ class Build:
     transcript: bytes = b""
     learnt: str = ""
     waiting: int = 0
+    reserved: Usage = field(default_factory=Usage)
 
 
 class Builds:
@@ -95,10 +98,15 @@ class Builds:
             connection.execute(update(builds).where(builds.c.job == job).values(capability=capability))
 
     def await_elsewhere(self, job: str, change: int) -> None:
-        """Count one more process, or one fewer (`change` is 1 or -1), in which somebody waits for a build."""
-        counted = update(builds).where(builds.c.job == job)
+        """Count this process once more, or once less (`change` is 1 or -1), among those that wait for a build."""
         with self._database.write() as connection:
-            connection.execute(counted.values(waiting=builds.c.waiting + change))
+            kept = connection.execute(select(builds.c.waiters).where(builds.c.job == job)).scalar_one_or_none()
+            waiters = self._living(kept or "")
+            if change > 0:
+                waiters.append(this_process())
+            elif this_process() in waiters:
+                waiters.remove(this_process())
+            connection.execute(update(builds).where(builds.c.job == job).values(waiters=json.dumps(waiters)))
 
     def progress(self, job: str, stage: str) -> None:
         """Keep which stage a build is in."""
@@ -118,6 +126,23 @@ class Builds:
         recent = select(builds.c.usage).where(builds.c.started >= millis, builds.c.usage != "")
         with self._database.read() as connection:
             return sum((self._read_usage(text) for text in connection.execute(recent).scalars()), Usage())
+
+    def reserve(self, job: str, millis: int, allow: Callable[[Usage], Usage]) -> Usage:
+        """Set aside for a build what `allow` answers, and return it; no other process reserves meanwhile.
+
+        `allow` is told what is spoken for since that time: what the other builds used, and what those that living
+        processes are at may still use.
+        """
+        with self._database.write() as connection:
+            reserved = allow(self._spoken_for(connection, millis, but=job))
+            values = {"reserved": reserved.model_dump_json()}
+            connection.execute(update(builds).where(builds.c.job == job).values(**values))
+        return reserved
+
+    def spoken_for_since(self, millis: int) -> Usage:
+        """Return what builds that started at that time or later used, or may use of what `reserve` set aside."""
+        with self._database.read() as connection:
+            return self._spoken_for(connection, millis)
 
     def keep_record(self, job: str, transcript: bytes, learnt: str) -> None:
         """Keep a build's transcript (see `pack_transcript`) and what its author found out, however it ends."""
@@ -165,7 +190,9 @@ class Builds:
     def _build(self, row: Mapping[Any, Any]) -> Build:
         values: dict[str, Any] = dict(row)
         values["usage"] = self._read_usage(values["usage"])
+        values["reserved"] = self._read_usage(values["reserved"])
         values["transcript"] = values.get("transcript") or b""
+        values["waiting"] = len(self._living(values.pop("waiters")))
         return Build(**values)
 
     def _read_usage(self, text: str) -> Usage:
@@ -173,6 +200,26 @@ class Builds:
             return _usage(text)
         except ValueError as error:
             raise damaged(self._database.path, "what a build used cannot be read") from error
+
+    def _living(self, waiters: str) -> list[str]:
+        """Return the processes in the JSON that still live; a killed one keeps no build going."""
+        try:
+            owners: list[str] = json.loads(waiters) if waiters else []
+            return [owner for owner in owners if is_alive(owner)]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise damaged(self._database.path, "who waits for a build cannot be read") from error
+
+    def _spoken_for(self, connection: Connection, millis: int, but: str = "") -> Usage:
+        columns = (builds.c.status, builds.c.owner, builds.c.usage, builds.c.reserved)
+        total = Usage()
+        for status, owner, used, reserved in connection.execute(
+            select(*columns).where(builds.c.started >= millis, builds.c.job != but)
+        ):
+            usage = self._read_usage(used)
+            total += usage
+            if status == RUNNING and reserved and is_alive(owner):
+                total += _rest(self._read_usage(reserved), usage)
+        return total
 
     def _end(self, jobs: list[str], status: str, result: str) -> None:
         ended = update(builds).where(builds.c.job.in_(jobs), builds.c.status == RUNNING)
@@ -186,6 +233,15 @@ def _running(connection: Connection, key: str) -> str | None:
         return None
     same = select(builds.c.job, builds.c.owner).where(builds.c.status == RUNNING, builds.c.key == key)
     return next((job for job, owner in connection.execute(same) if is_alive(owner)), None)
+
+
+def _rest(reserved: Usage, used: Usage) -> Usage:
+    """Return what is reserved and not used yet."""
+    return Usage(
+        llm_calls=max(reserved.llm_calls - used.llm_calls, 0),
+        prompt_tokens=max(reserved.tokens - used.tokens, 0),
+        attempts=max(reserved.attempts - used.attempts, 0),
+    )
 
 
 def _usage(text: str) -> Usage:

@@ -192,13 +192,15 @@ builds = Table(
     Column("usage", Text, nullable=False, server_default=""),
     Column("transcript", LargeBinary),
     Column("learnt", Text, nullable=False, server_default=""),
-    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("waiters", Text, nullable=False, server_default=""),
+    Column("reserved", Text, nullable=False, server_default=""),
     Index("builds_status", "status"),
 )
 """`owner` names the process that builds (see `owners`); `key` is the same for the same request.
 
 `usage` (JSON), `transcript` (see `transcripts`) and `learnt` are those of an author that is a language model;
-`waiting` counts the other processes in which somebody waits for the build.
+`waiters` is a JSON list of the other processes (as `owner`) in which somebody waits for the build; `reserved` (JSON,
+like `usage`) is what the author may use of the day's budget.
 """
 
 vectors = Table(

@@ -19,12 +19,13 @@ def upgrade() -> None:
     op.add_column("builds", sa.Column("usage", sa.Text, nullable=False, server_default=""))
     op.add_column("builds", sa.Column("transcript", sa.LargeBinary))
     op.add_column("builds", sa.Column("learnt", sa.Text, nullable=False, server_default=""))
-    op.add_column("builds", sa.Column("waiting", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("builds", sa.Column("waiters", sa.Text, nullable=False, server_default=""))
+    op.add_column("builds", sa.Column("reserved", sa.Text, nullable=False, server_default=""))
 
 
 def downgrade() -> None:
     """Drop the tables and columns."""
-    for column in ("waiting", "learnt", "transcript", "usage", "key"):
+    for column in ("reserved", "waiters", "learnt", "transcript", "usage", "key"):
         op.drop_column("builds", column)
     for name in ("policies", "audit", "health", "grants", "origins"):
         op.drop_table(name)
