@@ -219,7 +219,9 @@ def test_a_killed_server_leaves_no_author(open_app: OpenApp, tmp_path: Path) -> 
         alive = lambda pid: Path(f"/proc/{pid}").exists()  # noqa: E731
         await_that(lambda: not any(map(alive, authors)), "the author's end", 5)
         record = app.service.build(job)
+        answer = app.service.mutate(MutateRequest(job=job))
     assert (record["status"], record["usage"]["llm_calls"]) == ("lost", 2)
+    assert (answer.status, "with the task" in answer.hint) == ("refused", True)
     assert record["transcript"]
 
 

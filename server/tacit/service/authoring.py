@@ -36,6 +36,7 @@ POLL_SECONDS = 0.25
 MAX_KEPT_RUNS = 16
 """Inputs whose runs a build remembers for requests that are repeated; outputs may have megabytes."""
 TRIES = 3
+_START_AGAIN = "Call again with the task, or with the source where you wrote it."
 
 
 class Author:
@@ -181,7 +182,7 @@ class Author:
                 return job
             build = self._store.builds.get(job_id)
             if build is None:
-                raise UnknownJob(f"There is no build {job_id[:80]!r}.", hint="Call again with the source to start one.")
+                raise UnknownJob(f"There is no build {job_id[:80]!r}.", hint=_START_AGAIN)
             job = Job(job_id, build.key)
             if build.status == RUNNING:
                 return self._jobs.start(job, self._follow)
@@ -195,7 +196,7 @@ class Author:
         while True:
             build = self._store.builds.get(job.id)
             if build is None:
-                raise UnknownJob(f"There is no build {job.id} any more.", hint="Call again with the source.")
+                raise UnknownJob(f"There is no build {job.id} any more.", hint=_START_AGAIN)
             if build.status != RUNNING:
                 return _ended(build)
             if build.stage in STAGES and build.stage != stage:
@@ -301,9 +302,7 @@ def _ended(build: Build) -> MutateAnswer:
     """Return what a build came to; raises `BuildRefused` where it came to nothing."""
     if build.result:
         return MutateAnswer.model_validate_json(build.result)
-    raise BuildRefused(
-        "request", f"The build {build.job} ended without a result ({build.status}).", hint="Call again with the source."
-    )
+    raise BuildRefused("request", f"The build {build.job} ended without a result ({build.status}).", hint=_START_AGAIN)
 
 
 def _key(asked: Any) -> str:
