@@ -7,10 +7,11 @@ are words of strangers, so that they are quoted, made plain and cut, and cannot 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from mcp_types import ClientCapabilities
-from pydantic import BaseModel, Field
+from mcp_types import ClientCapabilities, ElicitResult
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from tacit.models import MutateAnswer, Permissions
 from tacit.plain_text import made_plain
@@ -29,15 +30,34 @@ _KINDS = {
 
 
 class Consent(BaseModel):
-    """What the person is asked; to accept is to grant, unless the box is unticked."""
+    """What the person is asked; to accept is to grant, unless the box is unticked or what came back is no such form.
 
-    allow: bool = Field(default=True, title="Grant it", description="Untick it to grant nothing.")
+    The version is registered by then, so that a client's mistake must not become the call's error.
+    """
+
+    allow: bool = Field(default=True, strict=True, title="Grant it", description="Untick it to grant nothing.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, given: Any, read: ModelWrapValidatorHandler[Consent]) -> Consent:
+        try:
+            return read(given)
+        except ValidationError:
+            return cls.model_construct(allow=False)
 
 
 def can_be_asked(capabilities: ClientCapabilities | None, protocol_asks: bool) -> bool:
     """Whether the client shows forms to its person; `protocol_asks` says whether a question can reach it at all."""
     elicitation = capabilities.elicitation if capabilities is not None else None
     return protocol_asks and elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def answers_no_form(responses: Mapping[str, Any] | None) -> bool:
+    """Whether a client answered a question of the call with what is no answer to a form."""
+    return any(
+        not isinstance(response, ElicitResult) or (response.action == "accept" and response.content is None)
+        for response in (responses or {}).values()
+    )
 
 
 def question_for(answer: MutateAnswer, summary: str) -> str | None:

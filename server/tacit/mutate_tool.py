@@ -5,16 +5,18 @@ The steps are resolvers, which the SDK runs again in each round of a question: m
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 from mcp_types.version import is_version_at_least
 from pydantic import Field
 
-from tacit.consent import Consent, can_be_asked, question_for
+from tacit.consent import Consent, answers_no_form, can_be_asked, question_for
 from tacit.models import JsonSchema, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
 from tacit.texts import mutate_text
 from tacit.tool_calls import (
@@ -31,6 +33,8 @@ from tacit.tool_calls import (
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
+
+_log = logging.getLogger(__name__)
 
 MUTATE_SECONDS = 20.0
 """How long a build is waited for: clients drop calls at about a minute, even with progress."""
@@ -93,17 +97,27 @@ async def made(ctx: Context[Backend, Any], request: Annotated[MutateRequest, Res
 async def asked(
     ctx: Context[Backend, Any], answer: Annotated[MutateAnswer, Resolve(made)]
 ) -> Consent | Elicit[Consent]:
-    """Ask the person to grant what the new version lacks, where the client can; otherwise nothing is granted."""
+    """Ask the person to grant what the new version lacks, where the client can; otherwise nothing is granted.
+
+    Nor is anything where the client answers with an error, or with what is no answer.
+    """
     nothing = Consent(allow=False)
     modern = is_version_at_least(ctx.protocol_version or "", ASKS_WITHIN_CALLS)
-    if answer.permissions_not_granted is None or answer.id is None:
+    if answer.permissions_not_granted is None or answer.id is None or answers_no_form(ctx.input_responses):
         return nothing
     if not can_be_asked(ctx.client_capabilities, modern or ctx.session.can_send_request):
         return nothing
     service = await ctx.request_context.lifespan_context.service()
     shown = await anyio.to_thread.run_sync(service.show, answer.id, answer.version)
     question = question_for(answer, shown["summary"])
-    return Elicit(question, Consent) if question else nothing
+    if question is None or modern:
+        return Elicit(question, Consent) if question else nothing
+    try:
+        said = await ctx.elicit(question, Consent)
+    except (MCPError, ValueError) as error:
+        _log.warning("The client could not ask its person to grant anything: %s", type(error).__name__)
+        return nothing
+    return said.data if isinstance(said, AcceptedElicitation) else nothing
 
 
 async def mutate_capability(

@@ -15,7 +15,7 @@ from granting import ARGUMENTS, open_app
 from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.client.stdio import StdioServerParameters
-from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
+from mcp_types import INVALID_REQUEST, CallToolResult, ElicitRequestParams, ElicitResult, ErrorData
 
 from tacit.tools import TacitServer, build_server
 
@@ -29,9 +29,13 @@ class Person:
 
     def __init__(self, action: str, content: dict[str, Any] | None = None) -> None:
         self.asked: list[str] = []
-        self._answer = ElicitResult.model_validate({"action": action, "content": content})
+        self._answer: ElicitResult | ErrorData = (
+            ErrorData(code=INVALID_REQUEST, message="No person is here.")
+            if action == "error"
+            else ElicitResult.model_validate({"action": action, "content": content})
+        )
 
-    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         self.asked.append(params.message)
         return self._answer
 
@@ -76,7 +80,12 @@ async def test_a_yes_grants_and_runs(real: TacitServer, era: str) -> None:
 
 @ERAS
 @pytest.mark.parametrize(
-    ("action", "content"), [("decline", None), ("cancel", None), ("accept", {"allow": False})], ids=str
+    ("action", "content"),
+    [
+        *(("decline", None), ("cancel", None), ("accept", {"allow": False})),
+        *(("accept", None), ("accept", {"allow": "yes"}), ("accept", {"allow": ["true"]})),
+    ],
+    ids=str,
 )
 async def test_anything_else_grants_nothing(
     real: TacitServer, era: str, action: str, content: dict[str, Any] | None
@@ -86,6 +95,14 @@ async def test_anything_else_grants_nothing(
     assert answer["permissions_not_granted"]["read"] == ["logs/*.txt"]
     assert "tacit grant count_lines" in answer["hint"]
     assert answer["run_error"]["code"] == "permission_denied"
+    assert again.is_error
+
+
+async def test_a_clients_error_grants_nothing(real: TacitServer) -> None:
+    """A client that answers the question with an error gets the version that was registered, without a grant."""
+    answer, again = await make(real, "legacy", Person("error"))
+    assert (answer["status"], answer["run_error"]["code"]) == ("registered", "permission_denied")
+    assert "tacit grant count_lines" in answer["hint"]
     assert again.is_error
 
 
