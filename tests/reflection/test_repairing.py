@@ -26,7 +26,7 @@ from scripted_llm import Author, ScriptedLlm, call, say
 
 from tacit.building import Builder, BuildResult
 from tacit.building.orders import Budget, Material, RepairRequest, Replay
-from tacit.building.protocol import Answer, Turn
+from tacit.building.protocol import Answer, Attempt, Turn
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmWithoutTools
 from tacit.models import TestCase
@@ -49,13 +49,17 @@ class Shop:
     turns: list[Turn] = field(default_factory=list)
     builders: list[Builder] = field(default_factory=list)
 
+    def _hear(self, said: Turn | Attempt) -> None:
+        if isinstance(said, Turn):
+            self.turns.append(said)
+
     def repair(self, llm: ScriptedLlm, **changes: Any) -> BuildResult:
         """Have the failed run repaired."""
         builder = Builder(Settings.load(data=self.data, **llm.settings()))
         self.builders.append(builder)
         request = repair_request(self.module, **changes)
         return builder.build(
-            request, on_turn=self.turns.append, answer=lambda question: Answer(number=question.number, text="Nothing.")
+            request, on_turn=self._hear, answer=lambda question: Answer(number=question.number, text="Nothing.")
         )
 
 

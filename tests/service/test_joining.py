@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from authors import good, hangs
 from llm_apps import await_that, below, running_job
 from samples import COUNT_VOWELS
-from scripted_llm import ScriptedLlm
+from scripted_llm import ScriptedLlm, hang
 from service_samples import WORD_COUNT, OpenApp, word_count
 
 from tacit.errors import RunCancelled
@@ -80,6 +81,26 @@ def test_cancelling_ends_author_and_record(open_app: OpenApp) -> None:
     assert {turn["step"] for turn in record["transcript"]} == {"specification", "tests"}
     assert record["usage"]["llm_calls"] == len(llm.requests) == 3
     assert COUNT_VOWELS.id not in {row["id"] for row in app.service.list()}
+
+
+def test_a_cancelled_author_has_its_attempts_counted(open_app: OpenApp) -> None:
+    """What was compiled before the call of the model that is cut off counts, although its turn never came."""
+    tried = threading.Event()
+
+    def author(request: Any) -> Any:
+        if request.step == "implementation" and "'name': 'test'" in str(request.messages):
+            tried.set()
+            return hang()
+        return good(COUNT_VOWELS)(request)
+
+    with ScriptedLlm(author) as llm, ThreadPoolExecutor(1) as threads:
+        app = open_app(**llm.settings())
+        caller = Caller(threads, app.service, VOWELS)
+        await_that(tried.is_set, "the call after the compilation")
+        caller.cancellation.cancel()
+        with pytest.raises(RunCancelled):
+            caller.answer.result(20)
+        assert app.service.builds(1)[0]["usage"]["attempts"] == 1
 
 
 def test_cancelling_ends_the_compiler_too(open_app: OpenApp) -> None:

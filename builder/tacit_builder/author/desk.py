@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from tacit.building.orders import Budget, Machine
-from tacit.building.protocol import Answer, Progress, Question, Reply
+from tacit.building.protocol import Answer, Attempt, Progress, Question, Reply
 from tacit.errors import BuildRefused, LlmMissing
 from tacit.llm import ChatModel
 from tacit_builder.answers import Inquiry
@@ -35,6 +35,11 @@ class Desk:
         """Tell the server how far the build is; a fraction never goes back."""
         self._fraction = max(self._fraction, min(fraction, 1.0))
         self.say(Progress(stage=stage, message=message, fraction=self._fraction))
+
+    def count_attempt(self) -> None:
+        """Count one more source that is compiled, and tell the server; raises `BuildRefused("budget")`."""
+        self.meter.count_attempt()
+        self.say(Attempt())
 
     @contextmanager
     def timing(self, stage: str) -> Generator[None]:

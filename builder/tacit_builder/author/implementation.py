@@ -101,7 +101,7 @@ class _Work:
         self._desk = desk
         self._judge = judge
         self._judged: Judgement | None = None
-        self._bench = Workbench(desk.machine, plan, desk.inquiry.search, desk.meter.count_attempt)
+        self._bench = Workbench(desk.machine, plan, desk.inquiry.search, desk.count_attempt)
         self._circling = Circling(self._bench.source)
         self._turns = 0
         instructions = prompts.IMPLEMENTATION + (prompts.REVISION_OFFERED if judge else "")

@@ -88,7 +88,7 @@ def _same_source(
 ) -> Implemented:
     """Return the source as it was, compiled for the narrowed input schema."""
     desk.report("compile", "Compiling the same source for the narrowed input schema", 0.5)
-    desk.meter.count_attempt()
+    desk.count_attempt()
     module = compile_module(request.version.source, manifest.permissions, desk.machine)
     verified = verified_by(module)
     if verified.failed:

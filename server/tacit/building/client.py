@@ -22,6 +22,7 @@ from tacit.building.protocol import (
     MAX_REPLY_BYTES,
     SPARE_SECONDS,
     Answer,
+    Attempt,
     BuildResult,
     Failure,
     Progress,
@@ -118,7 +119,7 @@ class Builder:
         on_progress: Callable[[Progress], None] | None = None,
         cancellation: Cancellable | None = None,
         *,
-        on_turn: Callable[[Turn], None] | None = None,
+        on_turn: Callable[[Turn | Attempt], None] | None = None,
         answer: Callable[[Question], Answer] | None = None,
     ) -> BuildResult:
         """Build, test and return a module; blocks, and calls `on_progress` and `on_turn` on the calling thread.
@@ -232,14 +233,14 @@ class _Listeners:
     """Who is told what a builder says before its last line."""
 
     progress: Callable[[Progress], None]
-    turn: Callable[[Turn], None]
+    turn: Callable[[Turn | Attempt], None]
     question: Callable[[Question], None]
 
-    def hear(self, reply: Progress | Turn | Question) -> None:
+    def hear(self, reply: Progress | Turn | Attempt | Question) -> None:
         """Pass a reply on to whom it concerns."""
         if isinstance(reply, Progress):
             self.progress(reply)
-        elif isinstance(reply, Turn):
+        elif isinstance(reply, Turn | Attempt):
             self.turn(reply)
         else:
             self.question(reply)

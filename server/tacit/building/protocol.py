@@ -1,9 +1,9 @@
 """What the server and the builder subprocess say to each other: JSON lines over the builder's stdin and stdout.
 
-One `Order` goes in; any number of `Progress`, `Turn` and `Question` lines and then one of `BuildResult`, `Refusal`
-and `Failure` come out. Each `Question` is answered by one `Answer` line on stdin. The server keeps the builder's
-stdin open until it has the last line: the end of stdin tells the builder that its server is gone. Neither end trusts
-the other's line lengths. The values of a request are in `orders`.
+One `Order` goes in; any number of `Progress`, `Turn`, `Attempt` and `Question` lines and then one of `BuildResult`,
+`Refusal` and `Failure` come out. Each `Question` is answered by one `Answer` line on stdin. The server keeps the
+builder's stdin open until it has the last line: the end of stdin tells the builder that its server is gone. Neither
+end trusts the other's line lengths. The values of a request are in `orders`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,12 @@ class Turn(Model):
     reply: dict[str, Any]
     usage: Usage
     seconds: float = 0.0
+
+
+class Attempt(Model):
+    """The author's next source is about to be compiled; said at once, so that a build that is cut off counts it."""
+
+    kind: Literal["attempt"] = "attempt"
 
 
 class Question(Model):
@@ -144,7 +150,7 @@ class Failure(Model):
     hint: str = ""
 
 
-Reply = Progress | Turn | Question | BuildResult | Refusal | Failure
+Reply = Progress | Turn | Attempt | Question | BuildResult | Refusal | Failure
 
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tacit.building import Builder
 from tacit.building.orders import Budget, Material, RepairRequest
-from tacit.building.protocol import Answer, BuildResult, Question, Turn
+from tacit.building.protocol import Answer, Attempt, BuildResult, Question, Turn
 from tacit.catalog import Candidate, Catalog, Origin, Premise, Version
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmMissing
@@ -102,7 +102,7 @@ class Reflector:
         def work() -> MutateAnswer:
             budget = self._spending.reserve(job.id)
 
-            def on_turn(turn: Turn) -> None:
+            def on_turn(turn: Turn | Attempt) -> None:
                 transcript.add(turn)
                 self._spending.check(budget, transcript.usage)
 

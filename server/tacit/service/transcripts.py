@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic import SecretStr
 
-from tacit.building.protocol import Turn
+from tacit.building.protocol import Attempt, Turn
 from tacit.config import Settings
 from tacit.errors import BuilderFailed, LlmBroken, RunCancelled, ServiceClosed, StoreBusy, StoreReadOnly
 from tacit.llm import redacted
@@ -38,15 +38,21 @@ class Transcript:
         """The turns so far, as the store keeps them."""
         return pack_transcript(self._turns)
 
-    def add(self, turn: Turn) -> None:
-        """Keep one more turn and what it cost."""
-        self.usage += turn.usage
+    def add(self, turn: Turn | Attempt) -> None:
+        """Keep one more turn and what it cost; what it compiled was counted, attempt by attempt, as that began."""
+        if isinstance(turn, Attempt):
+            self._count(Usage(attempts=1))
+            return
+        self._count(turn.usage.model_copy(update={"attempts": 0}))
         kept = redacted(turn.model_dump(mode="json", exclude={"kind"}), self._secrets)
         self._characters += len(str(kept))
         if self._characters <= MAX_CHARACTERS:
             self._turns.append(kept)
-        self._builds.add_usage(self._job, turn.usage)
         self._builds.keep_record(self._job, self.packed, self.summary())
+
+    def _count(self, usage: Usage) -> None:
+        self.usage += usage
+        self._builds.add_usage(self._job, usage)
 
     @contextmanager
     def written(self) -> Generator[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tacit.building import Builder
 from tacit.building.orders import Budget
-from tacit.building.protocol import BuildResult, Turn
+from tacit.building.protocol import Attempt, BuildResult, Turn
 from tacit.catalog import Catalog, Origin, Version
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
@@ -117,7 +117,7 @@ class Workshop:
     def _author(
         self, commission: Commission, budget: Budget, job: Job, transcript: Transcript, consultant: Consultant
     ) -> MutateAnswer:
-        def on_turn(turn: Turn) -> None:
+        def on_turn(turn: Turn | Attempt) -> None:
             transcript.add(turn)
             self._spending.check(budget, transcript.usage)
 
