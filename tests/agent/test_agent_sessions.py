@@ -41,7 +41,7 @@ def test_session_goes_as_recorded(name: str, agent: Callable, play: Callable, ho
             continue
         settings, *_, task = _command(line)
         _embed_all(home, task, **settings)
-        done = agent(task, llm=llm, **settings)
+        done = agent(task, llm=llm, **{"embedder": "auto", **settings})
         assert (done.returncode, done.stderr) == (0, "")
         played.append(f"{line}\n{normal(done.stdout)}")
     assert "\n".join(played) == recorded
