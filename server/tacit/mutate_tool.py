@@ -6,7 +6,7 @@ The steps are resolvers, which the SDK runs again in each round of a question: m
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
@@ -15,7 +15,7 @@ from mcp_types.version import is_version_at_least
 from pydantic import Field
 
 from tacit.consent import Consent, can_be_asked, question_for
-from tacit.models import JsonSchema, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
+from tacit.models import JsonSchema, Language, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
 from tacit.texts import mutate_text
 from tacit.tool_calls import (
     Backend,
@@ -58,7 +58,7 @@ async def requested(
     id: str | None,  # noqa: A002  # wire name
     summary: str,
     source: str | dict[str, str] | None,
-    language: str,
+    language: Language | None,
     input_schema: JsonSchema | None,
     output_schema: JsonSchema | None,
     tests: tuple[TestCase, ...],
@@ -117,9 +117,15 @@ async def mutate_capability(
     summary: Annotated[str, Field(description="One sentence of what it does; search goes by it.")] = "",
     source: Annotated[
         str | dict[str, str] | None,
-        Field(description="Rust: the text of main.rs, or a map of paths to texts. Leave it out to have it written."),
+        Field(
+            description="Rust: the text of main.rs, or a map of paths to texts; or a program's text. Leave it out to "
+            "have it written (Rust alone)."
+        ),
     ] = None,
-    language: Annotated[Literal["rust"], Field(description="The language of the source.")] = "rust",
+    language: Annotated[
+        Language | None,
+        Field(description="The language of the source: rust, or program for what only combines capabilities."),
+    ] = None,
     input_schema: Annotated[JsonSchema | None, Field(description="JSON Schema of the input.")] = None,
     output_schema: Annotated[JsonSchema | None, Field(description="JSON Schema of the output.")] = None,
     tests: Annotated[
