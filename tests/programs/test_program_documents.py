@@ -85,11 +85,11 @@ def test_the_first_example_does_what_it_says() -> None:
     """It asks for a salary, and for the percentage of it."""
 
     class Office:
-        def call(self, capability: str, data: object, energy: int) -> tuple[object, int]:  # noqa: ARG002  # its form
+        def call(self, capability: str, data: object, energy: int) -> tuple[object, int]:
             asked.append((capability, data))
             return ({"salary": {"base_salary": 500}} if capability == "get_salary_details" else data), 0
 
-        def delegate(self, agent: str, task: str) -> None:  # noqa: ARG002  # its form
+        def delegate(self, agent: str, task: str) -> None:
             """Know no agent."""
 
         def check(self) -> None:
