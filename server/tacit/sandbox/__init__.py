@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
+    from tacit.sandbox.composites import Composite
     from tacit.sandbox.effects import effects_of
     from tacit.sandbox.engine import Sandbox
     from tacit.sandbox.execution import Execution
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Allowance": "grants",
     "Cancellation": "cancellation",
+    "Composite": "composites",
     "Execution": "execution",
     "FailureCode": "world",
     "FilesFolder": "files",
@@ -72,6 +74,7 @@ _MODULES = {
 __all__ = [
     "Allowance",
     "Cancellation",
+    "Composite",
     "Execution",
     "FailureCode",
     "FilesFolder",

@@ -36,7 +36,6 @@ _FINAL_TRAPS = {"out_of_fuel", "stack_overflow"}
 class Request(NamedTuple):  # a dataclass would cost a microsecond of 40
     """What a run is given; `deadline` is on the monotonic clock."""
 
-    program: Program
     stdin: bytes
     world: World
     energy: int
@@ -86,14 +85,13 @@ class Worker:
         self._cancellation: Cancellation | None = None
         self.closing = False
 
-    def run(self, request: Request) -> Execution:
+    def run(self, program: Program, request: Request) -> Execution:
         """Run a program to its end in an instance of its own.
 
         What the guest or the world did wrong is the execution's failure; only an exception that is no TacitError
         (a bug of the world, an interrupt of the user) is raised.
         """
         started = time.perf_counter()
-        program = request.program
         linked = program.linked.get(self) or self.link(program)
         self._wasi.begin(request.stdin, request.now_millis, request.seed)
         self._hosts.begin(request.world)

@@ -15,7 +15,7 @@ from typing import Any
 from tacit.catalog import Catalog, Version
 from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
-from tacit.sandbox import Allowance, Program, Sandbox
+from tacit.sandbox import Allowance, Composite, Program, Sandbox
 from tacit.schemas import Validator, compile_schema
 
 MAX_PREPARED = 1024
@@ -115,9 +115,10 @@ class Preparer:
         """Return a version, whatever its status."""
         return self._catalog.get(capability, version)
 
-    def program(self, version: Version) -> Program:
+    def program(self, version: Version) -> Program | Composite:
         """Return the version's module, compiled."""
-        return self._sandbox.load(version.digest, lambda: self._catalog.module(version.digest))
+        digest = version.digest
+        return self._sandbox.load(digest, lambda: self._catalog.module(digest), version.manifest.language)
 
     def compile_ahead(self, version: Version) -> None:
         """Compile a version's module on a thread of its own, so that its first run need not wait for that."""
