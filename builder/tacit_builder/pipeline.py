@@ -19,6 +19,7 @@ from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Effect, Language, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
 from tacit.programs.callees import called, check_calls, compile_checked, source_in
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
@@ -50,7 +51,8 @@ Report = Callable[[Progress], None]
 class Module:
     """A module that compiled and whose effects its permissions cover; `digest` is its SHA-256 in hex.
 
-    That of a program is its source, as UTF-8. `toolchain` names the compiler, `sdk` is the fingerprint of the guest SDK; `seconds` is what compiling took.
+    That of a program is its source, as UTF-8. `toolchain` names the compiler, `sdk` is the fingerprint of the guest
+    SDK, both empty for programs; `seconds` is what compiling took.
     """
 
     wasm: bytes
@@ -226,7 +228,7 @@ def _running(request: BuildRequest) -> str:
 
 
 @contextmanager
-def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program]]:
+def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program | Composite]]:
     with Sandbox(machine.limits, workers=1) as sandbox:
         try:
             program = sandbox.load(module.digest, lambda: module.wasm, language=module.language)

@@ -335,7 +335,8 @@ class MutateAnswer(Model):
 class MutateRequest(Model):
     """The arguments of `mutate_capability`.
 
-    `source` is a map of paths to texts, or the text of `main.rs`, of `main.program` where the language is so. `input`, where it is given at all, is what the new version is run on at once.
+    `source` is a map of paths to texts, or the text of `main.rs`, or of `main.program` where the language is so.
+    `input`, where it is given at all, is what the new version is run on at once.
     """
 
     task: str = ""

@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
 def violations(home: Path) -> list[str]:
     """Read a folder that is wrong, and return `path: message` of each violation."""
     with pytest.raises(InvalidManifest) as caught:
-        read_folder(home).candidate(pure, "import")
+        read_folder(home).candidate(frozenset(), "import")
     return [f"{item['path']}: {item['message']}" for item in caught.value.details["violations"]]
 
 
