@@ -55,8 +55,8 @@ def test_urls_and_inputs_are_compared_as_they_mean() -> None:
         HostCall("capability_call", "other", b"no json", b"4"),
     )
     assert made.http_get("http://a.test/x") == b"page"
-    assert made.capability_call("other", b'{"a":[2],"b":1}') == b"3"
-    assert made.capability_call("other", b"no json") == b"4"
+    assert made.capability_call("other", b'{"a":[2],"b":1}', 9).output == b"3"
+    assert made.capability_call("other", b"no json", 9).output == b"4"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_urls_and_inputs_are_compared_as_they_mean() -> None:
         lambda made: made.http_get("http://a.test/other"),
         lambda made: made.file_read("b"),
         lambda made: made.file_read("folder/"),
-        lambda made: made.capability_call("other", b"2"),
+        lambda made: made.capability_call("other", b"2", 9),
         lambda made: made.current_time_millis(),
     ],
     ids=["page", "file", "folder", "input", "clock"],
@@ -85,7 +85,7 @@ def test_what_was_not_asked_has_no_answer(ask: object) -> None:
         lambda made: made.file_read("a"),
         lambda made: made.file_read("folder/"),
         lambda made: made.file_write("out/a", b""),
-        lambda made: made.capability_call("other", b"1"),
+        lambda made: made.capability_call("other", b"1", 9),
         lambda made: made.current_time_millis(),
     ],
     ids=["page", "file", "folder", "write", "call", "clock"],

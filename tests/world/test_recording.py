@@ -32,7 +32,7 @@ def _use(world: World) -> list[object]:
         world.http_get("http://a.test/"),
         world.file_read("a"),
         world.file_write("out/x", b"\x00\xff"),
-        world.capability_call("other", b"{}"),
+        world.capability_call("other", b"{}", 9),
         world.current_time_millis(),
     ]
     try:

@@ -43,10 +43,11 @@ if TYPE_CHECKING:
     from tacit.sandbox.recording import HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
     from tacit.sandbox.transaction import Transaction
     from tacit.sandbox.verification import run_tests
-    from tacit.sandbox.world import FailureCode, HostFailure, World
+    from tacit.sandbox.world import Called, FailureCode, HostFailure, World
 
 _MODULES = {
     "Allowance": "grants",
+    "Called": "world",
     "Cancellation": "cancellation",
     "Composite": "composites",
     "Execution": "execution",
@@ -73,6 +74,7 @@ _MODULES = {
 
 __all__ = [
     "Allowance",
+    "Called",
     "Cancellation",
     "Composite",
     "Execution",

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,14 @@ from tacit.errors import (
 )
 from tacit.models import ID_PATTERN
 from tacit.programs.compiler import Program, compile_source
-from tacit.programs.energy import FUEL_PER_UNIT, HUNDREDTHS
+from tacit.programs.energy import FUEL_PER_UNIT, HUNDREDTHS, cost_of_fuel, fuel_for
 from tacit.programs.machine import CallFailed, Machine
+from tacit.programs.records import Observation
 from tacit.programs.sizes import sized
 from tacit.programs.values import REFERENCE_KEY, from_json, to_json
 from tacit.sandbox.execution import Execution, read_output
 from tacit.sandbox.worker import Request
-from tacit.sandbox.world import HostFailure
+from tacit.sandbox.world import HostFailure, World
 
 KEPT_COMPOSITES = 512
 """Compiled programs kept in memory; a small one takes about 20 KiB."""
@@ -103,26 +104,31 @@ def run_composite(composite: Composite, request: Request, limits: Limits, closin
     the world, an interrupt of the user) is raised.
     """
     started = time.perf_counter()
-    outside = _Outside(request, limits, closing)
-    machine: Machine | None = None
-    output, value, failure = b"", None, None
     try:
-        machine = Machine(request.energy // FUEL_PER_HUNDREDTH, sized(_input(request.stdin)), outside)
-        machine.program = composite.program
-        machine.restart()
-        while not machine.done:
-            machine.step()
-        output = _output(machine.stack[-1].value if machine.stack else None, limits)
+        given = sized(_input(request.stdin))
+    except TacitError as failure:
+        return Execution(b"", None, "", 0, time.perf_counter() - started, failure)
+    machine = Machine(request.energy // FUEL_PER_HUNDREDTH, given, _Outside(request, limits, closing))
+    failure: TacitError | None = None
+    output, value = b"", None
+    try:
+        output = _run(machine, composite.program, limits)
     except TacitError as error:
         failure = error
-    log = ""
-    if machine is not None:
-        log, problem = _log(machine, limits)
-        failure = failure or problem
+    log, problem = _observed(machine.observations, request.world, limits)
+    failure = failure or problem
     if failure is None:
         value, failure = read_output(output, 0, log)
-    energy = machine.used * FUEL_PER_HUNDREDTH if machine else 0
-    return Execution(output, value, log, energy, time.perf_counter() - started, failure)
+    return Execution(output, value, log, machine.used * FUEL_PER_HUNDREDTH, time.perf_counter() - started, failure)
+
+
+def _run(machine: Machine, program: Program, limits: Limits) -> bytes:
+    """Run a program from its beginning to its end; return its output as JSON."""
+    machine.program = program
+    machine.restart()
+    while not machine.done:
+        machine.step()
+    return _output(machine.stack[-1].value if machine.stack else None, limits)
 
 
 class _Outside:
@@ -134,21 +140,34 @@ class _Outside:
         self._closing = closing
         self._calls = 0
 
-    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:  # noqa: ARG002
+    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
         """Run a capability on JSON; its failure is the program's, with its code."""
         if not _ID.fullmatch(capability):
             return None
         self._count()
         sent = self._encoded(capability, data)
         try:
-            output = self._request.world.capability_call(capability, sent)
+            called = self._request.world.capability_call(capability, sent, fuel_for(energy))
         except HostFailure as failure:
-            raise CallFailed(_failed(capability, failure), 0) from failure
-        return self._answer(capability, output), 0
+            raise _failed(capability, failure) from failure
+        cost = cost_of_fuel(called.energy)
+        if isinstance(called.failure, HostFailure):
+            raise CallFailed(_failed(capability, called.failure), cost)
+        if called.failure is not None:
+            raise CallFailed(called.failure, cost)
+        try:
+            return self._answer(capability, called.output), cost
+        except TacitError as error:
+            raise CallFailed(error, cost) from error
 
-    def delegate(self, agent: str, task: str) -> Any:  # noqa: ARG002  # no agent is at hand
-        """Know no agent."""
-        return None
+    def delegate(self, agent: str, task: str) -> Any:
+        """Hand a task to an agent; None where there is none."""
+        self._count()
+        try:
+            answer = self._request.world.delegate(agent, task)
+        except HostFailure as failure:
+            raise _failed(agent, failure) from failure
+        return None if answer is None else self._answer(agent, answer)
 
     def check(self) -> None:
         """Raise what ends the run when it was cancelled or its time is up."""
@@ -233,21 +252,26 @@ def _output(value: Any, limits: Limits) -> bytes:
     return output
 
 
-def _log(machine: Machine, limits: Limits) -> tuple[str, TacitError | None]:
-    """Return the observations as lines of JSON, cut where they are more than the log may hold, and that as an error."""
+def _observed(observations: Iterable[Observation], world: World, limits: Limits) -> tuple[str, TacitError | None]:
+    """Hand the observations to the world; return them as lines of JSON, and what was wrong with the rest."""
     lines: list[str] = []
     size = 0
-    for each in machine.observations:
-        line = json.dumps({"name": each.name, "value": each.value, "address": each.address})
-        size += len(line) + 1
+    for each in observations:
+        value = json.dumps(each.value)
+        line = f'{{"name": {json.dumps(each.name)}, "value": {value}, "address": {each.address}}}\n'
+        size += len(line)
         if size > limits.stderr_bytes:
-            return "".join(lines), LogTooLarge(
-                f"The program observed more than {limits.stderr_bytes} bytes.",
-                hint="Observe less.",
-                details={"limit": limits.stderr_bytes},
-            )
-        lines.append(f"{line}\n")
+            return "".join(lines), _log_too_large(limits.stderr_bytes)
+        lines.append(line)
+        try:
+            world.observe(each.name, value.encode())
+        except TacitError as error:
+            return "".join(lines), error
     return "".join(lines), None
+
+
+def _log_too_large(limit: int) -> LogTooLarge:
+    return LogTooLarge(f"The program observed more than {limit} bytes.", hint="Observe less.", details={"limit": limit})
 
 
 def _failed(capability: str, failure: HostFailure) -> CapabilityFailed:

@@ -64,6 +64,24 @@ class _Buffers:
         self.memory = self.memory_export + bindings.EXTERN_ITEM
 
 
+class _StoreFuel:
+    """The fuel of the store that a worker's memory is attached to."""
+
+    def __init__(self, memory: GuestMemory, fuel: ctypes.c_uint64) -> None:
+        self._memory = memory
+        self._fuel = fuel
+        self._address = ctypes.addressof(fuel)
+
+    def left(self) -> int:
+        """Return the fuel that is left."""
+        bindings.get_fuel(self._memory.context, self._address)
+        return self._fuel.value
+
+    def spend(self, energy: int) -> None:
+        """Take fuel away, at most all of it."""
+        bindings.set_fuel(self._memory.context, max(self.left() - energy, 0))
+
+
 class Worker:
     """Runs programs one after another; not thread-safe, but not bound to a thread."""
 
@@ -76,7 +94,7 @@ class Worker:
         self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
         self._memory = GuestMemory()
         self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes, self._check_time)
-        self._hosts = Hosts(self._memory, limits, self._check_time)
+        self._hosts = Hosts(self._memory, _StoreFuel(self._memory, self._fuel), limits, self._check_time)
         self._on_epoch = bindings.EPOCH_CALLBACK(self._at_tick)
         self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
         self._callbacks: dict[tuple[str, str], Any] = {}
