@@ -87,11 +87,19 @@ def make_plan(request: MutateRequest, catalog: Catalog) -> Plan:
     )
 
 
-def language_of(request: MutateRequest, renewed: Version | None) -> Language:
-    """Return the language that is asked for, or else that of the version that is to be replaced."""
-    if "language" in request.model_fields_set or renewed is None:
+def language_to_brief(request: MutateRequest, catalog: Catalog) -> Language:
+    """Return the language that a request without source wants: the one it names, or else that of its parent.
+
+    Raises `UnknownCapability` for the parent.
+    """
+    return language_of(request, catalog.get(request.parent_id) if request.parent_id else None)
+
+
+def language_of(request: MutateRequest, before: Version | None) -> Language:
+    """Return the language that is asked for, or else that of the version before."""
+    if "language" in request.model_fields_set or before is None:
         return request.language
-    return renewed.manifest.language
+    return before.manifest.language
 
 
 def _source(given: str | dict[str, str], language: Language) -> dict[str, str]:
