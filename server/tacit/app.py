@@ -26,6 +26,7 @@ from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
 from tacit.service.running import Outside, Runner
+from tacit.service.sessions import Sessions
 from tacit.service.spending import Spending
 from tacit.store import Store
 
@@ -87,8 +88,10 @@ class App:
             runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
-            keeper, records = Keeper(catalog), BuildRecords(store)
-            service = Service(finder, runner, author, keeper, governor, pruner, records, doctor.checks)
+            keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)
+            service = Service(
+                finder, runner, author, keeper, governor, pruner, records, sessions=sessions, doctor=doctor.checks
+            )
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:
