@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tacit.cli.shell_commands import COMMANDS
 from tacit.errors import InvalidProgram, ProgramError
 from tacit.programs import MiniRuntime
 from tacit.programs.builtins import BUILTINS, BYTES_PER_HUNDREDTH, Builtin
@@ -14,8 +15,10 @@ from tacit.programs.compiler import MAX_ARGUMENTS, MAX_INSTRUCTIONS, MAX_PROBLEM
 from tacit.programs.energy import FUEL_PER_UNIT, units
 from tacit.programs.instructions import KINDS
 from tacit.programs.language import language
-from tacit.programs.machine import MAX_OBSERVATIONS, MAX_STACK
+from tacit.programs.layers import NAMES
+from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK
 from tacit.programs.sizes import MAX_WEIGHT
+from tacit.programs.use import MASTERED_RUNS, OPTIMISED_RUNS
 from tacit.programs.values import MAX_DEPTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text(encoding="utf-8")
@@ -71,6 +74,7 @@ def test_the_limits_are_true() -> None:
         MAX_WEIGHT,
         MAX_DEPTH,
         MAX_OBSERVATIONS,
+        MAX_OBSERVED,
     ]
     assert f"up to {MAX_PROBLEMS} mistakes" in PAGE
 
@@ -100,6 +104,19 @@ def test_the_first_example_does_what_it_says() -> None:
     runtime.compile(PAGE.partition("```\n")[2].partition("```")[0])
     assert runtime.execute().output == {"percentage": 10, "number": 500}
     assert asked[0] == ("get_salary_details", {"employee_id": "E001"})
+
+
+def test_every_command_of_the_shell_is_there() -> None:
+    """In the words of its help, and in their order."""
+    shown = [row for row in rows("Programs by hand") if row[0].startswith("`")]
+    assert shown == [[f"`{command.form}`", command.words] for command in COMMANDS.values()]
+
+
+def test_the_levels_are_true() -> None:
+    """Their names, and the runs that earn them."""
+    shown = [row for row in rows("Levels and tokens saved") if row[0].isdecimal()]
+    assert [row[1] for row in shown] == list(NAMES)
+    assert [row[2].split()[0] for row in shown[2:]] == [str(OPTIMISED_RUNS), str(MASTERED_RUNS)]
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

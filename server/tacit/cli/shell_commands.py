@@ -131,7 +131,7 @@ class Commands:
 
     def run(self, _: str) -> None:
         """Run the active runtime from its beginning."""
-        active, _ = self._current()
+        active = self._current()[0]
         result = self._stoppable(self._shell.execute)
         self._held[active].runs += 1
         self._keep()
@@ -320,7 +320,7 @@ COMMANDS = _table(
     Command("list", "", "The programs: name, task, domain, level; a star before the active one.", Commands.list),
     Command(
         "compile",
-        "FILE|ID|TASK",
+        "FILE, ID or TASK",
         "Compile a file, a stored program, or the pattern that fits a task in words; it is active then.",
         Commands.compile,
     ),
