@@ -139,6 +139,7 @@ class _Outside:
         self._limits = limits
         self._closing = closing
         self._calls = 0
+        self._computing_since = time.thread_time()
 
     def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
         """Run a capability on JSON; its failure is the program's, with its code."""
@@ -175,7 +176,9 @@ class _Outside:
         if self._closing() or (request.cancellation is not None and request.cancellation.cancelled):
             raise RunCancelled("The run was cancelled.")
         if time.monotonic() >= request.deadline:
-            raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.")
+            computed = round(time.thread_time() - self._computing_since, 3)
+            details = {"computed_seconds": computed, "limit_seconds": self._limits.wall_seconds}
+            raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.", details=details)
 
     def _count(self) -> None:
         self._calls += 1

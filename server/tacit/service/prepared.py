@@ -81,13 +81,16 @@ class Preparer:
         return self.keep(found)
 
     def load_ahead(self, recent: Iterable[tuple[str, int]]) -> None:
-        """Make versions ready whose code is compiled already: what ran last will most likely run next."""
+        """Make versions ready that need no slow compilation: what ran last will most likely run next."""
         for capability, number in recent:
             # A version that is gone, or not compiled for this Wasmtime, is left to its next run.
             with suppress(TacitError, LookupError):
                 prepared = self.keep(self._catalog.get(capability, number))
                 self._catalog.get(capability)
-                self._sandbox.load(prepared.version.digest, _not_compiled)
+                if prepared.version.manifest.language == "program":
+                    self.program(prepared.version)
+                else:
+                    self._sandbox.load(prepared.version.digest, _not_compiled)
 
     def keep(self, version: Version) -> Prepared:
         """Return the version ready to run, whatever its status."""
