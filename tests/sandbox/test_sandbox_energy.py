@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from guests import ECHO, LIMITS, Run, SmallWorld, guest
 
+from guests import ECHO, LIMITS, Run, SmallWorld, guest
 from tacit.errors import EnergyExhausted, TacitError
 from tacit.sandbox import Called
 from tacit.sandbox.world import FailureCode, HostFailure
