@@ -29,7 +29,7 @@ from tacit.models import Permissions
 from tacit.sandbox import Cancellation, FilesFolder, decode_calls
 
 FOREVER = "again:\npush true\njump_if again"
-WORK = "push 100\nstore i\nmore:\nload i\npush -1\ncall add 2\nstore i\nload i\njump_if more\n"
+WORK = "push 1000\nstore i\nmore:\nload i\npush -1\ncall add 2\nstore i\nload i\njump_if more\n"
 TWICE = "call input 0\npush 2\ncall multiply 2"
 BOTH = "call input 0\ncall write_a 1\npop\ncall input 0\ncall {0} 1"
 
@@ -117,7 +117,7 @@ def test_a_replay_survives_new_versions_of_callees(app: App) -> None:
 
 def test_observations_are_recorded(app: App) -> None:
     """In their order, as JSON; also those of a run that failed."""
-    add_program(app, "observe_it", 'call input 0\nstore given\nobserve given\nassert "it is truthy"\npush 1\npop\npop')
+    add_program(app, "observe_it", 'call input 0\nstore given\nobserve given\nassert "it is truthy"\npop')
     failed = failure(app, "observe_it", ["é", 1])
     record = app.catalog.store.runs.get(failed.details["run_id"])
     noted = [(call.function, call.subject, json.loads(call.data)) for call in decode_calls(record.calls)]
