@@ -45,7 +45,8 @@ TooLarge, TimedOut, Invalid, Failed). File writes land together when the run suc
 What the source uses needs a permission: http_get* "http": ["api.example.com", "*.example.org"]; \
 file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis and \
 std::time "time": true; capability_call "call": ["other_id"]. \
-Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
+Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure. \
+What only combines other capabilities can be a program instead: ask with language "program" for the brief of that."""
 
 TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."
 

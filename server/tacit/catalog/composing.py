@@ -143,9 +143,10 @@ def _effects(name: str, callee: Callee, find: Find) -> set[Effect]:
 def _refused(diagnostics: str, unknown: list[str], ids: Callable[[], tuple[str, ...]]) -> BuildRefused:
     closest = [name for wanted in unknown for name in closest_ids(wanted, ids(), MAX_CLOSEST)]
     hint = f"Closest: {', '.join(dict.fromkeys(closest))}. " if closest else ""
+    hint += "Find capabilities by what they do with search_capabilities." if unknown else "Call something else."
     return BuildRefused(
         "imports",
         "The program calls what it cannot call.",
-        hint=f"{hint}Find capabilities by what they do with search_capabilities.",
+        hint=hint,
         details={"diagnostics": diagnostics, "closest": list(dict.fromkeys(closest))},
     )

@@ -87,7 +87,7 @@ def check_calls(program: Program, permissions: Permissions) -> None:
             "permissions",
             f"The program calls what its permissions do not list: {', '.join(missing)}.",
             hint=_add([*permissions.call, *missing]),
-            details={"diagnostics": at_lines((lines, f"calls {name}") for name, lines in missing.items())},
+            details={"diagnostics": at_lines((lines, _asks(name)) for name, lines in missing.items())},
         )
 
 
@@ -121,6 +121,10 @@ def _is_builtin(name: str) -> bool:
     return name in BUILTINS or name == INPUT
 
 
+def _asks(name: str) -> str:
+    return "delegates to an agent" if name == AGENT else f"calls {name}"
+
+
 def _numbers(lines: tuple[int, ...]) -> str:
     return ", ".join(map(str, lines[:_SHOWN])) + (" …" if len(lines) > _SHOWN else "")
 
@@ -131,7 +135,7 @@ def _add(names: Iterable[str]) -> str:
 
 
 def _no_source(message: str) -> BuildRefused:
-    return BuildRefused("request", message, hint=f"Give its text as `source`, or {{{ROOT!r}: text}}.")
+    return BuildRefused("request", message, hint=f'Give its text as `source`, or {{"{ROOT}": text}}.')
 
 
 def _does_not_compile(found: list[str], more: int) -> BuildRefused:
