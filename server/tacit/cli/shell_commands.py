@@ -119,8 +119,7 @@ class Commands:
             for _ in range(steps):
                 if runtime.done:
                     break
-                address = runtime.counter
-                done.append(f"{address:5}  {_shown(str(runtime.program.instructions[address]))}")
+                done.append(f"{runtime.counter:5}  {_next(runtime)}")
                 runtime.step()
 
         try:
@@ -269,9 +268,14 @@ def _state(runtime: MiniRuntime) -> list[str]:
     lines.append(f"energy  {runtime.energy_used:g} used, {runtime.energy_remaining:g} left")
     if runtime.done:
         return [*lines, "ended"]
-    address = runtime.counter
-    line, instruction = runtime.program.line(address), runtime.program.instructions[address]
-    return [*lines, f"next    {address}  {_shown(str(instruction))} (line {line})"]
+    line = runtime.program.line(runtime.counter)
+    return [*lines, f"next    {runtime.counter}  {_next(runtime)}" + (f" (line {line})" if line else "")]
+
+
+def _next(runtime: MiniRuntime) -> str:
+    """Return the next instruction; there is none after the last one failed."""
+    rest = runtime.program.instructions[runtime.counter :][:1]
+    return _shown(str(rest[0])) if rest else "nothing"
 
 
 def _show_result(result: RuntimeResult) -> None:
