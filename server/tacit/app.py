@@ -17,6 +17,7 @@ from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
 from tacit.service.build_records import BuildRecords
+from tacit.service.delegating import Delegator
 from tacit.service.diagnosis import Doctor
 from tacit.service.failing import Failures
 from tacit.service.finding import Finder
@@ -85,7 +86,8 @@ class App:
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
-            runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)
+            agent = Delegator(settings) if settings.delegate else None
+            runner = Runner(settings, store, preparer, sandbox, Outside(files, http, agent), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)

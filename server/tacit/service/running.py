@@ -44,6 +44,7 @@ from tacit.sandbox import (
 from tacit.sandbox.world import Called, FailureCode, HostFailure
 from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
+from tacit.service.delegating import Delegator
 from tacit.service.failing import Failures, own_failure
 from tacit.service.prepared import Prepared, Preparer
 from tacit.service.replays import seed_of
@@ -57,10 +58,11 @@ AT_ONCE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What runs see of the outside: the files folder and the HTTP gateway."""
+    """What runs see of the outside: the files folder, the HTTP gateway, and an agent where one is configured."""
 
     files: FilesFolder
     http: HttpGateway
+    agent: Delegator | None = None
 
 
 class Runner:
@@ -220,9 +222,15 @@ class Runner:
             self._outside.http,
             clock=lambda: now,
             call=lambda capability, data, energy: self._call(capability, data, energy, frame),
+            delegate=lambda agent, task: self._delegate(agent, task, frame),
             cancellation=frame.cancellation,
             seconds_left=frame.budget.seconds,
         )
+
+    def _delegate(self, agent: str, task: str, frame: Frame) -> bytes | None:
+        """Return an agent's answer, None where none is configured."""
+        asked = self._outside.agent
+        return asked(agent, task, frame.cancellation, frame.budget.seconds()) if asked else None
 
     def _call(self, capability: str, data: bytes, energy: int, caller: Frame) -> Called:
         """Run a capability for another one, on what that has left of its energy.
