@@ -196,7 +196,7 @@ class Sandbox:
         try:
             needed = (level + 1) * (self._limits.stack_bytes + HOST_STACK)
             if needed > thread_stack_size():
-                return self._run_deeper(lane, lambda: worker.run(program, request))
+                return self._run_deeper(lane, worker, program, request)
             return worker.run(program, request)
         finally:
             self._ticker.leave(worker)
@@ -210,12 +210,12 @@ class Sandbox:
         finally:
             lane.level -= 1
 
-    def _run_deeper(self, lane: _Lane, call: Callable[[], Execution]) -> Execution:
+    def _run_deeper(self, lane: _Lane, worker: Worker, program: Program, request: Request) -> Execution:
         """Run on a thread of our own, since this one's stack is too small for what the limits allow a guest."""
 
         def run() -> Execution:
             self._here.lane = lane
-            return call()
+            return worker.run(program, request)
 
         return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
 
