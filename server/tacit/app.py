@@ -86,8 +86,7 @@ class App:
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
-            agent = Delegator(settings) if settings.delegate else None
-            runner = Runner(settings, store, preparer, sandbox, Outside(files, http, agent), failures)
+            runner = Runner(settings, store, preparer, sandbox, _outside(settings, files, http), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)
@@ -113,6 +112,10 @@ def _embedder(settings: Settings) -> Embedder | None:
     except EmbedderMissing as error:  # what goes without meaning still works: runs, ids, words
         _log.warning("%s Search goes by words alone.", error)
         return None
+
+
+def _outside(settings: Settings, files: FilesFolder, http: HttpGateway) -> Outside:
+    return Outside(files, http, Delegator(settings) if settings.delegate else None)
 
 
 def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> None:
