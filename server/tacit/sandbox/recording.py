@@ -136,9 +136,10 @@ class RecordingWorld:
     def _kept_call(self, called: Called) -> Called:
         """Return it with an output that is kept, or with why it is not: its energy is used in any case."""
         try:
-            return replace(called, output=self._keep(called.output))
+            kept = self._keep(called.output)
         except TooManyHostCalls as error:
             return Called(b"", called.energy, error)
+        return called if kept is called.output else replace(called, output=kept)
 
     def _keep(self, payload: bytes) -> bytes:
         """Return the payload, or the equal one that is kept already."""

@@ -245,7 +245,7 @@ class Runner:
             prepared.check_input(json_input.parse(data, self._limits.input_bytes))
         except RequestError as error:
             raise HostFailure(FailureCode.INVALID, str(error)) from error
-        budget = replace(caller.budget, energy=energy)
+        budget = Budget(energy, caller.budget.deadline)
         frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1, budget=budget)
         savepoint = frame.transaction.savepoint() if frame.transaction else None
         attempt = self._execute(prepared, data, frame)
