@@ -132,3 +132,18 @@ def test_written_files_are_those_that_stayed() -> None:
         HostCall("file_read", "d", result=b"5"),
     ]
     assert written_files(calls) == {"a": b"2"}
+
+
+def test_calls_cost_what_they_cost_then() -> None:
+    """A version is compared within the energy that the recorded run had."""
+    made = world(HostCall("capability_call", "other", b"1", b"2", energy=700))
+    assert made.capability_call("other", b" 1 ", 9).energy == 700
+
+
+def test_tasks_are_answered_and_observations_free() -> None:
+    """The answer that an agent gave then; what a version shows of itself may change."""
+    made = LenientWorld([HostCall("delegate", "agent", b"count", b"[1]")], Permissions(call=("agent",)))
+    assert made.delegate("agent", "count") == b"[1]"
+    made.observe("anything", b"1")
+    with pytest.raises(ReplayDiverged):
+        made.delegate("agent", "count more")
