@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_samples import SOURCE, TESTS, manifest, module, pure, register, write_capability
+from catalog_samples import SOURCE, TESTS, manifest, module, register, write_capability
 
 from tacit.catalog import Catalog, import_folder, read_folder, write_folder
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest

@@ -48,7 +48,7 @@ def import_shipped(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> lis
     with store.database.write(durable=True) as connection:
         if store.meta.get_in(connection, key) == stamp:
             return []
-        imported = [item.manifest.id for item in candidates if _adopt(connection, store.meta, item)]
+        imported = sorted(item.manifest.id for item in candidates if _adopt(connection, store.meta, item))
         store.meta.put_in(connection, key, stamp)
     return imported
 
