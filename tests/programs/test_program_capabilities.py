@@ -8,7 +8,7 @@ import pytest
 from program_samples import GREET_LOUDLY, OpenApp, count_down, greet, greet_eve, greet_loudly, refused, registered
 
 from tacit.building.brief import EXAMPLE_PROGRAM
-from tacit.errors import TacitError
+from tacit.errors import InvalidOutput, TacitError
 from tacit.models import Effect, MutateRequest
 
 
@@ -180,3 +180,23 @@ def test_a_replayed_program_gives_what_was_recorded(open_app: OpenApp) -> None:
     ran = service.run("greet_loudly", {"name": "Eve"})
     service.deprecate("greet")
     assert service.replay(ran.run_id).output == "HELLO, EVE!"
+
+
+def test_a_program_that_fails_is_withdrawn_but_not_repaired(open_app: OpenApp) -> None:
+    """Its own failures count as any version's; the language model, which mends Rust alone, is not asked."""
+    model = {"llm": "openai", "llm_model": "none", "openai_api_key": "k", "openai_base_url": "http://[::1]:9"}
+    service = open_app(shipped=False, **model).service
+    registered(service.mutate(greet(output_schema={"type": "string", "maxLength": 12})))
+    for _ in range(3):
+        with pytest.raises(InvalidOutput):
+            service.run("greet", {"name": "a name that is too long"})
+    assert service.show("greet")["status"] == "deprecated"
+    assert len(service.builds()) == 1
+
+
+def test_a_program_that_replaces_rust_has_to_do_the_same(open_app: OpenApp) -> None:
+    """A new version may be in another language; it has to pass the tests of the one before like any other."""
+    service = open_app().service
+    asked = MutateRequest(id="reverse_string", parent_id="reverse_string", language="program", source="push nothing\n")
+    assert len(refused(service.mutate(asked), "tests").tests) > 1
+    assert service.show("reverse_string")["manifest"]["language"] == "rust"
