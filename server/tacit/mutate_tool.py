@@ -42,13 +42,13 @@ Make a new capability, or a new version of one. With `task` alone (and `parent_i
 language model of the server's writes, tests and registers it; where the server has none, the answer is needs_source \
 with a brief: the nearest capability's source and schemas, the guest API, the crates at hand, the form of tests, an \
 example call. Then write the tests first, and call it again with `id`, `summary`, `source` (Rust), `input_schema`, \
-`output_schema`, `tests` and `examples`. What only combines capabilities can be a program (`language`), whose brief \
-explains it. It compiles, checks imports and permissions, runs the tests in the sandbox and, when all pass, keeps it: \
-registered, and run_capability finds it at once; with `input` it runs at once, and the answer has the output. refused \
-names the stage with diagnostics, and leaves nothing behind: mend the source and call again. A slow build answers \
-building with a `job`: call again with that `job` alone. With `id` equal to `parent_id` it is a new version, which \
-must also pass the parent's tests and repeat its recorded runs (unless `force`). The person may be \
-asked to grant what it needs."""
+`output_schema`, `tests` and `examples`. What only combines capabilities may be a program (`language`, whose brief \
+explains it). It compiles (Rust to WebAssembly), checks imports and permissions, runs the tests in \
+the sandbox and, when all pass, keeps it: registered, and run_capability finds it at once; with `input` it runs at \
+once, and the answer has the output. refused names the stage with diagnostics, and leaves nothing behind: mend the \
+source and call again. A slow build answers building with a `job`: call again with that `job` alone. With `id` equal \
+to `parent_id` it is a new version, which must also pass the parent's tests and repeat its recorded runs (unless \
+`force`). The person may be asked to grant what it needs."""
 
 
 async def requested(
