@@ -44,8 +44,8 @@ MAX_STACK = 10_000
 MAX_OBSERVATIONS = 1_000
 MAX_OBSERVED = 1 << 20
 """What the observations of a run may weigh together."""
-CHECKED_EVERY = 1_000
-"""Hundredths of a unit between two looks at whether the program has to stop: at most 200 instructions."""
+CHECKED_EVERY = 300
+"""Hundredths of a unit between two looks at whether the program has to stop: at most 60 instructions."""
 NOTHING = sized(None)
 INPUT = "input"
 """The built-in, without arguments, that gives the run's input."""
@@ -113,6 +113,7 @@ class Machine:
         self._outside = outside
         self._weight = self._observed = 0
         self._checked = -CHECKED_EVERY
+        self._literals: dict[int, tuple[Push, Sized]] = {}
 
     def restart(self) -> None:
         """Go back to the beginning; variables and the energy used stay."""
@@ -190,6 +191,13 @@ class Machine:
         self._weight -= value.weight
         return value
 
+    def literal(self, instruction: Push) -> Sized:
+        """Return the value of a push, measured once: a loop may push a large one often."""
+        known = self._literals.get(id(instruction))
+        if known is None or known[0] is not instruction:
+            known = self._literals[id(instruction)] = (instruction, sized(instruction.value))
+        return known[1]
+
     def store(self, name: str, value: Sized) -> None:
         """Keep a value under a name."""
         before = self.memory.get(name)
@@ -227,7 +235,7 @@ class Machine:
 
 
 def _push(machine: Machine, instruction: Any) -> None:
-    machine.push(sized(instruction.value))
+    machine.push(machine.literal(instruction))
 
 
 def _pop(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it has no operand
