@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -391,58 +388,3 @@ def test_an_interrupt_ends_a_piped_shell(home: Path, tmp_path: Path) -> None:
         assert b"2 instructions" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-
-
-class Screen:
-    """What a terminal shows, read piece by piece."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._seen = b""
-
-    def shows(self, wanted: bytes) -> bool:
-        """Read what comes within a moment; return whether the text is there."""
-        if select.select([self._descriptor], [], [], 0.5)[0]:
-            self._seen += os.read(self._descriptor, 4096)
-        return wanted in self._seen
-
-    def wait_for(self, wanted: bytes) -> None:
-        """Read on until it shows some text after what was waited for before."""
-        while wanted not in self._seen:
-            ready, _, _ = select.select([self._descriptor], [], [], 60)
-            assert ready, self._seen
-            self._seen += os.read(self._descriptor, 4096)
-        self._seen = self._seen.partition(wanted)[2]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
-def test_at_a_terminal_an_interrupt_stops_the_program_alone(home: Path, tmp_path: Path) -> None:
-    """The shell asks on; Ctrl-D ends it well."""
-    (tmp_path / "endless.program").write_text(ENDLESS)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "shell", "--data", str(home), "--energy", "1e12"],
-        cwd=tmp_path,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "dumb"},
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        screen = Screen(ours)
-        try:
-            screen.wait_for(b"tacit> ")
-            os.write(ours, b"compile endless.program\r")
-            screen.wait_for(b"2 instructions")
-            screen.wait_for(b"tacit> ")
-            os.write(ours, b"run\r")
-            screen.wait_for(b"run")
-            while not screen.shows(b"(stopped)"):  # one that comes while the line is taken in is the prompt's
-                process.send_signal(signal.SIGINT)
-            screen.wait_for(b"tacit> ")
-            os.write(ours, b"\x04")
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
-    os.close(ours)
