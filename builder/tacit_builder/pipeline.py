@@ -16,8 +16,10 @@ from typing import Any
 from tacit.building.orders import BuildRequest, Machine, Replay
 from tacit.building.protocol import BuildResult, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
-from tacit.models import Effect, Permissions, TestCase, TestResult
+from tacit.models import Effect, Language, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
+from tacit.programs.callees import called, check_calls, compile_checked, source_in
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
@@ -49,7 +51,8 @@ Report = Callable[[Progress], None]
 class Module:
     """A module that compiled and whose effects its permissions cover; `digest` is its SHA-256 in hex.
 
-    `toolchain` names the compiler, `sdk` is the fingerprint of the guest SDK; `seconds` is what compiling took.
+    That of a program is its source, as UTF-8. `toolchain` names the compiler, `sdk` is the fingerprint of the guest
+    SDK, both empty for programs; `seconds` is what compiling took.
     """
 
     wasm: bytes
@@ -58,6 +61,7 @@ class Module:
     toolchain: str
     sdk: str
     seconds: float
+    language: Language = "rust"
 
 
 class Stages:
@@ -81,7 +85,10 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
     stages = Stages(report)
     with stages.enter("request", "Checking the request", 0.0):
         check_request(request)
-    module = compile_module(request.source, request.permissions, machine, stages)
+    if request.language == "program":
+        module = compile_program(request.source, request.permissions, stages)
+    else:
+        module = compile_module(request.source, request.permissions, machine, stages)
     inherited = tuple(test for test in request.parent_tests if test not in request.tests)
     with stages.enter("tests", _running(request), 0.75):
         results = run_suite(module, (*request.tests, *inherited), request, machine)
@@ -126,6 +133,23 @@ def compile_module(
         check_permissions(effects, permissions)
     digest = sha256(compiled.wasm).hexdigest()
     return Module(compiled.wasm, digest, effects, toolchain.name, sdk.fingerprint, compiled.seconds)
+
+
+def compile_program(source: Mapping[str, str], permissions: Permissions, stages: Stages) -> Module:
+    """Return the module of a program; raises `BuildRefused` at `request`, `compile` or `permissions`.
+
+    Of its effects only that it calls is known here; what its callees do is for the catalog to say.
+    """
+    text = source_in(source)
+    started = time.perf_counter()
+    with stages.enter("compile", "Compiling", 0.05):
+        program = compile_checked(text)
+    seconds = time.perf_counter() - started
+    with stages.enter("permissions", "Comparing its calls with its permissions", 0.1):
+        check_calls(program, permissions)
+    effects = frozenset({Effect.CALLS} if called(program) else ())
+    wasm = text.encode()
+    return Module(wasm, sha256(wasm).hexdigest(), effects, "", "", seconds, "program")
 
 
 def run_suite(module: Module, tests: Sequence[TestCase], terms: Terms, machine: Machine) -> tuple[TestResult, ...]:
@@ -204,10 +228,10 @@ def _running(request: BuildRequest) -> str:
 
 
 @contextmanager
-def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program]]:
+def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program | Composite]]:
     with Sandbox(machine.limits, workers=1) as sandbox:
         try:
-            program = sandbox.load(module.digest, lambda: module.wasm)
+            program = sandbox.load(module.digest, lambda: module.wasm, language=module.language)
         except MemoryExhausted as error:
             raise BuildRefused("tests", error.message, hint="Make its static tables smaller.") from error
         yield sandbox, program

@@ -18,6 +18,7 @@ from tacit.differences import differences, same_file, same_value, shown
 from tacit.errors import ReplayDiverged, StoreDamaged
 from tacit.models import JsonSchema, Permissions, TestResult
 from tacit.plain_text import made_plain
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.lenient import LenientWorld, written_files
@@ -50,14 +51,18 @@ class Terms(Protocol):
 
 
 def compare_runs(
-    sandbox: Sandbox, program: Program, replays: Iterable[Replay], asserted_inputs: Sequence[Any], terms: Terms
+    sandbox: Sandbox,
+    program: Program | Composite,
+    replays: Iterable[Replay],
+    asserted_inputs: Sequence[Any],
+    terms: Terms,
 ) -> tuple[TestResult, ...]:
     """Return how each recorded run goes now, named after it, in order."""
     return tuple(_compare(sandbox, program, replay, asserted_inputs, terms) for replay in replays)
 
 
 def _compare(
-    sandbox: Sandbox, program: Program, replay: Replay, asserted_inputs: Sequence[Any], terms: Terms
+    sandbox: Sandbox, program: Program | Composite, replay: Replay, asserted_inputs: Sequence[Any], terms: Terms
 ) -> TestResult:
     name = f"run {replay.run_id}"
     if replay.failure is not None:

@@ -14,6 +14,7 @@ from tacit.building.protocol import MAX_TESTS
 from tacit.building.quality import require_telling
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, TestCase
+from tacit.programs.callees import source_in
 from tacit.schemas import check_schema, compile_schema
 from tacit_builder.toolchain.source import checked_source
 
@@ -23,7 +24,10 @@ _NOTES = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description
 
 def check_request(request: BuildRequest) -> None:
     """Raise `BuildRefused` at stage `request`, or at `tests` where one contradicts a schema or all tell too little."""
-    checked_source(request.source)
+    if request.language == "program":
+        source_in(request.source)
+    else:
+        checked_source(request.source)
     for name, schema in (("input_schema", request.input_schema), ("output_schema", request.output_schema)):
         _check_schema(name, schema)
     _check_tests(request.tests)

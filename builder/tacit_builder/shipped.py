@@ -37,11 +37,13 @@ class Shipped:
 
 
 def shipped_capabilities(folder: Path, sdk: Sdk, cache: Path) -> list[Shipped]:
-    """Return every capability with a manifest and a source below `folder`, by id."""
+    """Return every capability with a manifest and a source in Rust below `folder`, by id; programs need no module."""
     found: list[Shipped] = []
     for manifest in sorted(folder.glob("*/meta.json")):
         home = manifest.parent
         paths = sorted((home / "src").rglob("*.rs"))
+        if not paths:
+            continue
         source = {path.relative_to(home / "src").as_posix(): path.read_text(encoding="utf-8") for path in paths}
         hashed = hashlib.sha256(sdk.fingerprint.encode())
         for path, text in source.items():

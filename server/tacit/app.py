@@ -17,6 +17,7 @@ from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.authoring import Author
 from tacit.service.build_records import BuildRecords
+from tacit.service.delegating import Delegator
 from tacit.service.diagnosis import Doctor
 from tacit.service.failing import Failures
 from tacit.service.finding import Finder
@@ -26,6 +27,7 @@ from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
 from tacit.service.running import Outside, Runner
+from tacit.service.sessions import Sessions
 from tacit.service.spending import Spending
 from tacit.store import Store
 
@@ -84,11 +86,13 @@ class App:
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
-            runner = Runner(settings, store, preparer, sandbox, Outside(files, http), failures)
+            runner = Runner(settings, store, preparer, sandbox, _outside(settings, files, http), failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
-            keeper, records = Keeper(catalog), BuildRecords(store)
-            service = Service(finder, runner, author, keeper, governor, pruner, records, doctor.checks)
+            keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)
+            service = Service(
+                finder, runner, author, keeper, governor, pruner, records, sessions=sessions, doctor=doctor.checks
+            )
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:
@@ -108,6 +112,10 @@ def _embedder(settings: Settings) -> Embedder | None:
     except EmbedderMissing as error:  # what goes without meaning still works: runs, ids, words
         _log.warning("%s Search goes by words alone.", error)
         return None
+
+
+def _outside(settings: Settings, files: FilesFolder, http: HttpGateway) -> Outside:
+    return Outside(files, http, Delegator(settings) if settings.delegate else None)
 
 
 def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> None:

@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     llm_retries: int = Field(default=4, ge=0, le=20)
     llm_price_input: float | None = Field(default=None, ge=0)
     llm_price_output: float | None = Field(default=None, ge=0)
+    delegate: bool = False
     author_seconds: float = Field(default=900.0, gt=0, le=86_400)
     web_search: Literal["none", "searxng", "brave"] = "none"
     web_search_url: str | None = None

@@ -45,6 +45,9 @@ with the tests held out from it, and with recorded runs of the version before. A
 anywhere.
 """
 
+Language = Literal["rust", "program"]
+"""What sources are written in: Rust that becomes WebAssembly, or the language of `tacit.programs`."""
+
 JsonSchema = dict[str, Any]
 CapabilityId = Annotated[str, Field(pattern=ID_PATTERN)]
 
@@ -191,13 +194,13 @@ class TestCase(Model):
 
 
 class Manifest(Model):
-    """A capability folder's `meta.json`."""
+    """A capability folder's `meta.json`; `binary` names its module, of which a program has none."""
 
     id: CapabilityId
     summary: PlainText = Field(min_length=10, max_length=1000)
     binary: str = ""
     version: int = Field(default=1, ge=1)
-    language: Literal["rust"] = "rust"
+    language: Language = "rust"
     input_schema: JsonSchema = Field(default_factory=dict)
     output_schema: JsonSchema = Field(default_factory=dict)
     examples: tuple[Example, ...] = Field(default=(), max_length=MAX_EXAMPLES)
@@ -332,8 +335,9 @@ class MutateAnswer(Model):
 
 
 class MutateRequest(Model):
-    """The arguments of `mutate_capability`; `source` is the text of `main.rs` or a map of paths to texts.
+    """The arguments of `mutate_capability`.
 
+    `source` is a map of paths to texts, or the text of `main.rs`, or of `main.program` where the language is so.
     `input`, where it is given at all, is what the new version is run on at once.
     """
 
@@ -342,7 +346,7 @@ class MutateRequest(Model):
     id: CapabilityId | None = None
     summary: str = ""
     source: str | dict[str, str] | None = None
-    language: Literal["rust"] = "rust"
+    language: Language = "rust"
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
     tests: tuple[TestCase, ...] = ()

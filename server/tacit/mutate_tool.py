@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
@@ -17,7 +17,7 @@ from mcp_types.version import is_version_at_least
 from pydantic import Field
 
 from tacit.consent import Consent, answers_no_form, can_be_asked, question_for
-from tacit.models import JsonSchema, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
+from tacit.models import JsonSchema, Language, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
 from tacit.texts import mutate_text
 from tacit.tool_calls import (
     Backend,
@@ -46,7 +46,8 @@ Make a new capability, or a new version of one. With `task` alone (and `parent_i
 language model of the server's writes, tests and registers it; where the server has none, the answer is needs_source \
 with a brief: the nearest capability's source and schemas, the guest API, the crates at hand, the form of tests, an \
 example call. Then write the tests first, and call it again with `id`, `summary`, `source` (Rust), `input_schema`, \
-`output_schema`, `tests` and `examples`. It compiles to WebAssembly, checks imports and permissions, runs the tests in \
+`output_schema`, `tests` and `examples`. What only combines capabilities may be a program (`language`, whose brief \
+explains it). It compiles (Rust to WebAssembly), checks imports and permissions, runs the tests in \
 the sandbox and, when all pass, keeps it: registered, and run_capability finds it at once; with `input` it runs at \
 once, and the answer has the output. refused names the stage with diagnostics, and leaves nothing behind: mend the \
 source and call again. A slow build answers building with a `job`: call again with that `job` alone, and \
@@ -62,7 +63,7 @@ async def requested(
     id: str | None,  # noqa: A002  # wire name
     summary: str,
     source: str | dict[str, str] | None,
-    language: str,
+    language: Language | None,
     input_schema: JsonSchema | None,
     output_schema: JsonSchema | None,
     tests: tuple[TestCase, ...],
@@ -131,9 +132,15 @@ async def mutate_capability(
     summary: Annotated[str, Field(description="One sentence of what it does; search goes by it.")] = "",
     source: Annotated[
         str | dict[str, str] | None,
-        Field(description="Rust: the text of main.rs, or a map of paths to texts. Leave it out to have it written."),
+        Field(
+            description="Rust: the text of main.rs, or a map of paths to texts; or a program's text. Leave it out to "
+            "have it written (Rust alone)."
+        ),
     ] = None,
-    language: Annotated[Literal["rust"], Field(description="The language of the source.")] = "rust",
+    language: Annotated[
+        Language | None,
+        Field(description="The language of the source: rust, or program for what only combines capabilities."),
+    ] = None,
     input_schema: Annotated[JsonSchema | None, Field(description="JSON Schema of the input.")] = None,
     output_schema: Annotated[JsonSchema | None, Field(description="JSON Schema of the output.")] = None,
     tests: Annotated[

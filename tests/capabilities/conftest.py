@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from shipped import FOLDER
+from shipped import FOLDER, PROGRAMS
 
 from tacit.config import Limits
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.programs import Program
 
@@ -29,12 +30,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def load(sandbox: Sandbox) -> Callable[[str], Program]:
-    """Load a shipped capability's module, as set-up built it."""
+def load(sandbox: Sandbox) -> Callable[[str], Program | Composite]:
+    """Load a shipped capability's module, as set-up built it, or its program."""
 
-    def loading(capability: str) -> Program:
-        path: Path = FOLDER / capability / f"{capability}.wasm"
-        wasm = path.read_bytes()
-        return sandbox.load(hashlib.sha256(wasm).hexdigest(), lambda: wasm)
+    def loading(capability: str) -> Program | Composite:
+        home: Path = FOLDER / capability
+        composite = capability in PROGRAMS
+        module = (home / "src/main.program" if composite else home / f"{capability}.wasm").read_bytes()
+        digest = hashlib.sha256(module).hexdigest()
+        return sandbox.load(digest, lambda: module, language="program" if composite else "rust")
 
     return loading

@@ -11,6 +11,9 @@ from tacit.models import Manifest, TestCase
 
 FOLDER = Path(__file__).resolve().parents[2] / "capabilities"
 IDS = sorted(meta.parent.name for meta in FOLDER.glob("*/meta.json"))
+PROGRAMS = sorted(source.parents[1].name for source in FOLDER.glob("*/src/main.program"))
+MODULES = sorted(set(IDS) - set(PROGRAMS))
+"""The capabilities in Rust."""
 CASES = TypeAdapter(tuple[TestCase, ...])
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from shipped import FOLDER, IDS, cases, manifest, workspace_members
+from shipped import FOLDER, IDS, MODULES, PROGRAMS, cases, manifest, workspace_members
 
 from tacit.models import Effect, Permissions
+from tacit.programs import compile_source
+from tacit.programs.builtins import BUILTINS
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
@@ -30,18 +33,21 @@ PROMISED = {
     "get_outlook_calendar",
     "get_performance_reviews",
     "get_salary_details",
+    "percentage_reversed_formatted",
     "reverse_string",
+    "salary_in_currency",
     "search_files",
     "summarize_csv",
+    "team_payroll",
     "update_employee_car_details",
     "update_employee_salary",
 }
 
 
 def test_the_promised_capabilities_are_there() -> None:
-    """The folder has exactly the capabilities that were promised, each a member of the Cargo workspace."""
+    """The folder has exactly the capabilities that were promised, those in Rust members of the Cargo workspace."""
     assert set(IDS) == PROMISED
-    assert workspace_members() == IDS
+    assert workspace_members() == MODULES
 
 
 def test_no_two_capabilities_share_a_summary_or_an_example() -> None:
@@ -54,7 +60,8 @@ def test_no_two_capabilities_share_a_summary_or_an_example() -> None:
 def test_manifest_is_complete(name: str) -> None:
     """A manifest names its folder and module, and has schemas that compile and three to five examples."""
     found = manifest(name)
-    assert (found.id, found.binary) == (name, f"{name}.wasm")
+    made = ("", "program") if name in PROGRAMS else (f"{name}.wasm", "rust")
+    assert (found.id, found.binary, found.language) == (name, *made)
     assert 3 <= len(found.examples) <= 5
     compile_schema(found.input_schema)
     compile_schema(found.output_schema)
@@ -80,13 +87,13 @@ def test_cases_cover_success_and_failure(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program]) -> None:
+def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program | Composite]) -> None:
     """The module answers every case as it says, with no more than the manifest's permissions."""
     results = run_tests(sandbox, load(name), cases(name), manifest(name).permissions)
     assert not [result for result in results if not result.passed]
 
 
-@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("name", MODULES)
 def test_permissions_are_what_the_effects_need(name: str) -> None:
     """A manifest asks for permissions of all kinds that its module imports need, and of no other."""
     effects = effects_of((FOLDER / name / f"{name}.wasm").read_bytes())
@@ -100,6 +107,15 @@ def test_permissions_are_what_the_effects_need(name: str) -> None:
         Effect.CALLS: permissions.call,
     }
     assert {effect for effect, value in asked.items() if value} == effects
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_ask_for_what_they_call(name: str) -> None:
+    """Each capability by its name, and nothing else; each is shipped as well."""
+    source = (FOLDER / name / "src" / "main.program").read_text(encoding="utf-8")
+    called = compile_source(source).calls - {"input", *BUILTINS}
+    assert manifest(name).permissions == Permissions(call=tuple(sorted(called)))
+    assert called < set(IDS)
 
 
 @pytest.mark.parametrize("name", ["calculate_percentage", "format_number", "reverse_string"])

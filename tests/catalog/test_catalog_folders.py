@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_samples import SOURCE, TESTS, manifest, module, pure, register, write_capability
+from catalog_samples import SOURCE, TESTS, manifest, module, register, write_capability
 
 from tacit.catalog import Catalog, import_folder, read_folder, write_folder
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
 def violations(home: Path) -> list[str]:
     """Read a folder that is wrong, and return `path: message` of each violation."""
     with pytest.raises(InvalidManifest) as caught:
-        read_folder(home).candidate(pure, "import")
+        read_folder(home).candidate(frozenset(), "import")
     return [f"{item['path']}: {item['message']}" for item in caught.value.details["violations"]]
 
 

@@ -146,9 +146,11 @@ def test_a_folder_that_is_not_there_ships_nothing(catalog: Catalog, tmp_path: Pa
 def test_the_repositorys_capabilities_are_valid(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> None:
     """Every one that is built is imported, with the effects of its module."""
     folder = Path(__file__).parents[2] / "capabilities"
-    built = sorted(path.parent.name for path in folder.glob("*/*.wasm") if (path.parent / "meta.json").exists())
+    modules = {path.parent.name for path in folder.glob("*/*.wasm") if (path.parent / "meta.json").exists()}
+    programs = {path.parents[1].name for path in folder.glob("*/src/main.program")}
+    assert programs
     caplog.set_level(logging.WARNING)
-    assert import_shipped(catalog, folder, effects_of) == built
+    assert import_shipped(catalog, folder, effects_of) == sorted(modules | programs)
     assert "was left out:" not in caplog.text
 
 

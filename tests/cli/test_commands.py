@@ -95,10 +95,10 @@ def test_list_is_a_table(tacit: Tacit) -> None:
 
 
 def test_list_as_json_names_the_shipped_capabilities(tacit: Tacit) -> None:
-    """All nineteen."""
+    """All twenty-two."""
     rows = json.loads(tacit("list", "--json").stdout)
     assert {"get_salary_details", "reverse_string", "search_files"} <= {row["id"] for row in rows}
-    assert len([row for row in rows if row["id"] != "spin_forever"]) == 19
+    assert len([row for row in rows if row["id"] != "spin_forever"]) == 22
 
 
 def test_show_prints_source_and_tests(tacit: Tacit) -> None:

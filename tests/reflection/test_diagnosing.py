@@ -169,4 +169,4 @@ def test_the_world_of_a_record_answers_as_the_host_did() -> None:
     made = {**recorded_test(recorded(*calls)), "name": "made", "expect": {"output": 1}}
     world = FixtureWorld(TestCase.model_validate(made), Permissions.model_validate(ANYTHING))
     assert world.file_read("a.txt") == b"1"
-    assert json.loads(world.capability_call("other", b"2")) == {"b": 2}
+    assert json.loads(world.capability_call("other", b"2", 9).output) == {"b": 2}

@@ -12,11 +12,14 @@ from reflection_samples import attempt, version
 from tacit.errors import (
     BuildRefused,
     CapabilityFailed,
+    DivisionByZero,
+    EnergyExhausted,
     FileConflict,
     FilesUnwritable,
     InternalError,
     InvalidOutput,
     PermissionDenied,
+    ProgramError,
     ReplayDiverged,
     RunCancelled,
     RunError,
@@ -39,18 +42,35 @@ ALWAYS = {
     "nonzero_exit",
     "no_output",
     "invalid_output",
+    "value_too_large",
 }
-UNLESS_BOUNDED = {"energy_exhausted", "timeout"}
-LIMITS = UNLESS_BOUNDED | {"memory_exhausted", "output_too_large", "log_too_large", "too_many_host_calls"}
-NEVER = {"cancelled", "file_conflict", "replay_diverged", "run_failed"}
+OF_PROGRAMS = {
+    "stack_underflow",
+    "unknown_name",
+    "wrong_type",
+    "out_of_range",
+    "division_by_zero",
+    "jump_out_of_range",
+    "assertion_failed",
+}
+ALWAYS |= OF_PROGRAMS
+UNLESS_BOUNDED = {"energy_exhausted", "energy_low", "timeout"}
+LIMITS = UNLESS_BOUNDED | {
+    "memory_exhausted",
+    "output_too_large",
+    "log_too_large",
+    "too_many_host_calls",
+    "value_too_large",
+}
+NEVER = {"cancelled", "file_conflict", "replay_diverged", "run_failed", "program_error"}
 NOT_FOUND = HostCall("file_read", "a.txt", failure=(-2, "not found"))
 DENIED = HostCall("file_read", "a.txt", error={"code": "permission_denied", "message": "no"})
 WENT_WELL = HostCall("file_read", "a.txt", result=b"1")
 
 
 def run_errors(kind: type[TacitError] = RunError) -> Iterator[type[TacitError]]:
-    """Yield a class of errors and all below it that the runs of guests end with."""
-    if kind.__module__ == RunError.__module__:
+    """Yield a class of errors and all below it that the runs of guests and programs end with."""
+    if kind.__module__ in (RunError.__module__, ProgramError.__module__):
         yield kind
         for below in kind.__subclasses__():
             yield from run_errors(below)
@@ -195,3 +215,17 @@ def test_a_recorded_error_without_details_is_judged() -> None:
 
 def _expecting(code: str) -> tuple[TestCase, ...]:
     return (TestCase(name="refuses it", expect=Expectation(error=code)),)
+
+
+def test_a_programs_error_that_a_test_expects_is_an_answer() -> None:
+    """Its own `division_by_zero` may be what the version promises; otherwise it is its fault."""
+    expects = TestCase(name="refuses zero", input=0, expect=Expectation(error="division_by_zero"))
+    assert own_failure(attempt(DivisionByZero("…")))
+    assert not own_failure(attempt(DivisionByZero("…"), tests=(expects,)))
+    assert not own_failure(attempt(DivisionByZero("…"), calls=[NOT_FOUND]))
+
+
+def test_energy_that_a_called_capability_used_up_is_not_its_callers_fault() -> None:
+    """The error says where it went."""
+    assert own_failure(attempt(EnergyExhausted("…")))
+    assert not own_failure(attempt(EnergyExhausted("…", details={"where": "spin"})))

@@ -12,7 +12,7 @@ import wasmtime
 
 from tacit.config import MIB, Limits
 from tacit.sandbox import Cancellation, Execution, World
-from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.world import Called, FailureCode, HostFailure
 
 LIMITS = Limits(
     energy=200_000_000,
@@ -120,6 +120,8 @@ class SmallWorld:
     answer: bytes = b""
     called: Callable[[str, bytes], bytes] | None = None
     asked: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+    spends: int = 0
+    allowed: list[int] = field(default_factory=list[int])
 
     def http_get(self, url: str) -> bytes:
         """Return the answer."""
@@ -137,10 +139,20 @@ class SmallWorld:
         """Keep what was written."""
         self.asked.append(("file_write", path, data))
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
-        """Return the answer, or what `called` gives."""
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:
+        """Return the answer, or what `called` gives, for `spends` energy; keep what was allowed in `allowed`."""
         self.asked.append(("capability_call", capability, data))
-        return self.called(capability, data) if self.called else self.answer
+        self.allowed.append(energy)
+        return Called(self.called(capability, data) if self.called else self.answer, self.spends)
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Return the answer."""
+        self.asked.append(("delegate", agent, task))
+        return self.answer or None
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Keep what was observed."""
+        self.asked.append(("observe", name, data))
 
     def current_time_millis(self) -> int:
         """Return a fixed time."""

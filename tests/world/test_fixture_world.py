@@ -59,7 +59,7 @@ def test_the_clock_says_now() -> None:
 
 def test_callees_answer_with_the_tests_json() -> None:
     """Calling a capability gives the output in the test."""
-    assert json.loads(_world(calls={"other": {"a": [1]}}).capability_call("other", b"{}")) == {"a": [1]}
+    assert json.loads(_world(calls={"other": {"a": [1]}}).capability_call("other", b"{}", 9).output) == {"a": [1]}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_callees_answer_with_the_tests_json() -> None:
         (lambda world: world.file_read("none"), "files"),
         (lambda world: world.file_read("none/"), "files"),
         (lambda world: world.http_get("https://none.test/"), "http"),
-        (lambda world: world.capability_call("none", b""), "calls"),
+        (lambda world: world.capability_call("none", b"", 9), "calls"),
     ],
 )
 def test_what_the_test_does_not_provide_is_not_found(use: object, field: str) -> None:
@@ -89,7 +89,7 @@ def test_what_the_test_does_not_provide_is_not_found(use: object, field: str) ->
         lambda world: world.file_read("../a"),
         lambda world: world.file_write("a", b""),
         lambda world: world.http_get("https://a.test/"),
-        lambda world: world.capability_call("other", b""),
+        lambda world: world.capability_call("other", b"", 9),
         lambda world: world.current_time_millis(),
     ],
 )

@@ -15,6 +15,7 @@ from tacit.errors import PermissionDenied
 from tacit.models import Permissions
 from tacit.sandbox import (
     Allowance,
+    Called,
     Cancellation,
     Execution,
     FilesFolder,
@@ -44,7 +45,7 @@ def run_live(sandbox: Sandbox, load: Callable[[bytes], Program], files: FilesFol
                 transaction,
                 HttpGateway(Limits()),
                 clock=lambda: 42,
-                call=lambda capability, data: b"[%s]" % data,
+                call=lambda capability, data, energy: Called(b"[%s]" % data),
                 cancellation=cancellation,
             )
             world = RecordingWorld(live)

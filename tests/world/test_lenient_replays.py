@@ -55,8 +55,8 @@ def test_urls_and_inputs_are_compared_as_they_mean() -> None:
         HostCall("capability_call", "other", b"no json", b"4"),
     )
     assert made.http_get("http://a.test/x") == b"page"
-    assert made.capability_call("other", b'{"a":[2],"b":1}') == b"3"
-    assert made.capability_call("other", b"no json") == b"4"
+    assert made.capability_call("other", b'{"a":[2],"b":1}', 9).output == b"3"
+    assert made.capability_call("other", b"no json", 9).output == b"4"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_urls_and_inputs_are_compared_as_they_mean() -> None:
         lambda made: made.http_get("http://a.test/other"),
         lambda made: made.file_read("b"),
         lambda made: made.file_read("folder/"),
-        lambda made: made.capability_call("other", b"2"),
+        lambda made: made.capability_call("other", b"2", 9),
         lambda made: made.current_time_millis(),
     ],
     ids=["page", "file", "folder", "input", "clock"],
@@ -85,7 +85,7 @@ def test_what_was_not_asked_has_no_answer(ask: object) -> None:
         lambda made: made.file_read("a"),
         lambda made: made.file_read("folder/"),
         lambda made: made.file_write("out/a", b""),
-        lambda made: made.capability_call("other", b"1"),
+        lambda made: made.capability_call("other", b"1", 9),
         lambda made: made.current_time_millis(),
     ],
     ids=["page", "file", "folder", "write", "call", "clock"],
@@ -132,3 +132,18 @@ def test_written_files_are_those_that_stayed() -> None:
         HostCall("file_read", "d", result=b"5"),
     ]
     assert written_files(calls) == {"a": b"2"}
+
+
+def test_calls_cost_what_they_cost_then() -> None:
+    """A version is compared within the energy that the recorded run had."""
+    made = world(HostCall("capability_call", "other", b"1", b"2", energy=700))
+    assert made.capability_call("other", b" 1 ", 9).energy == 700
+
+
+def test_tasks_are_answered_and_observations_free() -> None:
+    """The answer that an agent gave then; what a version shows of itself may change."""
+    made = LenientWorld([HostCall("delegate", "agent", b"count", b"[1]")], Permissions(call=("agent",)))
+    assert made.delegate("agent", "count") == b"[1]"
+    made.observe("anything", b"1")
+    with pytest.raises(ReplayDiverged):
+        made.delegate("agent", "count more")

@@ -9,9 +9,10 @@ import pytest
 
 from tacit.errors import PermissionDenied, ReplayDiverged, StoreDamaged, TooManyHostCalls
 from tacit.models import Permissions, TestCase
+from tacit.sandbox import recording
 from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.recording import MAX_RECORDED, HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
-from tacit.sandbox.world import FailureCode, HostFailure, World
+from tacit.sandbox.world import Called, FailureCode, HostFailure, World
 
 PERMISSIONS = Permissions(http=("a.test",), read=("**",), write=("out/*",), time=True, call=("other",))
 TEST = TestCase.model_validate(
@@ -32,7 +33,7 @@ def _use(world: World) -> list[object]:
         world.http_get("http://a.test/"),
         world.file_read("a"),
         world.file_write("out/x", b"\x00\xff"),
-        world.capability_call("other", b"{}"),
+        world.capability_call("other", b"{}", 9),
         world.current_time_millis(),
     ]
     try:
@@ -196,3 +197,71 @@ def test_a_call_is_shown_to_people_as_json() -> None:
     assert shown[4] == {"function": "current_time_millis", "result": 42}
     assert shown[5]["failure"]["code"] == "not_found"
     assert len(HostCall("file_read", "a", result=b"x" * 9000).to_dict()["result"]) < 2100
+
+
+class Working(FixtureWorld):
+    """Answers calls as the test says, for the energy that is allowed, or fails so."""
+
+    failure: HostFailure | PermissionDenied | None = None
+
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:
+        """Use up all that is allowed."""
+        called = super().capability_call(capability, data, energy)
+        return Called(b"" if self.failure else called.output, energy, self.failure)
+
+
+@pytest.mark.parametrize(
+    "failure", [None, HostFailure(FailureCode.FAILED, "it failed"), PermissionDenied("no", details={"a": 1})]
+)
+def test_the_energy_of_calls_is_recorded(failure: HostFailure | PermissionDenied | None) -> None:
+    """Also of those that failed; a replay answers with it, and in the same way."""
+    working = Working(TEST, PERMISSIONS)
+    working.failure = failure
+    world = RecordingWorld(working)
+    called = world.capability_call("other", b"1", 12_345)
+    replay = ReplayWorld(decode_calls(encode_calls(world.calls))).capability_call("other", b"1", 99)
+    assert (replay.output, replay.energy) == (called.output, 12_345)
+    assert type(replay.failure) is type(failure)
+    assert str(replay.failure or "") == str(failure or "")
+
+
+def test_records_without_energy_are_read() -> None:
+    """Those of calls that used none, and of versions of Tacit that did not count it."""
+    calls = [HostCall("capability_call", "other", b"1", b"2")]
+    assert b"null, null, null]]" in encode_calls(calls)
+    assert decode_calls(encode_calls(calls)) == calls
+    assert ReplayWorld(calls).capability_call("other", b"1", 9) == Called(b"2")
+
+
+def test_an_answer_that_is_too_much_to_keep_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call fails, with the energy that it used."""
+    monkeypatch.setattr(recording, "MAX_RECORDED", 2)
+    world = RecordingWorld(Working(TEST, PERMISSIONS))
+    called = world.capability_call("other", b"1", 77)
+    assert isinstance(called.failure, TooManyHostCalls)
+    assert (called.output, called.energy) == (b"", 77)
+
+
+def test_tasks_and_observations_are_recorded() -> None:
+    """A task with its answer or with none; a replay wants the same ones in the same order."""
+    delegating = Permissions(call=("agent",))
+    answering = TestCase.model_validate({"name": "t", "calls": {"agent": [1]}, "expect": {"output": None}})
+    silent = TestCase.model_validate({"name": "t", "expect": {"output": None}})
+    for test, answer in ((answering, b"[1]"), (silent, None)):
+        world = RecordingWorld(FixtureWorld(test, delegating))
+        assert world.delegate("agent", "count é") == answer
+        world.observe("total", b"3")
+        calls = decode_calls(encode_calls(world.calls))
+        replay = ReplayWorld(calls)
+        assert replay.delegate("agent", "count é") == answer
+        replay.observe("total", b"3")
+        with pytest.raises(ReplayDiverged):
+            ReplayWorld(calls[1:]).observe("total", b"4")
+        with pytest.raises(ReplayDiverged):
+            ReplayWorld(calls).delegate("agent", "count more")
+
+
+def test_an_agent_is_asked_only_where_that_is_permitted() -> None:
+    """As a capability of that id."""
+    with pytest.raises(PermissionDenied):
+        FixtureWorld(TEST, PERMISSIONS).delegate("agent", "count")

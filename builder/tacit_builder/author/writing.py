@@ -34,7 +34,8 @@ def write(
         with desk.timing("tests"):
             suite = write_suite(desk, specification, request.tests)
         revisions: tuple[str, ...] = ()
-        source = request.parent.source if request.parent else {}
+        rust = request.parent is not None and request.parent.manifest.language == "rust"
+        source = request.parent.source if request.parent and rust else {}
         judged_by = partial(judge, desk, specification, suite)
         done = _implement(desk, request, specification, suite, source, judged_by)
         while isinstance(done, Interrupted):  # once at most, since nobody judges the second time

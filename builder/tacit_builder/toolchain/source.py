@@ -67,5 +67,6 @@ def _refused(what: str) -> BuildRefused:
     return BuildRefused(
         "request",
         f"{what}.",
-        hint=f"Give {ROOT!r}, and further Rust files that it names with `mod` if needed; crates come from the SDK.",
+        hint=f"Give {ROOT!r}, and further Rust files that it names with `mod` if needed; crates come from the SDK. "
+        'A program goes with language: "program".',
     )

@@ -1,6 +1,6 @@
-"""The brief for authors: all that an LLM needs to write a new capability at once, in under 6 KB.
+"""The brief for authors: all that an LLM needs to write a new capability at once, in under 6 KB of its own.
 
-It is read by a model, so it is short; a test compiles the example for real.
+It is read by a model, so it is short; tests build the examples for real. That for programs explains their language.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from typing import Any
 from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS
 from tacit.config import Limits
 from tacit.models import Brief
+from tacit.programs.callees import ROOT
+from tacit.programs.compiler import MAX_SOURCE
+from tacit.programs.language import language
 
 CRATES = (
     "serde",
@@ -42,7 +45,8 @@ TooLarge, TimedOut, Invalid, Failed). File writes land together when the run suc
 What the source uses needs a permission: http_get* "http": ["api.example.com", "*.example.org"]; \
 file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis and \
 std::time "time": true; capability_call "call": ["other_id"]. \
-Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure."""
+Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure. \
+What only combines other capabilities can be a program instead: ask with language "program" for the brief of that."""
 
 TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."
 
@@ -120,6 +124,85 @@ EXAMPLE_CALL: dict[str, Any] = {
 """The arguments of a call of `mutate_capability` that succeeds as it stands."""
 
 
+_EXAMPLE_PROGRAM = """\
+call input 0
+push employee_ids
+call get 2
+store ids
+push 0
+store days
+next:
+load ids
+call length 1
+call not 1
+jump_if done
+push employee_id
+load ids
+push 0
+call get 2
+call map 2
+call get_leave_balance 1
+push leave_balance
+call get 2
+push vacation
+call get 2
+push remaining
+call get 2
+load days
+call add 2
+store days
+load ids
+push 1
+load ids
+call length 1
+call slice 3
+store ids
+push true
+jump_if next
+done:
+push days
+load days
+call map 2
+"""
+
+EXAMPLE_PROGRAM: dict[str, Any] = {
+    "task": "how many vacation days does a team have left together",
+    "id": "vacation_left_in_team",
+    "summary": "Adds up the vacation days that all employees of a team have left.",
+    "language": "program",
+    "source": _EXAMPLE_PROGRAM,
+    "input_schema": {
+        "type": "object",
+        "properties": {"employee_ids": {"type": "array", "items": {"type": "string"}, "maxItems": 100}},
+        "required": ["employee_ids"],
+        "additionalProperties": False,
+    },
+    "output_schema": {"type": "object", "properties": {"days": {"type": "number"}}, "required": ["days"]},
+    "permissions": {"call": ["get_leave_balance"]},
+    "examples": ["vacation days that E001 and E004 have left together", "how much holiday is open in this team?"],
+    "tests": [
+        {
+            "name": "adds them up",
+            "input": {"employee_ids": ["E001", "E002"]},
+            "calls": {"get_leave_balance": {"leave_balance": {"vacation": {"remaining": 4.5}}}},
+            "expect": {"output": {"days": 9}},
+        },
+        {"name": "nobody has none left", "input": {"employee_ids": []}, "expect": {"output": {"days": 0}}},
+        {
+            "name": "an answer without vacation is an error",
+            "input": {"employee_ids": ["E001"]},
+            "calls": {"get_leave_balance": {"leave_balance": {}}},
+            "expect": {"error": "out_of_range"},
+        },
+    ],
+}
+"""The arguments of a call that makes a program of a shipped capability."""
+
+PROGRAM_TESTS = """\
+Name in "calls" each capability that a test's run calls, with the output that every call of it gives there. Errors \
+beside those of fail have codes of their own, such as out_of_range, wrong_type and division_by_zero."""
+
+
 def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Brief:
     """Return the brief for a task; `nearest` is the closest capability with its source, schemas and tests."""
     return Brief(
@@ -140,4 +223,20 @@ def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Bri
             "host_calls": limits.host_calls,
         },
         example_call=EXAMPLE_CALL,
+    )
+
+
+def for_program(brief: Brief) -> Brief:
+    """Return a brief changed so that a program is written."""
+    form = brief.tests_form.replace("the code given to Error::new", "the code given to fail")
+    limits = {**brief.limits, "source_characters": MAX_SOURCE}
+    del limits["source_bytes"], limits["source_files"], limits["memory_bytes"]
+    return brief.model_copy(
+        update={
+            "guest_api": f'`source` is the text of {ROOT}, and `language` is "program". {language()}',
+            "crates": (),
+            "tests_form": f"{form} {PROGRAM_TESTS}",
+            "limits": limits,
+            "example_call": EXAMPLE_PROGRAM,
+        }
     )

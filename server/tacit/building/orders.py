@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from tacit.config import Limits, Settings
 from tacit.llm import Endpoint
-from tacit.models import CapabilityId, Effect, JsonSchema, Manifest, Model, Permissions, TestCase
+from tacit.models import CapabilityId, Effect, JsonSchema, Language, Manifest, Model, Permissions, TestCase
 
 
 class Replay(Model):
@@ -50,6 +50,7 @@ class Budget(Model):
 class BuildRequest(Model):
     """One version to build: `source` maps paths relative to `src/` to texts, with `main.rs` the root.
 
+    A program's source is `main.program` alone, and needs no toolchain.
     `parent_tests` are the tests of the version that this one replaces, which must pass as well; `replays` its
     recorded runs, which must go as they went, unless the request `accepts_differences`.
     """
@@ -57,6 +58,7 @@ class BuildRequest(Model):
     kind: Literal["build"] = "build"
     job: str
     id: CapabilityId
+    language: Language = "rust"
     source: dict[str, str]
     permissions: Permissions = Permissions()
     tests: tuple[TestCase, ...] = ()

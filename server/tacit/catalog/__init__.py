@@ -1,6 +1,7 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
 from tacit.catalog.catalog import Archival, Catalog
+from tacit.catalog.composing import effects_of_source
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.origin import Origin
@@ -22,6 +23,7 @@ __all__ = [
     "Premise",
     "Standing",
     "Version",
+    "effects_of_source",
     "import_folder",
     "import_shipped",
     "install_sample",

@@ -1,4 +1,4 @@
-"""A capability as a folder: `meta.json`, `tests.json`, `src/` and the module.
+"""A capability as a folder: `meta.json`, `tests.json`, `src/` and the module, of which a program has none.
 
 A folder comes from anywhere, so nothing in it is believed: no symbolic link is followed, sizes are bounded,
 unknown fields are refused, and effects are read off the module by the caller. Importing runs nothing.
@@ -17,12 +17,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from tacit.catalog.catalog import Catalog
+from tacit.catalog.composing import effects_of_source
 from tacit.catalog.folder_reader import FolderReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.source_paths import is_source_path, source_problems
 from tacit.catalog.version import Version, parse_tests, tests_as_json
-from tacit.errors import InvalidArgument, InvalidManifest
+from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
 from tacit.models import Effect, Manifest, TestCase
+from tacit.programs.callees import ROOT, check_calls, compile_checked, source_in
 from tacit.schemas import check_schema, path_of
 
 MAX_JSON_BYTES = 4 << 20
@@ -34,16 +36,20 @@ EffectsOf = Callable[[bytes], frozenset[Effect]]
 
 @dataclass(frozen=True, slots=True)
 class CapabilityFolder:
-    """What a folder holds, checked."""
+    """What a folder holds, checked; the module of a program is its source, as UTF-8."""
 
     manifest: Manifest
     source: dict[str, str]
     tests: tuple[TestCase, ...]
     wasm: bytes
 
-    def candidate(self, effects_of: EffectsOf, author: str) -> Candidate:
-        """Return it ready to be registered; raises what `effects_of` raises for its module."""
-        effects = effects_of(self.wasm)
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a program."""
+        return self.manifest.language == "program"
+
+    def candidate(self, effects: frozenset[Effect], author: str) -> Candidate:
+        """Return it ready to be registered; raises `InvalidManifest` for what cannot be kept."""
         return Candidate.of(
             self.manifest, self.source, self.wasm, self.tests, effects=effects, author=author, toolchain=""
         )
@@ -53,9 +59,12 @@ def import_folder(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> Vers
     """Register a folder as the next version of its id, unless a version of it has the same content already.
 
     `effects_of` reads a module's effects and refuses one that may not run. Raises `InvalidManifest`, whose
-    `details.violations` lists `{path, message}` for everything wrong, or `BuildRefused` for the module.
+    `details.violations` lists `{path, message}` for everything wrong, or `BuildRefused` for the module, or for what
+    a program calls.
     """
-    return catalog.adopt(read_folder(folder).candidate(effects_of, "import"))
+    read = read_folder(folder)
+    effects = effects_of_source(catalog, read.manifest.id, read.source) if read.is_program else effects_of(read.wasm)
+    return catalog.adopt(read.candidate(effects, "import"))
 
 
 def read_folder(folder: Path) -> CapabilityFolder:
@@ -66,7 +75,13 @@ def read_folder(folder: Path) -> CapabilityFolder:
     source = reader.texts("src")
     if not reader.violations:
         reader.violations.extend(source_problems(source))
-    wasm = _read_module(reader, manifest) if manifest is not None else b""
+    wasm = b""
+    if manifest is not None:
+        wasm = (
+            _read_program(reader, manifest, source)
+            if manifest.language == "program"
+            else _read_module(reader, manifest)
+        )
     if manifest is None or reader.violations:
         raise _invalid(folder, reader.violations)
     return CapabilityFolder(manifest, source, tests, wasm)
@@ -136,6 +151,22 @@ def _read_module(reader: FolderReader, manifest: Manifest) -> bytes:
     return wasm or b""
 
 
+def _read_program(reader: FolderReader, manifest: Manifest, source: dict[str, str]) -> bytes:
+    """Return the source as the module, checked but for what it calls."""
+    if manifest.binary:
+        reader.refuse("meta.json $.binary", "is named, but a program has none")
+    if reader.violations:
+        return b""
+    try:
+        text = source_in(source)
+        check_calls(compile_checked(text), manifest.permissions)
+    except BuildRefused as refusal:
+        for problem in str(refusal.details.get("diagnostics", "")).splitlines() or [str(refusal)]:
+            reader.refuse(f"src/{ROOT}" if refusal.stage != "permissions" else "meta.json $.permissions", problem)
+        return b""
+    return text.encode()
+
+
 def _check_schema(reader: FolderReader, place: str, schema: dict[str, Any]) -> None:
     try:
         check_schema(schema)
@@ -169,7 +200,8 @@ def _write_files(version: Version, wasm: bytes, folder: Path) -> None:
         )
     (folder / "meta.json").write_bytes(_json_text(version.manifest.model_dump()))
     (folder / "tests.json").write_bytes(_json_text(tests_as_json(version.tests)))
-    (folder / f"{version.id}.wasm").write_bytes(wasm)
+    if version.manifest.language != "program":
+        (folder / f"{version.id}.wasm").write_bytes(wasm)
     for path, text in version.source.items():
         file = folder / "src" / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -128,7 +128,8 @@ def _unkept(capability: str, path: str, message: str) -> InvalidManifest:
 
 def _version_row(candidate: Candidate, number: int, parent: str | None, now: int) -> dict[str, object]:
     name = candidate.manifest.id
-    manifest = candidate.manifest.model_copy(update={"version": number, "parent": parent, "binary": f"{name}.wasm"})
+    binary = "" if candidate.manifest.language == "program" else f"{name}.wasm"
+    manifest = candidate.manifest.model_copy(update={"version": number, "parent": parent, "binary": binary})
     return {
         "capability": name,
         "number": number,

@@ -12,17 +12,20 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tacit.catalog import queries, registration
 from tacit.catalog.catalog import Catalog
-from tacit.catalog.folders import EffectsOf, read_folder
+from tacit.catalog.composing import Callee, callable_by, callees_in, calls_in, compose
+from tacit.catalog.folders import CapabilityFolder, EffectsOf, read_folder
 from tacit.catalog.registration import Candidate
 from tacit.errors import BuildRefused, FilesUnwritable, InvalidManifest
-from tacit.models import Status
+from tacit.models import Effect, Status
+from tacit.programs.callees import ROOT, compile_checked, source_in
 from tacit.store.meta import Meta
 from tacit.store.tables import versions
 
@@ -41,11 +44,11 @@ def import_shipped(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> lis
     stamp = _stamp(folder)
     if store.meta.get(key) == stamp:
         return []
-    candidates = _candidates(folder, effects_of)
+    candidates = _candidates(catalog, folder, effects_of)
     with store.database.write(durable=True) as connection:
         if store.meta.get_in(connection, key) == stamp:
             return []
-        imported = [item.manifest.id for item in candidates if _adopt(connection, store.meta, item)]
+        imported = sorted(item.manifest.id for item in candidates if _adopt(connection, store.meta, item))
         store.meta.put_in(connection, key, stamp)
     return imported
 
@@ -85,20 +88,51 @@ def _put_in_place(made: Path, target: Path) -> bool:
     return True
 
 
-def _candidates(folder: Path, effects_of: EffectsOf) -> list[Candidate]:
-    found: list[Candidate] = []
+def _candidates(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> list[Candidate]:
+    """Return the valid ones: first those with modules, then the programs, which may call them."""
+    modules: list[CapabilityFolder] = []
+    programs: list[CapabilityFolder] = []
     unbuilt: list[str] = []
     for home in _homes(folder):
-        if not any(home.glob("*.wasm")):
+        if not (home / "src" / ROOT).exists() and not any(home.glob("*.wasm")):
             unbuilt.append(home.name)
             continue
-        try:
-            found.append(read_folder(home).candidate(effects_of, AUTHOR))
-        except (InvalidManifest, BuildRefused) as error:
-            _log.warning("The shipped capability %s was left out: %s", home.name, error)
+        with _left_out(home.name):
+            read = read_folder(home)
+            (programs if read.is_program else modules).append(read)
     if unbuilt:
         _log.warning("Shipped capabilities without a module were left out (run `tacit setup`): %s", ", ".join(unbuilt))
+    found: list[Candidate] = []
+    for read in modules:
+        with _left_out(read.manifest.id):
+            found.append(read.candidate(effects_of(read.wasm), AUTHOR))
+    return [*found, *_programs(catalog, programs, found)]
+
+
+def _programs(catalog: Catalog, folders: list[CapabilityFolder], modules: list[Candidate]) -> list[Candidate]:
+    """Return the programs, with the effects that what comes with them and what there is already gives them."""
+    together = {each.manifest.id: Callee(each.effects, callable_by(each.manifest, each.effects)) for each in modules}
+    for each in folders:
+        together[each.manifest.id] = Callee(frozenset({Effect.CALLS}), calls_in(each.source), program=True)
+    elsewhere = callees_in(catalog)
+    found: list[Candidate] = []
+    for each in folders:
+        name = each.manifest.id
+        with _left_out(name):
+            program = compile_checked(source_in(each.source))
+            effects = compose(name, program, lambda other: together.get(other) or elsewhere(other), catalog.ids)
+            found.append(each.candidate(effects, AUTHOR))
     return found
+
+
+@contextmanager
+def _left_out(name: str) -> Generator[None]:
+    """Leave a shipped capability out, and log it, where it is not valid."""
+    try:
+        yield
+    except (InvalidManifest, BuildRefused) as error:
+        told = error.details.get("diagnostics", "")
+        _log.warning("The shipped capability %s was left out: %s %s", name, error, told)
 
 
 def _adopt(connection: Connection, meta: Meta, candidate: Candidate) -> bool:

@@ -23,7 +23,9 @@ from tacit.cli import (
     policies,
     running,
     serving,
+    shell,
     showing,
+    stats,
 )
 from tacit.cli.terminal import report
 from tacit.errors import InternalError
@@ -35,9 +37,9 @@ _log = logging.getLogger(__name__)
 
 
 SECTIONS = {
-    "Use": (agent, running, serving),
+    "Use": (agent, running, shell, serving),
     "Make": (authoring, builds),
-    "Look and keep": (catalog, showing, history),
+    "Look and keep": (catalog, showing, history, stats),
     "Decide": (governance, policies),
     "Set up": (machine,),
 }

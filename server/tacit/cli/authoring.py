@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from tacit import strict_json
 from tacit.cli.terminal import Session, interruptible, read_stdin, use_case
 from tacit.cli.usage import with_cost
 from tacit.errors import InvalidArgument, InvalidJson
-from tacit.models import MutateAnswer, MutateRequest, problems_in
+from tacit.models import Language, MutateAnswer, MutateRequest, problems_in
 from tacit.plain_text import made_plain
 from tacit.prices import Prices
 from tacit.texts import mutate_text
@@ -30,7 +30,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--parent", "parent_id", metavar="ID", help="The capability to start from.")
 @click.option("--id", "capability", metavar="ID", help="The id to make; the parent's makes a new version of it.")
 @click.option("--summary", help="One sentence that says what it does.")
-@click.option("--source", type=FILE, help="The Rust source.")
+@click.option("--source", type=FILE, help="The source.")
+@click.option("--language", type=click.Choice(get_args(Language)), help="The source's language; rust if not given.")
 @click.option("--tests", type=FILE, help="JSON: a list of tests.")
 @click.option("--input-schema", type=FILE, help="JSON Schema of the input.")
 @click.option("--output-schema", type=FILE, help="JSON Schema of the output.")

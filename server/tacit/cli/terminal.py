@@ -132,12 +132,13 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
             failures.append(error)
 
     worker = threading.Thread(target=carry_out, name="tacit-command")
-    worker.start()
     try:
+        worker.start()
         worker.join()
     except KeyboardInterrupt:
         cancellation.cancel()
-        worker.join()
+        if worker.ident is not None:  # it may have come before there was a thread
+            worker.join()
         raise
     if failures:
         raise failures[0]

@@ -44,6 +44,8 @@ MAX_ARGUMENTS = 64
 MAX_PROBLEMS = 20
 """Mistakes that are described; the rest is counted."""
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line for people as well; a text may hold what Python takes for more line ends."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*:")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -81,7 +83,7 @@ def compile_source(source: str) -> Program:
             f"The source has {len(source)} characters; the limit is {MAX_SOURCE}.", hint="Make it shorter."
         )
     reading = _Reading()
-    for number, text in enumerate(source.splitlines(), start=1):
+    for number, text in enumerate(_LINE_END.split(source), start=1):
         reading.read(number, text)
     return reading.program()
 
@@ -308,5 +310,8 @@ def _invalid(problems: list[tuple[int, str]]) -> InvalidProgram:
     return InvalidProgram(
         "The program does not compile: " + "; ".join(f"line {line}: {message}" for line, message in shown) + more + ".",
         hint="Mend those lines and hand it in again.",
-        details={"problems": [{"line": line, "message": message} for line, message in shown]},
+        details={
+            "problems": [{"line": line, "message": message} for line, message in shown],
+            "more": len(problems) - len(shown),
+        },
     )

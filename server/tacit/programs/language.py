@@ -48,6 +48,8 @@ call map 2
 call get_salary_details 1
 push salary
 call get 2
+push base_salary
+call get 2
 load total
 call add 2
 store total
@@ -74,7 +76,8 @@ stack, variables. In brackets what each costs in units of energy; built-ins over
 capability costs a unit for each {FUEL_PER_UNIT} of its fuel.
 {instructions}
 Built-ins, their arguments and results (values are never changed in place): input: the run's input; {functions}.
-A capability that it calls has to be listed under permissions: {{"call": ["id"]}}; what that may do, it may do. Its \
+A capability that it calls has to be listed under permissions: {{"call": ["id"]}} ("agent" where it delegates); \
+what that may do, it may do. Its \
 failure ends the program, and all files written in the run are then left as they were.
 Example:
 {_EXAMPLE}"""

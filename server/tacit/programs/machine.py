@@ -42,6 +42,10 @@ from tacit.programs.values import Reference, is_truthy, to_json, type_name
 
 MAX_STACK = 10_000
 MAX_OBSERVATIONS = 1_000
+MAX_OBSERVED = 1 << 20
+"""What the observations of a run may weigh together."""
+CHECKED_EVERY = 300
+"""Hundredths of a unit between two looks at whether the program has to stop: at most 60 instructions."""
 NOTHING = sized(None)
 INPUT = "input"
 """The built-in, without arguments, that gives the run's input."""
@@ -53,7 +57,7 @@ class Outside(Protocol):
     def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
         """Run a capability on JSON within `energy` (hundredths of a unit); return its output and what it cost.
 
-        None where the program may call no capability of that name.
+        None where the program may call no capability of that name; raises `CallFailed` where it ran and failed.
         """
         ...
 
@@ -64,6 +68,15 @@ class Outside(Protocol):
     def check(self) -> None:
         """Raise `RunCancelled` or `RunTimedOut` where the program has to stop."""
         ...
+
+
+class CallFailed(Exception):  # becomes `error` in the machine, never leaves it
+    """What an `Outside` raises for a capability that ran and failed: why, and what that cost."""
+
+    def __init__(self, error: TacitError, cost: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.cost = cost
 
 
 class Alone:
@@ -98,7 +111,9 @@ class Machine:
         self.builtins: dict[str, Builtin] = dict(BUILTINS)
         self.builtins[INPUT] = Builtin(INPUT, 0, 0, lambda _: given, "the run's input")
         self._outside = outside
-        self._weight = 0
+        self._weight = self._observed = 0
+        self._checked = -CHECKED_EVERY
+        self._literals: dict[int, tuple[Push, Sized]] = {}
 
     def restart(self) -> None:
         """Go back to the beginning; variables and the energy used stay."""
@@ -106,6 +121,7 @@ class Machine:
         self.done = not self.program.instructions
         self.stack.clear()
         self.observations.clear()
+        self._observed = 0
         self.last = NOTHING
         self.weigh()
 
@@ -122,7 +138,8 @@ class Machine:
             raise JumpOutOfRange(f"There is no address {self.counter} in this program of {len(instructions)}.")
         address = self.counter
         instruction = instructions[address]
-        if self.executed & 0xFF == 0:
+        if not 0 <= self.used - self._checked < CHECKED_EVERY:
+            self._checked = self.used
             self._outside.check()
         try:
             self.spend(instruction.cost)
@@ -174,6 +191,13 @@ class Machine:
         self._weight -= value.weight
         return value
 
+    def literal(self, instruction: Push) -> Sized:
+        """Return the value of a push, measured once: a loop may push a large one often."""
+        known = self._literals.get(id(instruction))
+        if known is None or known[0] is not instruction:
+            known = self._literals[id(instruction)] = (instruction, sized(instruction.value))
+        return known[1]
+
     def store(self, name: str, value: Sized) -> None:
         """Keep a value under a name."""
         before = self.memory.get(name)
@@ -186,6 +210,9 @@ class Machine:
         """Put a value into the record of the run."""
         if len(self.observations) >= MAX_OBSERVATIONS:
             raise ValueTooLarge(f"The program recorded {MAX_OBSERVATIONS} observations already.", hint="Observe less.")
+        self._observed += value.weight
+        if self._observed > MAX_OBSERVED:
+            raise ValueTooLarge(f"The program's observations weigh over {MAX_OBSERVED} bytes.", hint="Observe less.")
         self.observations.append(Observation(address=self.counter - 1, name=name, value=to_json(value.value)))
 
     def delegate(self, agent: str, task: str) -> Sized:
@@ -194,16 +221,21 @@ class Machine:
         return sized(Reference(f"{agent}:{task}") if answer is None else answer)
 
     def _capability(self, name: str, given: Sized) -> Sized | None:
-        answer = self._outside.call(name, to_json(given.value), self.limit - self.used)
+        left = self.limit - self.used
+        try:
+            answer = self._outside.call(name, to_json(given.value), left)
+        except CallFailed as failed:
+            self.used += min(failed.cost, left)
+            raise failed.error from failed
         if answer is None:
             return None
         output, cost = answer
-        self.used += min(cost, self.limit - self.used)
+        self.used += min(cost, left)
         return sized(output)
 
 
 def _push(machine: Machine, instruction: Any) -> None:
-    machine.push(sized(instruction.value))
+    machine.push(machine.literal(instruction))
 
 
 def _pop(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it has no operand

@@ -9,20 +9,23 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 from tacit.errors import InvalidArgument, ValueTooLarge
 from tacit.programs.arguments import Arguments
 from tacit.programs.builtins import ANY, Builtin
 from tacit.programs.compiler import Program, compile_source
 from tacit.programs.energy import hundredths, units
-from tacit.programs.instructions import Call, Instruction
-from tacit.programs.machine import Alone, Machine, Outside
+from tacit.programs.instructions import KINDS, Call, Instruction
+from tacit.programs.machine import INPUT, Alone, Machine, Outside
 from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
 from tacit.programs.sizes import Sized, sized
 from tacit.programs.values import Value, from_json, to_json
 
 MAX_LEVEL = 3
 """Beyond three layers of abstraction returns diminish, as the authors of lau-agent-runtime observed."""
+
+_OPERANDS = {kind: tuple(each.name for each in fields(kind)) for kind in KINDS.values()}
 
 
 class MiniRuntime:
@@ -42,6 +45,7 @@ class MiniRuntime:
         self.budget = budget
         self._machine = Machine(hundredths(budget), sized(given), outside or Alone())
         self._level = 0
+        self._fingerprint = ""
 
     @property
     def program(self) -> Program:
@@ -95,6 +99,11 @@ class MiniRuntime:
         paid = hundredths(cost, "cost")
         self._machine.builtins[name] = Builtin(name, 0, ANY, apply, "registered", fixed_cost=paid)
 
+    def give(self, value: Value) -> None:
+        """Let `call input 0` push this value from now on; raises `ValueTooLarge`."""
+        given = sized(value)
+        self._machine.builtins[INPUT] = Builtin(INPUT, 0, 0, lambda _: given, "the run's input")
+
     def compile(self, source: str) -> tuple[Instruction, ...]:
         """Compile a source into this runtime, and go to its beginning; raises `InvalidProgram`."""
         return self.load(compile_source(source))
@@ -102,6 +111,7 @@ class MiniRuntime:
     def load(self, program: Program) -> tuple[Instruction, ...]:
         """Take a compiled program, without variables, and go to its beginning."""
         self._machine.program = program
+        self._fingerprint = ""
         self._machine.memory.clear()
         self._machine.restart()
         self._level = min(self._level + 1, MAX_LEVEL)
@@ -150,7 +160,7 @@ class MiniRuntime:
         """Return the whole state."""
         machine = self._machine
         return RuntimeSnapshot(
-            program=fingerprint(machine.program),
+            program=self._program_fingerprint(),
             counter=machine.counter,
             stack=tuple(to_json(each.value) for each in machine.stack),
             memory={name: to_json(each.value) for name, each in machine.memory.items()},
@@ -182,9 +192,14 @@ class MiniRuntime:
         machine.weigh()
         self._level = snapshot.compilation_level
 
+    def _program_fingerprint(self) -> str:
+        """Return the program's fingerprint, made once: every snapshot has it."""
+        self._fingerprint = self._fingerprint or fingerprint(self._machine.program)
+        return self._fingerprint
+
     def _check(self, snapshot: RuntimeSnapshot) -> None:
         machine = self._machine
-        if snapshot.program != fingerprint(machine.program):
+        if snapshot.program != self._program_fingerprint():
             raise InvalidArgument("The snapshot is of another program.", hint="Compile that program first.")
         length = len(machine.program.instructions)
         if not (0 <= snapshot.counter <= length and (snapshot.done or snapshot.counter < length)):
@@ -199,5 +214,6 @@ class MiniRuntime:
 
 def fingerprint(program: Program) -> str:
     """Return the SHA-256, in hex, of a program's instructions."""
-    text = json.dumps([each.to_json() for each in program.instructions], sort_keys=True)
+    rows = [[each.name, *(getattr(each, name) for name in _OPERANDS[type(each)])] for each in program.instructions]
+    text = json.dumps(rows, sort_keys=True, default=to_json)
     return hashlib.sha256(text.encode()).hexdigest()

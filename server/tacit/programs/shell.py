@@ -18,6 +18,11 @@ BYTES_PER_TOKEN = 4
 _numbers = itertools.count(1)
 
 
+def tokens_of(source: str) -> int:
+    """Return about how many tokens it takes to write a source."""
+    return len(source.encode("utf-8", "replace")) // BYTES_PER_TOKEN
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class RuntimeId:
     """The name of a runtime, unique in this process where it is left out."""
@@ -67,11 +72,15 @@ class AgentShell:
         text = self._compiler.source_for(task) if source is None else source
         runtime = MiniRuntime(task, domain, self.budget, outside=self._outside)
         runtime.compile(text)
+        return self.adopt(runtime, text)
+
+    def adopt(self, runtime: MiniRuntime, source: str) -> RuntimeId:
+        """Take in a runtime that was compiled from a source, as `build_runtime` does with its own."""
         made = RuntimeId()
         self.runtimes[made] = runtime
-        self._tokens[made] = len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN
+        self._tokens[made] = tokens_of(source)
         self.layer.record_runtime_built()
-        self.layer.promote(f"Compiled: {task}")
+        self.layer.promote(f"Compiled: {runtime.name}")
         return made
 
     def activate(self, runtime: RuntimeId) -> None:

@@ -13,6 +13,8 @@ from tacit.programs.values import as_number as number_in
 from tacit.programs.values import from_json, to_json
 
 MAX_PARTS = 100_000
+MAX_PARSED = 1 << 20
+"""Characters of JSON that `json_parse` reads."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -99,8 +101,12 @@ def formatted(given: Arguments) -> Sized:
 
 def json_parse(given: Arguments) -> Sized:
     """Return the value in a JSON text."""
+    text = given.text(0)
+    if len(text) > MAX_PARSED:
+        raise ValueTooLarge(f"json_parse reads at most {MAX_PARSED} characters.", hint="Read it in parts.")
     try:
-        return sized(from_json(json.loads(given.text(0))))
+        value = json.loads(text)
+        return sized(from_json(sized(value).value))
     except RecursionError as error:
         raise ValueTooLarge("json_parse: the text nests too deep.") from error
     except ValueError as error:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
+    from tacit.sandbox.composites import Composite
     from tacit.sandbox.effects import effects_of
     from tacit.sandbox.engine import Sandbox
     from tacit.sandbox.execution import Execution
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
     from tacit.sandbox.recording import HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
     from tacit.sandbox.transaction import Transaction
     from tacit.sandbox.verification import run_tests
-    from tacit.sandbox.world import FailureCode, HostFailure, World
+    from tacit.sandbox.world import Called, FailureCode, HostFailure, World
 
 _MODULES = {
     "Allowance": "grants",
+    "Called": "world",
     "Cancellation": "cancellation",
+    "Composite": "composites",
     "Execution": "execution",
     "FailureCode": "world",
     "FilesFolder": "files",
@@ -71,7 +74,9 @@ _MODULES = {
 
 __all__ = [
     "Allowance",
+    "Called",
     "Cancellation",
+    "Composite",
     "Execution",
     "FailureCode",
     "FilesFolder",

@@ -13,6 +13,7 @@ from tacit.config import Limits
 from tacit.errors import RunCancelled, RunTimedOut, ServiceClosed, TacitError, TooManyHostCalls
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.compiled import CompiledFolder
+from tacit.sandbox.composites import Composite, Composites, run_composite
 from tacit.sandbox.configuration import fingerprint, open_engine
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.programs import Program, Programs
@@ -30,7 +31,7 @@ class _Lane:
     """Room for one run and those that it starts through its world: a worker for each level."""
 
     def __init__(self) -> None:
-        self.workers: list[Worker] = []
+        self.workers: dict[int, Worker] = {}
         self.level = 0
 
 
@@ -39,7 +40,7 @@ class _Here(threading.local):
 
 
 class Sandbox:
-    """Loads and runs modules; thread-safe, at most `workers` runs at once, each with those that it calls.
+    """Loads and runs modules and composites; thread-safe, at most `workers` at once, each with those that it calls.
 
     `compiled_folder` keeps compiled code between processes. Close it when done; it is a context manager.
     """
@@ -50,6 +51,7 @@ class Sandbox:
         self._engine = open_engine(limits, slots=workers * self._levels)
         folder = CompiledFolder.open(compiled_folder, fingerprint(limits)) if compiled_folder else None
         self._programs = Programs(self._engine, limits, folder)
+        self._composites = Composites()
         self._ticker = Ticker(self._engine)
         self._lanes = [_Lane() for _ in range(workers)]
         self._free = list(self._lanes)
@@ -65,26 +67,29 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def load(self, digest: str, wasm: Callable[[], bytes]) -> Program:
-        """Return the program for the module with that SHA-256 (hex), from memory, from disk, or compiled.
+    def load(self, digest: str, make: Callable[[], bytes], language: str = "rust") -> Program | Composite:
+        """Return what to run for the module with that SHA-256 (hex), from memory, from disk, or compiled.
 
-        `wasm` is called only when it has to be compiled. Raises `BuildRefused` (stage `imports`) for a module that
-        the sandbox does not take, `MemoryExhausted` for one that begins with more memory than the limit,
-        `StoreDamaged` when `wasm` gives other bytes than the digest says.
+        `make` gives the module (WebAssembly, or for the language `program` the source) and is called only when it
+        has to be compiled. Raises `BuildRefused` (stage `imports`, or `compile` for a source) for a module that the
+        sandbox does not take, `MemoryExhausted` for one that begins with more memory than the limit, `StoreDamaged`
+        when `make` gives other bytes than the digest says.
         """
         self._check_open()
-        program = self._programs.load(digest, wasm)
+        if language == "program":
+            return self._composites.load(digest, make)
+        program = self._programs.load(digest, make)
         if not program.linked:
             self._rehearse(program)
         return program
 
     def ready(self, digest: str) -> bool:
         """Whether a program is in memory and a place is free, so that loading and running it wait for nothing."""
-        return bool(self._free) and self._programs.holds(digest)
+        return bool(self._free) and (self._programs.holds(digest) or self._composites.holds(digest))
 
     def run(
         self,
-        program: Program,
+        program: Program | Composite,
         stdin: bytes,
         world: World,
         *,
@@ -105,7 +110,6 @@ class Sandbox:
         limits = self._limits
         seconds = limits.wall_seconds if wall_seconds is None else min(wall_seconds, limits.wall_seconds)
         request = Request(
-            program,
             stdin,
             world,
             limits.energy if energy is None else max(min(energy, limits.energy), 0),
@@ -116,7 +120,7 @@ class Sandbox:
         )
         lane = self._here.lane
         if lane is not None:
-            return self._run_in(lane, request)
+            return self._run_in(lane, program, request)
         try:
             lane = self._take(request)
         except (RunCancelled, RunTimedOut) as failure:
@@ -125,7 +129,7 @@ class Sandbox:
         try:
             # Once more: closing waits only for the lanes that were taken before it began.
             self._check_open()
-            return self._run_in(lane, request)
+            return self._run_in(lane, program, request)
         finally:
             self._here.lane = None
             self._give(lane)
@@ -137,7 +141,7 @@ class Sandbox:
         self._closed = True
         _open.discard(self)
         for lane in self._lanes:
-            for worker in lane.workers:
+            for worker in list(lane.workers.values()):
                 worker.closing = True
         with self._turn:
             self._waiting += 1
@@ -145,6 +149,7 @@ class Sandbox:
             self._turn.wait_for(lambda: len(self._free) == len(self._lanes), _CLOSE_SECONDS)
         self._ticker.close()
         self._programs.clear()
+        self._composites.clear()
         for lane in self._free:
             lane.workers.clear()
 
@@ -171,16 +176,19 @@ class Sandbox:
             self._give(lane)
 
     def _worker(self, lane: _Lane, level: int) -> Worker:
-        if level == len(lane.workers):
-            lane.workers.append(Worker(self._engine, self._limits))
-        return lane.workers[level]
+        worker = lane.workers.get(level)
+        if worker is None:
+            worker = lane.workers[level] = Worker(self._engine, self._limits)
+        return worker
 
-    def _run_in(self, lane: _Lane, request: Request) -> Execution:
+    def _run_in(self, lane: _Lane, program: Program | Composite, request: Request) -> Execution:
         level = lane.level
         if level >= self._levels:
             return _unstarted(
                 TooManyHostCalls(f"Capabilities call each other more than {self._limits.call_depth} deep.")
             )
+        if isinstance(program, Composite):
+            return self._run_composite(lane, program, request)
         worker = self._worker(lane, level)
         worker.closing = self._closed
         lane.level += 1
@@ -188,18 +196,26 @@ class Sandbox:
         try:
             needed = (level + 1) * (self._limits.stack_bytes + HOST_STACK)
             if needed > thread_stack_size():
-                return self._run_deeper(lane, worker, request)
-            return worker.run(request)
+                return self._run_deeper(lane, worker, program, request)
+            return worker.run(program, request)
         finally:
             self._ticker.leave(worker)
             lane.level -= 1
 
-    def _run_deeper(self, lane: _Lane, worker: Worker, request: Request) -> Execution:
+    def _run_composite(self, lane: _Lane, composite: Composite, request: Request) -> Execution:
+        """Run a composite, which takes the place of a worker at its level and none of its stack."""
+        lane.level += 1
+        try:
+            return run_composite(composite, request, self._limits, lambda: self._closed)
+        finally:
+            lane.level -= 1
+
+    def _run_deeper(self, lane: _Lane, worker: Worker, program: Program, request: Request) -> Execution:
         """Run on a thread of our own, since this one's stack is too small for what the limits allow a guest."""
 
         def run() -> Execution:
             self._here.lane = lane
-            return worker.run(request)
+            return worker.run(program, request)
 
         return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
 

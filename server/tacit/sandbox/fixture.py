@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 
 from tacit.models import HttpFixture, Permissions, TestCase
+from tacit.programs.callees import AGENT
 from tacit.sandbox.addresses import parse_url
 from tacit.sandbox.grants import Allowance
 from tacit.sandbox.paths import names_folder, segments_of
-from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.world import Called, FailureCode, HostFailure
 
 
 class FixtureWorld:
@@ -56,12 +57,23 @@ class FixtureWorld:
             raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
         self._files[path] = self.written[path] = bytes(data)
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:  # noqa: ARG002  # one output, whatever the input
-        """Return the output that the test gives for calling the capability, whatever the input."""
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # see below
+        """Return the output that the test gives for calling the capability, whatever the input; it costs nothing."""
         self._allowance.require_call(capability)
         if capability not in self._test.calls:
             raise _not_provided("capability", capability, "calls", self._test.calls)
-        return json.dumps(self._test.calls[capability], ensure_ascii=False).encode()
+        return Called(self._given(capability))
+
+    def delegate(self, agent: str, task: str) -> bytes | None:  # noqa: ARG002  # one answer, whatever the task
+        """Return the answer that the test's calls give for the agent, None without one."""
+        self._allowance.require_call(AGENT)
+        return self._given(AGENT) if AGENT in self._test.calls else None
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Do nothing: the run's log has it."""
+
+    def _given(self, callee: str) -> bytes:
+        return json.dumps(self._test.calls[callee], ensure_ascii=False).encode()
 
     def current_time_millis(self) -> int:
         """Return the test's `now`."""

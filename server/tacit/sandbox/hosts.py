@@ -8,6 +8,7 @@ arguments are read within its memory and its limits. A wild pointer traps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from tacit.config import Limits
 from tacit.errors import TooManyHostCalls
@@ -18,12 +19,25 @@ MAX_NAME_BYTES = 8192
 """Longest URL, path or capability id that is looked at."""
 
 
+class Fuel(Protocol):
+    """The energy of the run under way."""
+
+    def left(self) -> int:
+        """Return what is left."""
+        ...
+
+    def spend(self, energy: int) -> None:
+        """Use up energy for another capability; all that is left, where that is less."""
+        ...
+
+
 class Hosts:
     """The host functions of one worker and the state of its current run; `begin` starts another."""
 
-    def __init__(self, memory: GuestMemory, limits: Limits, check_time: Callable[[], None]) -> None:
+    def __init__(self, memory: GuestMemory, fuel: Fuel, limits: Limits, check_time: Callable[[], None]) -> None:
         """`check_time` raises when the run has to end; it is called before anything is asked of the world."""
         self._memory = memory
+        self._fuel = fuel
         self._limits = limits
         self._check_time = check_time
         self._world: World | None = None
@@ -70,9 +84,15 @@ class Hosts:
         name = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
         limit = self._limits.input_bytes
         sent = self._memory.read(data, min(size, limit + 1))
-        return self._answer(
-            lambda world: _bounded(world.capability_call(_name(name), _bounded(sent, limit)), self._limits.stdout_bytes)
-        )
+
+        def call(world: World) -> bytes:
+            called = world.capability_call(_name(name), _bounded(sent, limit), self._fuel.left())
+            self._fuel.spend(called.energy)
+            if called.failure is not None:
+                raise called.failure
+            return _bounded(called.output, self._limits.stdout_bytes)
+
+        return self._answer(call)
 
     def _current_time_millis(self) -> int:
         world = self._count()

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 from tacit.errors import ReplayDiverged
 from tacit.models import Permissions
+from tacit.programs.callees import AGENT
 from tacit.sandbox.addresses import parse_url
 from tacit.sandbox.grants import Allowance
 from tacit.sandbox.paths import names_folder, segments_of
-from tacit.sandbox.recording import HostCall, answer_of
-from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.recording import HostCall, answer_of, called_of
+from tacit.sandbox.world import Called, FailureCode, HostFailure
 
 
 class LenientWorld:
@@ -56,10 +57,19 @@ class LenientWorld:
             answer_of(recorded)
         self.written[path] = bytes(data)
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
-        """Return the output that was recorded for the capability and the same input, however it is spaced."""
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # as recorded
+        """Return what was recorded for the capability and the same input, however it is spaced."""
         self._allowance.require_call(capability)
-        return self._bytes("capability_call", capability, data)
+        return called_of(self._recorded("capability_call", capability, data))
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Return the answer that was recorded for the agent and task."""
+        self._allowance.require_call(AGENT)
+        result = self._answer("delegate", agent, task.encode("utf-8", "replace"))
+        return result if isinstance(result, bytes) else None
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Do nothing: what a version shows of itself may change."""
 
     def current_time_millis(self) -> int:
         """Return the recorded times, one after the other."""
@@ -72,11 +82,14 @@ class LenientWorld:
         return result if isinstance(result, bytes) else b""
 
     def _answer(self, function: str, subject: str, data: bytes) -> bytes | int | None:
+        return answer_of(self._recorded(function, subject, data))
+
+    def _recorded(self, function: str, subject: str, data: bytes) -> HostCall:
         recorded = self._next(_key(function, subject, data))
         if recorded is None:
             asked = f"{function}({subject[:200]!r})" if subject else function
             raise ReplayDiverged(f"It asked for {asked}, which the recorded run did not.")
-        return answer_of(recorded)
+        return recorded
 
     def _next(self, key: tuple[str, str, bytes]) -> HostCall | None:
         """Return the next recorded call of that key, or the last again; None when there was none."""

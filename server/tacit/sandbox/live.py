@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tacit.programs.callees import AGENT
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.grants import Allowance
 from tacit.sandbox.http import HttpGateway
 from tacit.sandbox.paths import names_folder, segments_of
 from tacit.sandbox.transaction import Transaction
+from tacit.sandbox.world import Called
 
 
 class LiveWorld:
     """Answers a run's host functions as far as its allowance goes; raises as `world.World` says.
 
-    `clock` gives milliseconds since the Unix epoch; `call` runs another capability on JSON and returns JSON.
+    `clock` gives milliseconds since the Unix epoch; `call` runs another capability on JSON within an energy limit;
+    `delegate` answers a task for an agent as JSON, or None where the agent is not at hand.
     `seconds_left` says how long the run may still take, so that no fetch outlasts it.
     The transaction is entered, committed and left by the caller; a module without file effects needs none.
     """
@@ -26,7 +29,8 @@ class LiveWorld:
         http: HttpGateway,
         *,
         clock: Callable[[], int],
-        call: Callable[[str, bytes], bytes],
+        call: Callable[[str, bytes, int], Called],
+        delegate: Callable[[str, str], bytes | None] | None = None,
         cancellation: Cancellation | None = None,
         seconds_left: Callable[[], float] | None = None,
     ) -> None:
@@ -35,6 +39,7 @@ class LiveWorld:
         self._http = http
         self._clock = clock
         self._call = call
+        self._delegate = delegate
         self._cancellation = cancellation
         self._seconds_left = seconds_left
 
@@ -58,10 +63,18 @@ class LiveWorld:
         self._allowance.require_write(path)
         self._files.write(path, data)
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:
         """Run another capability."""
         self._allowance.require_call(capability)
-        return self._call(capability, data)
+        return self._call(capability, data, energy)
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Hand a task to an agent, where there is one."""
+        self._allowance.require_call(AGENT)
+        return self._delegate(agent, task) if self._delegate else None
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Do nothing: the record keeps it."""
 
     def current_time_millis(self) -> int:
         """Return the time."""

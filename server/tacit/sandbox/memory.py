@@ -18,12 +18,13 @@ class GuestMemory:
 
     `view` covers the first `size` bytes. A guest may have grown its memory since, so an access beyond `size` looks
     again before it is refused; memories neither move nor shrink while they are attached, so a view stays right.
+    `context` is the address of its store's context, 0 while detached.
     """
 
-    __slots__ = ("_context", "_memory", "_views", "size", "view")
+    __slots__ = ("_memory", "_views", "context", "size", "view")
 
     def __init__(self) -> None:
-        self._context = 0
+        self.context = 0
         self._memory = 0
         self._views: dict[tuple[int, int], memoryview] = {}
         self.view = memoryview(b"")
@@ -31,20 +32,20 @@ class GuestMemory:
 
     def attach(self, context: int, memory: int) -> None:
         """Turn to the memory at `memory` (a `wasmtime_memory_t`) of the store with that context."""
-        self._context = context
+        self.context = context
         self._memory = memory
         self._look()
 
     def detach(self) -> None:
         """Forget the memory; every access is out of bounds until the next `attach`."""
-        self._context = 0
+        self.context = 0
         self.view = memoryview(b"")
         self.size = 0
 
     def require(self, end: int) -> None:
         """Raise `OutOfBounds` unless the memory has at least `end` bytes."""
         if end > self.size:
-            if self._context:
+            if self.context:
                 self._look()
             if end > self.size:
                 raise OutOfBounds
@@ -64,10 +65,10 @@ class GuestMemory:
         self.view[pointer:end] = data
 
     def _look(self) -> None:
-        size = memory_size(self._context, self._memory)
+        size = memory_size(self.context, self._memory)
         if size == self.size:
             return
-        key = (memory_data(self._context, self._memory) or 0, size)
+        key = (memory_data(self.context, self._memory) or 0, size)
         view = self._views.get(key)
         if view is None:
             if len(self._views) >= _KEPT_VIEWS:

@@ -1,8 +1,8 @@
 """Recording what the world answered a run, and answering a replay from that record.
 
 Everything that is not determined by module, input, clock and seed enters a run through its host functions, so
-their answers in order are all that a replay needs. The world's own effects are not repeated: a replayed write
-answers as it did and writes nothing.
+their answers in order, with the energy that callees used, are all that a replay needs. The world's own effects are
+not repeated: a replayed write answers as it did and writes nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 import struct
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tacit.errors import BuildRefused, ReplayDiverged, StoreDamaged, TacitError, TooManyHostCalls
-from tacit.sandbox.world import FailureCode, HostFailure, World
+from tacit.sandbox.world import Called, FailureCode, HostFailure, World
 
 MAX_RECORDED = 64 << 20
 """Bytes that one run may move through host functions, equal payloads counted once: all of them are kept."""
@@ -26,10 +26,11 @@ _HEADER = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class HostCall:
-    """One host call and its answer: exactly one of `result`, `failure` and `error` is set.
+    """One host call and its answer: at most one of `result`, `failure` and `error` is set.
 
-    `subject` is the URL, path or capability; `data` what was handed over (a file's bytes, a callee's input);
-    `failure` what the guest saw, as (code, message); `error` what ended the run, as `TacitError.to_dict` gives it.
+    `subject` is the URL, path, capability, agent or name; `data` what was handed over (a file's bytes, a callee's
+    input, a task, an observation); `failure` what the guest saw, as (code, message); `error` what ended the run, as
+    `TacitError.to_dict` gives it; `energy` what a callee used, with all that it called.
     """
 
     function: str
@@ -38,6 +39,7 @@ class HostCall:
     result: bytes | int | None = None
     failure: tuple[int, str] | None = None
     error: dict[str, Any] | None = None
+    energy: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the call for people: JSON-ready, its payloads as text, shortened."""
@@ -46,6 +48,8 @@ class HostCall:
             shown["subject"] = self.subject
         if self.data:
             shown["data"] = _shown(self.data)
+        if self.energy:
+            shown["energy"] = self.energy
         if self.error is not None:
             return {**shown, "error": self.error}
         if self.failure is not None:
@@ -78,9 +82,30 @@ class RecordingWorld:
             self._world.file_write(path, kept)
         self.calls.append(HostCall("file_write", path, kept))
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
-        """Record the call of a capability."""
-        return self._bytes("capability_call", capability, data, lambda: self._world.capability_call(capability, data))
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:
+        """Record the call of a capability, with the energy that it used."""
+        with self._failures("capability_call", capability, data):
+            kept = self._keep(data)
+            called = self._kept_call(self._world.capability_call(capability, kept, energy))
+        self.calls.append(_recorded_call(capability, kept, called))
+        return called
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Record the handing over of a task."""
+        data = task.encode("utf-8", "replace")
+        with self._failures("delegate", agent, data):
+            kept = self._keep(data)
+            answer = self._world.delegate(agent, task)
+            answer = None if answer is None else self._keep(answer)
+        self.calls.append(HostCall("delegate", agent, kept, answer))
+        return answer
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Record an observation."""
+        with self._failures("observe", name, data):
+            kept = self._keep(data)
+            self._world.observe(name, kept)
+        self.calls.append(HostCall("observe", name, kept))
 
     def current_time_millis(self) -> int:
         """Record the reading of the clock."""
@@ -107,6 +132,14 @@ class RecordingWorld:
         except TacitError as error:
             self.calls.append(HostCall(function, subject, data, error=error.to_dict()))
             raise
+
+    def _kept_call(self, called: Called) -> Called:
+        """Return it with an output that is kept, or with why it is not: its energy is used in any case."""
+        try:
+            kept = self._keep(called.output)
+        except TooManyHostCalls as error:
+            return Called(b"", called.energy, error)
+        return called if kept is called.output else replace(called, output=kept)
 
     def _keep(self, payload: bytes) -> bytes:
         """Return the payload, or the equal one that is kept already."""
@@ -150,9 +183,18 @@ class ReplayWorld:
         """Answer as recorded, when the same bytes are written."""
         self._answer("file_write", path, data)
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
-        """Answer as recorded, when the input is the same."""
-        return self._answer_bytes("capability_call", capability, data)
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # as recorded
+        """Answer as recorded, when the input is the same, for the energy that it used then."""
+        return called_of(self._recorded("capability_call", capability, data))
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Answer as recorded, when the task is the same."""
+        result = self._answer("delegate", agent, task.encode("utf-8", "replace"))
+        return result if isinstance(result, bytes) else None
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Take the same observation as then."""
+        self._answer("observe", name, data)
 
     def current_time_millis(self) -> int:
         """Answer as recorded."""
@@ -164,11 +206,14 @@ class ReplayWorld:
         return result if isinstance(result, bytes) else b""
 
     def _answer(self, function: str, subject: str, data: bytes = b"") -> bytes | int | None:
+        return answer_of(self._recorded(function, subject, data))
+
+    def _recorded(self, function: str, subject: str, data: bytes) -> HostCall:
         recorded = self._calls[self._next] if self._next < len(self._calls) else None
         if recorded is None or (recorded.function, recorded.subject, recorded.data) != (function, subject, data):
             raise _diverged(HostCall(function, subject, data), recorded, self._next)
         self._next += 1
-        return answer_of(recorded)
+        return recorded
 
 
 def answer_of(recorded: HostCall) -> bytes | int | None:
@@ -178,6 +223,17 @@ def answer_of(recorded: HostCall) -> bytes | int | None:
     if recorded.error is not None:
         raise _error_of(recorded.error)
     return recorded.result
+
+
+def called_of(recorded: HostCall) -> Called:
+    """Return what the call of a capability came to."""
+    output = recorded.result if isinstance(recorded.result, bytes) else b""
+    failure: HostFailure | TacitError | None = None
+    if recorded.failure is not None:
+        failure = HostFailure(FailureCode(recorded.failure[0]), recorded.failure[1])
+    elif recorded.error is not None:
+        failure = _error_of(recorded.error)
+    return Called(output, recorded.energy, failure)
 
 
 def encode_calls(calls: Sequence[HostCall]) -> bytes:
@@ -190,7 +246,8 @@ def encode_calls(calls: Sequence[HostCall]) -> bytes:
         result = call.result if not isinstance(call.result, bytes) else None
         body = payloads.setdefault(call.result, len(payloads)) if isinstance(call.result, bytes) else None
         data = payloads.setdefault(call.data, len(payloads))
-        rows.append([call.function, call.subject, data, body, result, call.failure, call.error])
+        row = [call.function, call.subject, data, body, result, call.failure, call.error]
+        rows.append([*row, call.energy] if call.energy else row)
     index = json.dumps({"calls": rows, "sizes": [len(payload) for payload in payloads]}).encode()
     return b"".join((_FORM, _HEADER.pack(len(index)), index, *payloads))
 
@@ -222,7 +279,7 @@ def _decode(encoded: bytes) -> list[HostCall]:
 
 
 def _call(row: list[Any], payloads: list[bytes]) -> HostCall:
-    function, subject, data, body, result, failure, error = row
+    function, subject, data, body, result, failure, error, *energy = row
     return HostCall(
         function,
         subject,
@@ -230,7 +287,18 @@ def _call(row: list[Any], payloads: list[bytes]) -> HostCall:
         (None if result is None else int(result)) if body is None else payloads[int(body)],
         (FailureCode(failure[0]).value, str(failure[1])) if failure else None,
         dict(error) if error else None,
+        int(energy[0]) if energy else 0,
     )
+
+
+def _recorded_call(capability: str, data: bytes, called: Called) -> HostCall:
+    failure = called.failure
+    if isinstance(failure, HostFailure):
+        seen = (int(failure.code), failure.message)
+        return HostCall("capability_call", capability, data, failure=seen, energy=called.energy)
+    if failure is not None:
+        return HostCall("capability_call", capability, data, error=failure.to_dict(), energy=called.energy)
+    return HostCall("capability_call", capability, data, called.output, energy=called.energy)
 
 
 def _diverged(asked: HostCall, recorded: HostCall | None, number: int) -> ReplayDiverged:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from tacit.differences import MAX_SHOWN, differences, same_file, shown
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
 from tacit.models import JsonSchema, Permissions, TestCase, TestResult
+from tacit.sandbox.composites import Composite
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.programs import Program
@@ -29,7 +30,7 @@ class RunsPrograms(Protocol):
 
     def run(
         self,
-        program: Program,
+        program: Program | Composite,
         stdin: bytes,
         world: World,
         *,
@@ -43,7 +44,7 @@ class RunsPrograms(Protocol):
 
 def run_tests(
     sandbox: RunsPrograms,
-    program: Program,
+    program: Program | Composite,
     tests: Iterable[TestCase],
     permissions: Permissions,
     energy: int | None = None,

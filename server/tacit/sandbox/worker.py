@@ -36,7 +36,6 @@ _FINAL_TRAPS = {"out_of_fuel", "stack_overflow"}
 class Request(NamedTuple):  # a dataclass would cost a microsecond of 40
     """What a run is given; `deadline` is on the monotonic clock."""
 
-    program: Program
     stdin: bytes
     world: World
     energy: int
@@ -65,6 +64,24 @@ class _Buffers:
         self.memory = self.memory_export + bindings.EXTERN_ITEM
 
 
+class _StoreFuel:
+    """The fuel of the store that a worker's memory is attached to."""
+
+    def __init__(self, memory: GuestMemory, fuel: ctypes.c_uint64) -> None:
+        self._memory = memory
+        self._fuel = fuel
+        self._address = ctypes.addressof(fuel)
+
+    def left(self) -> int:
+        """Return the fuel that is left."""
+        bindings.get_fuel(self._memory.context, self._address)
+        return self._fuel.value
+
+    def spend(self, energy: int) -> None:
+        """Take fuel away, at most all of it."""
+        bindings.set_fuel(self._memory.context, max(self.left() - energy, 0))
+
+
 class Worker:
     """Runs programs one after another; not thread-safe, but not bound to a thread."""
 
@@ -77,7 +94,7 @@ class Worker:
         self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
         self._memory = GuestMemory()
         self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes, self._check_time)
-        self._hosts = Hosts(self._memory, limits, self._check_time)
+        self._hosts = Hosts(self._memory, _StoreFuel(self._memory, self._fuel), limits, self._check_time)
         self._on_epoch = bindings.EPOCH_CALLBACK(self._at_tick)
         self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
         self._callbacks: dict[tuple[str, str], Any] = {}
@@ -87,14 +104,13 @@ class Worker:
         self._computing_since: float | None = None
         self.closing = False
 
-    def run(self, request: Request) -> Execution:
+    def run(self, program: Program, request: Request) -> Execution:
         """Run a program to its end in an instance of its own.
 
         What the guest or the world did wrong is the execution's failure; only an exception that is no TacitError
         (a bug of the world, an interrupt of the user) is raised.
         """
         started = time.perf_counter()
-        program = request.program
         linked = program.linked.get(self) or self.link(program)
         self._wasi.begin(request.stdin, request.now_millis, request.seed)
         self._hosts.begin(request.world)

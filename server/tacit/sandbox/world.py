@@ -6,8 +6,11 @@ test, `ReplayWorld` from a record; `RecordingWorld` wraps any of them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
+
+from tacit.errors import TacitError
 
 
 class FailureCode(IntEnum):
@@ -33,6 +36,19 @@ class HostFailure(Exception):  # an answer to the guest, not an error of Tacit
         self.message = message
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the run of another capability came to: its output, or why it failed, and the energy that it used (fuel).
+
+    The energy is that of the callee and of all that it called, and is its caller's to pay in any case. A `HostFailure`
+    is the caller's to handle; a `TacitError` ends it.
+    """
+
+    output: bytes
+    energy: int = 0
+    failure: HostFailure | TacitError | None = None
+
+
 class World(Protocol):
     """Answers one run's host functions, on one thread at a time.
 
@@ -51,8 +67,16 @@ class World(Protocol):
         """Keep `data` for `path`; it lands when the run succeeds."""
         ...
 
-    def capability_call(self, capability: str, data: bytes) -> bytes:
-        """Run another capability on JSON `data` and return its JSON output."""
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:
+        """Run another capability on JSON `data` within `energy` (fuel); raises where nothing was run."""
+        ...
+
+    def delegate(self, agent: str, task: str) -> bytes | None:
+        """Return an agent's answer to a task as JSON, None where no agent is at hand."""
+        ...
+
+    def observe(self, name: str, data: bytes) -> None:
+        """Take note of what a run shows of itself: a name and a JSON value."""
         ...
 
     def current_time_millis(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tacit.lineage import Lineage
 from tacit.models import Check, MutateAnswer, MutateRequest, Permissions, RunAnswer, SearchAnswer
+from tacit.programs.use import SessionUse
 from tacit.sandbox import Cancellation
 from tacit.service.authoring import Author
 from tacit.service.build_records import BuildRecords
@@ -20,6 +21,7 @@ from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
 from tacit.service.pruning import Pruner
 from tacit.service.running import Runner
+from tacit.service.sessions import Sessions
 
 __all__ = ["Service"]
 
@@ -36,6 +38,8 @@ class Service:
         governor: Governor,
         pruner: Pruner,
         records: BuildRecords,
+        *,
+        sessions: Sessions,
         doctor: Callable[[], list[Check]],
     ) -> None:
         self._finder = finder
@@ -45,6 +49,7 @@ class Service:
         self._governor = governor
         self._pruner = pruner
         self._records = records
+        self._sessions = sessions
         self._doctor = doctor
 
     def search(self, query: str, k: int = 3) -> SearchAnswer:
@@ -248,6 +253,17 @@ class Service:
     def rollback_policy(self, name: str, version: int, *, actor: str = "python", reason: str = "") -> dict[str, Any]:
         """Put an earlier value of a policy in force again, 0 for the defaults; return the version in force."""
         return self._governor.rollback_policy(name, version, actor, reason)
+
+    def stats(self) -> dict[str, Any]:
+        """Return `{made, sessions}`: versions made here that are programs, and what each session did with programs.
+
+        A session is `{session, started, compiled, programs, runs, tokens_saved, level, level_name}`, the newest first.
+        """
+        return {"made": self._sessions.made(), "sessions": [use.summary() for use in self._sessions.all()]}
+
+    def keep_session(self, use: SessionUse) -> None:
+        """Keep what a session of the shell used so far, for `stats`."""
+        self._sessions.keep(use)
 
     def doctor(self) -> list[Check]:
         """Return one check for each thing that Tacit needs, with what to do where it is missing."""

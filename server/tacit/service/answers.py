@@ -59,6 +59,7 @@ def start_of(version: Version) -> dict[str, object]:
         "id": version.id,
         "version": version.version,
         "summary": manifest.summary,
+        "language": manifest.language,
         "source": version.source,
         "input_schema": manifest.input_schema,
         "output_schema": manifest.output_schema,

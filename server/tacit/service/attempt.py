@@ -10,9 +10,12 @@ from tacit.service.prepared import Prepared
 from tacit.store import RunRecord
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left of a run's energy and time, shared with every capability that it calls."""
+    """What a run and all that it calls may use: energy (fuel), and the time until a deadline, on the monotonic clock.
+
+    A capability that another one calls is allowed the energy that its caller has left, and has the same deadline.
+    """
 
     energy: int
     deadline: float

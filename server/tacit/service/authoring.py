@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from tacit.building import Builder, make_brief
+from tacit.building import Builder, for_program, make_brief
 from tacit.catalog import Catalog, Version
 from tacit.config import Settings
 from tacit.errors import BuildRefused, InvalidArgument, LlmError, RunCancelled, StoreReadOnly, TacitError, UnknownJob
@@ -25,7 +25,7 @@ from tacit.service import answers
 from tacit.service.commissions import id_taken, make_commission, task_of
 from tacit.service.finding import Finder
 from tacit.service.jobs import ENDING_SECONDS, Job, Jobs, OnProgress, Work
-from tacit.service.planning import Plan, make_plan
+from tacit.service.planning import Plan, language_to_brief, make_plan
 from tacit.service.spending import Spending
 from tacit.service.transcripts import secrets_in
 from tacit.service.workshop import Ask, Workshop
@@ -136,6 +136,8 @@ class Author:
 
     def _commissioned(self, request: MutateRequest) -> Job | MutateAnswer:
         """Return the build of a model's source, joined or started; or a brief, where none can write it."""
+        if language_to_brief(request, self._catalog) == "program":
+            return self._program_brief(request)
         try:
             endpoint = Endpoint.of(self._settings)
         except LlmError as error:
@@ -289,6 +291,14 @@ class Author:
             message=f"{trouble} You can write it yourself. {answers.WRITE_IT}" if trouble else answers.WRITE_IT,
             author_error=trouble.to_dict() if trouble else None,
             brief=make_brief(task, answers.start_of(nearest) if nearest else None, self._settings.limits),
+        )
+
+    def _program_brief(self, request: MutateRequest) -> MutateAnswer:
+        """Answer how to write a program; language models are asked for Rust alone."""
+        answer = self._brief(request)
+        brief = for_program(answer.brief) if answer.brief else None
+        return answer.model_copy(
+            update={"message": f"A program is written by its caller. {answers.WRITE_IT}", "brief": brief}
         )
 
     def _nearest(self, parent_id: str | None, task: str) -> Version | None:

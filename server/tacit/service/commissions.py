@@ -197,5 +197,8 @@ def _material(version: Version) -> Material:
 
 
 def _fits(version: Version) -> bool:
+    """Return whether an author, who writes Rust, is shown a capability close to the task."""
+    if version.manifest.language != "rust":
+        return False
     tests: list[dict[str, Any]] = [test.model_dump() for test in version.tests]
     return sum(map(len, version.source.values())) + len(str(tests)) <= MAX_MATERIAL

@@ -15,6 +15,7 @@ from tacit.catalog import Version
 from tacit.errors import (
     CapabilityFailed,
     EnergyExhausted,
+    EnergyLow,
     GuestExited,
     GuestTrapped,
     InvalidOutput,
@@ -22,9 +23,11 @@ from tacit.errors import (
     MemoryExhausted,
     NoOutput,
     OutputTooLarge,
+    ProgramError,
     RunTimedOut,
     StackOverflowed,
     TooManyHostCalls,
+    ValueTooLarge,
 )
 from tacit.sandbox import HostCall
 from tacit.service.attempt import Attempt
@@ -33,10 +36,14 @@ GIVEN_MUCH = 1 << 20
 """Bytes of input and answers from which on it is no fault to need more than the limits allow."""
 
 _BROKEN = frozenset(kind.code for kind in (GuestTrapped, StackOverflowed, GuestExited, NoOutput, InvalidOutput))
-_SHARED = frozenset({EnergyExhausted.code, RunTimedOut.code})
+_SHARED = frozenset({EnergyExhausted.code, EnergyLow.code, RunTimedOut.code})
 """What a run uses up together with those that it calls, within what its caller allowed."""
 
-_LIMITS = _SHARED | {kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls)}
+_LIMITS = _SHARED | {
+    kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls, ValueTooLarge)
+}
+_OF_PROGRAMS = frozenset(kind.code for kind in ProgramError.__subclasses__()) - _LIMITS
+"""What a program did wrong with its values; judged as an error that a capability reports."""
 _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", "invalid_request"})
 """The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
 
@@ -76,16 +83,19 @@ def is_own(error: Mapping[str, Any], version: Version, given: Given) -> bool:
 
     A limit is, unless the run was given much, or a caller bounded what it used up. So is the time, if the guest
     itself computed for half of what a run may take; hosts, locks and busy machines are waited for. An error that the
-    capability reports is, unless a test of it expects that code, or it comes from what the world answered.
+    capability reports is, unless a test of it expects that code, or it comes from what the world answered; and so is
+    what a program does wrong. Energy that a called capability used up is not its caller's fault.
     """
-    code = error["code"]
-    if code == CapabilityFailed.code:
-        return _reports_own(error.get("details", {}).get("code"), version, given)
+    code, details = error["code"], error.get("details", {})
+    if code == CapabilityFailed.code or code in _OF_PROGRAMS:
+        return _reports_own(details.get("code", code), version, given)
+    if code == EnergyExhausted.code and "where" in details:
+        return False
     if code not in _LIMITS:
         return code in _BROKEN
     if given.much or (given.bounded and code in _SHARED):
         return False
-    return code != RunTimedOut.code or _computed(error.get("details", {}), given)
+    return code != RunTimedOut.code or _computed(details, given)
 
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:

@@ -15,7 +15,8 @@ from tacit.building.orders import Replay
 from tacit.building.summaries import summary_problem
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
-from tacit.models import MAX_EXAMPLE, Card, JsonSchema, Manifest, MutateRequest, TestCase, problems_in
+from tacit.models import MAX_EXAMPLE, Card, JsonSchema, Language, Manifest, MutateRequest, TestCase, problems_in
+from tacit.programs.callees import ROOT as PROGRAM_ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Plan:
         return BuildRequest(
             job=job,
             id=self.manifest.id,
+            language=self.manifest.language,
             source=self.source,
             permissions=self.manifest.permissions,
             tests=self.tests,
@@ -75,19 +77,35 @@ def make_plan(request: MutateRequest, catalog: Catalog) -> Plan:
     renewed = parent if parent is not None and parent.id == request.id else None
     _require(request, renewed)
     tests = request.tests or (renewed.tests if renewed else ())
+    language = language_of(request, renewed)
     return Plan(
-        manifest=_manifest(request, parent, renewed.manifest if renewed else None),
-        source=_source(request.source or {}),
+        manifest=_manifest(request, language, parent, renewed.manifest if renewed else None),
+        source=_source(request.source or {}, language),
         tests=tests,
         parent=parent,
         parent_tests=renewed.tests if renewed and request.tests else (),
     )
 
 
-def _source(given: str | dict[str, str]) -> dict[str, str]:
+def language_to_brief(request: MutateRequest, catalog: Catalog) -> Language:
+    """Return the language that a request without source wants: the one it names, or else that of its parent.
+
+    Raises `UnknownCapability` for the parent.
+    """
+    return language_of(request, catalog.get(request.parent_id) if request.parent_id else None)
+
+
+def language_of(request: MutateRequest, before: Version | None) -> Language:
+    """Return the language that is asked for, or else that of the version before."""
+    if "language" in request.model_fields_set or before is None:
+        return request.language
+    return before.manifest.language
+
+
+def _source(given: str | dict[str, str], language: Language) -> dict[str, str]:
     """Return the texts by their paths below `src/`; of two that would become one, the builder says so."""
     if isinstance(given, str):
-        return {"main.rs": given}
+        return {PROGRAM_ROOT if language == "program" else "main.rs": given}
     below = {path.removeprefix("src/"): text for path, text in given.items()}
     return below if len(below) == len(given) else given
 
@@ -108,7 +126,9 @@ def _require(request: MutateRequest, renewed: Version | None) -> None:
         )
 
 
-def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifest | None) -> Manifest:
+def _manifest(
+    request: MutateRequest, language: Language, parent: Version | None, inherited: Manifest | None
+) -> Manifest:
     if request.summary and (problem := summary_problem(request.summary, request.id or "")):
         raise BuildRefused("request", problem, hint="Search goes by the summary; then call again.")
     examples = request.examples or (inherited.examples if inherited else ())
@@ -117,8 +137,8 @@ def _manifest(request: MutateRequest, parent: Version | None, inherited: Manifes
         return Manifest(
             id=request.id or "",
             summary=request.summary or (inherited.summary if inherited else ""),
-            binary=f"{request.id}.wasm",
-            language=request.language,
+            binary="" if language == "program" else f"{request.id}.wasm",
+            language=language,
             examples=examples or ((request.task[:MAX_EXAMPLE],) if request.task else ()),
             permissions=asked or (inherited.permissions if inherited else request.permissions),
             parent=f"{parent.id}@{parent.version}" if parent else None,

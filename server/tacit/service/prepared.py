@@ -15,7 +15,7 @@ from typing import Any
 from tacit.catalog import Catalog, Version
 from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
-from tacit.sandbox import Allowance, Program, Sandbox
+from tacit.sandbox import Allowance, Composite, Program, Sandbox
 from tacit.schemas import Validator, compile_schema
 
 MAX_PREPARED = 1024
@@ -81,13 +81,16 @@ class Preparer:
         return self.keep(found)
 
     def load_ahead(self, recent: Iterable[tuple[str, int]]) -> None:
-        """Make versions ready whose code is compiled already: what ran last will most likely run next."""
+        """Make versions ready that need no slow compilation: what ran last will most likely run next."""
         for capability, number in recent:
             # A version that is gone, or not compiled for this Wasmtime, is left to its next run.
             with suppress(TacitError, LookupError):
                 prepared = self.keep(self._catalog.get(capability, number))
                 self._catalog.get(capability)
-                self._sandbox.load(prepared.version.digest, _not_compiled)
+                if prepared.version.manifest.language == "program":
+                    self.program(prepared.version)
+                else:
+                    self._sandbox.load(prepared.version.digest, _not_compiled)
 
     def keep(self, version: Version) -> Prepared:
         """Return the version ready to run, whatever its status."""
@@ -115,9 +118,10 @@ class Preparer:
         """Return a version, whatever its status."""
         return self._catalog.get(capability, version)
 
-    def program(self, version: Version) -> Program:
+    def program(self, version: Version) -> Program | Composite:
         """Return the version's module, compiled."""
-        return self._sandbox.load(version.digest, lambda: self._catalog.module(version.digest))
+        digest = version.digest
+        return self._sandbox.load(digest, lambda: self._catalog.module(digest), version.manifest.language)
 
     def compile_ahead(self, version: Version) -> None:
         """Compile a version's module on a thread of its own, so that its first run need not wait for that."""

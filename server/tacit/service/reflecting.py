@@ -69,7 +69,7 @@ class Reflector:
         None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, a
         newer version is active, or a person decided what is offered since the run began.
         """
-        if not self._model:
+        if not self._model or version.manifest.language != "rust":  # the model mends Rust alone
             return None
         key = f"repair {version.id}@{version.version}"
         running = self._store.builds.find_running(key)

@@ -2,7 +2,7 @@
 
 One run: resolve → validate → cache → lock what it writes → sandbox → validate the output → commit its writes
 → record → answer. A capability that another one calls runs inside its caller's transaction, deadline and
-energy, under its own permissions.
+energy, under its own permissions; the energy of a run is that of the whole tree below it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ from tacit.sandbox import (
     World,
     decode_calls,
 )
-from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.world import Called, FailureCode, HostFailure
 from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
+from tacit.service.delegating import Delegator
 from tacit.service.failing import Failures
 from tacit.service.faults import own_failure
 from tacit.service.prepared import Prepared, Preparer
@@ -58,10 +59,11 @@ AT_ONCE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What runs see of the outside: the files folder and the HTTP gateway."""
+    """What runs see of the outside: the files folder, the HTTP gateway, and an agent where one is configured."""
 
     files: FilesFolder
     http: HttpGateway
+    agent: Delegator | None = None
 
 
 class Runner:
@@ -202,19 +204,17 @@ class Runner:
         """Run once in the sandbox, and check the output; nothing is committed or recorded."""
         now = time.time_ns() // 1_000_000
         world = RecordingWorld(self._world(prepared, frame, now))
-        energy = frame.budget.energy
         execution = self._sandbox.run(
             self._preparer.program(prepared.version),
             text,
             world,
-            energy=energy,
+            energy=frame.budget.energy,
             now_millis=now if Effect.TIME in prepared.version.effects else 0,
             seed=seed_of(prepared.version.digest, text),
             cancellation=frame.cancellation,
             wall_seconds=frame.budget.seconds(),
         )
-        frame.budget.energy = max(frame.budget.energy - execution.energy, 0)
-        return Attempt(prepared, text, frame, _checked(prepared, execution), world.calls, energy, now)
+        return Attempt(prepared, text, frame, _checked(prepared, execution), world.calls, frame.budget.energy, now)
 
     def _world(self, prepared: Prepared, frame: Frame, now: int) -> World:
         return LiveWorld(
@@ -222,13 +222,23 @@ class Runner:
             frame.transaction,
             self._outside.http,
             clock=lambda: now,
-            call=lambda capability, data: self._call(capability, data, frame),
+            call=lambda capability, data, energy: self._call(capability, data, energy, frame),
+            delegate=lambda agent, task: self._delegate(agent, task, frame),
             cancellation=frame.cancellation,
             seconds_left=frame.budget.seconds,
         )
 
-    def _call(self, capability: str, data: bytes, caller: Frame) -> bytes:
-        """Run a capability for another one; its failure is the caller's to handle, its writes are then undone."""
+    def _delegate(self, agent: str, task: str, frame: Frame) -> bytes | None:
+        """Return an agent's answer, None where none is configured."""
+        asked = self._outside.agent
+        return asked(agent, task, frame.cancellation, frame.budget.seconds()) if asked else None
+
+    def _call(self, capability: str, data: bytes, energy: int, caller: Frame) -> Called:
+        """Run a capability for another one, on what that has left of its energy.
+
+        Its failure is the caller's to handle, its writes are then undone; what leaves the caller nothing to go on
+        with ends the caller as well.
+        """
         if caller.depth >= self._limits.call_depth:
             raise HostFailure(FailureCode.INVALID, f"capabilities may call each other {caller.depth} deep at most")
         try:
@@ -236,18 +246,23 @@ class Runner:
             prepared.check_input(json_input.parse(data, self._limits.input_bytes))
         except RequestError as error:
             raise HostFailure(FailureCode.INVALID, str(error)) from error
-        frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1)
+        budget = Budget(energy, caller.budget.deadline)
+        frame = replace(caller, run_id=new_run_id(), parent_run=caller.run_id, depth=caller.depth + 1, budget=budget)
         savepoint = frame.transaction.savepoint() if frame.transaction else None
         attempt = self._execute(prepared, data, frame)
         self._failures.settle(attempt, self._record(attempt))
         execution = attempt.execution
-        if execution.failure is None:
-            return execution.output
-        if isinstance(execution.failure, PermissionDenied | RunCancelled | RunTimedOut):
-            raise execution.failure
+        failure = execution.failure
+        if failure is None:
+            return Called(execution.output, execution.energy)
+        if isinstance(failure, EnergyExhausted):
+            return Called(b"", execution.energy, _exhausted_in(prepared, failure))
+        if isinstance(failure, PermissionDenied | RunCancelled | RunTimedOut):
+            return Called(b"", execution.energy, failure)
         if frame.transaction is not None and savepoint is not None:
             frame.transaction.rollback(savepoint)
-        raise HostFailure(FailureCode.FAILED, json.dumps(execution.failure.to_dict(), ensure_ascii=False))
+        told = json.dumps(failure.to_dict(), ensure_ascii=False)
+        return Called(b"", execution.energy, HostFailure(FailureCode.FAILED, told))
 
     def _record(self, attempt: Attempt, *, wait: bool = True) -> str:
         """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
@@ -270,6 +285,18 @@ def _checked(prepared: Prepared, execution: Execution) -> Execution:
     except TacitError as failure:
         return replace(execution, failure=failure)
     return execution
+
+
+def _exhausted_in(prepared: Prepared, failure: EnergyExhausted) -> EnergyExhausted:
+    """Return the failure as the caller's: `details.where` names the callees that it was in, the outermost first."""
+    line = failure.details.get("line")
+    place = f"{prepared.version.id}@{prepared.version.version}{f' line {line}' if line else ''}"
+    where = [place, *failure.details.get("where", ())]
+    return EnergyExhausted(
+        f"The energy was used up in {' → '.join(where)}.",
+        hint="Run it with more energy, if the limit allows, or make it call what does less.",
+        details={"where": where},
+    )
 
 
 def _committed(attempt: Attempt, transaction: Transaction) -> Attempt:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tacit.building import Builder
 from tacit.building.orders import Budget
 from tacit.building.protocol import Attempt, BuildResult, Turn
-from tacit.catalog import Catalog, Origin, Version
+from tacit.catalog import Catalog, Origin, Version, effects_of_source
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import MutateAnswer
@@ -76,6 +76,8 @@ class Workshop:
         plan, transcript = ask.plan, self._logbook.transcript(job)
 
         def work() -> MutateAnswer:
+            if plan.manifest.language == "program":  # the builder does not know what there is to be called
+                effects_of_source(self._catalog, plan.manifest.id, plan.source)
             replays = replays_of(self._store, plan.renewed) if plan.renewed else ()
             request = plan.build_request(job.id, replays, accepts_differences=ask.accepts_differences)
             result = self._builder.build(request, self._logbook.relay(job), job.cancellation)
@@ -157,12 +159,15 @@ class Workshop:
 
     def _register(self, plan: Plan, result: BuildResult, author: str, origin: Origin, job: Job) -> MutateAnswer:
         job.report("register: keeping it", 0.95)
+        effects = frozenset(result.effects)
+        if plan.manifest.language == "program":
+            effects = effects_of_source(self._catalog, plan.manifest.id, plan.source)
         version = self._catalog.register(
             plan.manifest,
             plan.source,
             result.wasm,
             plan.all_tests(),
-            effects=frozenset(result.effects),
+            effects=effects,
             author=author,
             toolchain=result.toolchain,
             origin=origin,

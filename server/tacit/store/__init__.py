@@ -8,7 +8,7 @@ from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id, started_millis
-from tacit.store.runs import Outcome, RunRecord, Runs, Tally
+from tacit.store.runs import Outcome, RunRecord, Runs, SessionTally, Tally
 from tacit.store.store import Store
 from tacit.store.transcripts import pack_transcript, unpack_transcript
 from tacit.store.vectors import Vectors
@@ -25,6 +25,7 @@ __all__ = [
     "Outcome",
     "RunRecord",
     "Runs",
+    "SessionTally",
     "Store",
     "Tally",
     "Vectors",

@@ -94,6 +94,12 @@ class Meta:
         """Return the value kept under `key` as the transaction of `connection` sees it."""
         return connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
 
+    def starting_with(self, prefix: str) -> list[str]:
+        """Return the values kept under keys that begin so, in the order of the keys."""
+        kept = select(meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True)).order_by(meta.c.key)
+        with self._database.read() as connection:
+            return list(connection.execute(kept).scalars())
+
     def put_in(self, connection: Connection, key: str, value: str) -> None:
         """Keep `value` under `key`, in the transaction of `connection`."""
         connection.execute(insert_or_replace(meta, "value"), {"key": key, "value": value})

@@ -1,0 +1,152 @@
+"""What a program may do, seen from what it calls: its callees are there, none leads back to it, and their effects.
+
+The effects of a program are that it calls and those of its callees, as they are when it is registered. What a later
+version of a callee does, that version's own permissions decide in each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tacit.catalog.closest import closest_ids
+from tacit.catalog.reading import CatalogReader
+from tacit.catalog.version import Version
+from tacit.errors import BuildRefused, UnknownCapability
+from tacit.models import Effect, Manifest, Status
+from tacit.programs.callees import AGENT, at_lines, called, callees, compile_checked, source_in
+from tacit.programs.compiler import Program
+
+MAX_CLOSEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A capability as those see it that call it: its effects, what it may call, and why it is not offered, if so."""
+
+    effects: frozenset[Effect]
+    calls: frozenset[str] = frozenset()
+    program: bool = False
+    withdrawn: str = ""
+
+
+Find = Callable[[str], Callee | None]
+"""Returns the capability of an id, None where there is none."""
+
+
+def effects_of_source(catalog: CatalogReader, capability: str, source: Mapping[str, str]) -> frozenset[Effect]:
+    """Return the effects of a program that is to become the capability of that id.
+
+    Raises `BuildRefused`: at `request` or `compile` for its source, at `imports` for callees that are not there or
+    not offered any more, and where one of them leads back to it.
+    """
+    program = compile_checked(source_in(source))
+    return compose(capability, program, callees_in(catalog), catalog.ids)
+
+
+def callees_in(catalog: CatalogReader) -> Find:
+    """Return what finds the capabilities that the catalog offers."""
+
+    @cache
+    def find(name: str) -> Callee | None:
+        try:
+            return callee_of(catalog.get(name))
+        except UnknownCapability:
+            return None
+
+    return find
+
+
+def callee_of(version: Version) -> Callee:
+    """Return a version as callers see it."""
+    program = version.manifest.language == "program"
+    calls = calls_in(version.source) if program else callable_by(version.manifest, version.effects)
+    withdrawn = ""
+    if not version.status is version.capability_status is Status.ACTIVE:
+        archived = Status.ARCHIVED in (version.status, version.capability_status)
+        withdrawn = "archived" if archived else "deprecated"
+        withdrawn += f"; call {version.successor} instead" if version.successor else ""
+    return Callee(version.effects, calls, program, withdrawn)
+
+
+def callable_by(manifest: Manifest, effects: frozenset[Effect]) -> frozenset[str]:
+    """Return the ids that a module may call, as far as its manifest names them."""
+    return frozenset(manifest.permissions.call) if Effect.CALLS in effects else frozenset()
+
+
+def calls_in(source: Mapping[str, str]) -> frozenset[str]:
+    """Return the ids that a program's source calls; none where it does not compile."""
+    try:
+        return frozenset(callees(compile_checked(source_in(source))))
+    except BuildRefused:
+        return frozenset()
+
+
+def compose(capability: str, program: Program, find: Find, ids: Callable[[], tuple[str, ...]]) -> frozenset[Effect]:
+    """Return the effects of the program of a capability; raises `BuildRefused("imports")` as `effects_of_source` does.
+
+    `ids` gives those that there are, to name the closest of.
+    """
+    wrong: dict[str, str] = {}
+    unknown: list[str] = []
+    effects = {Effect.CALLS} if called(program) else set[Effect]()
+    named = callees(program)
+    for name in named:
+        found = find(name)
+        if name == capability:
+            wrong[name] = f"{name} calls itself"
+        elif name == AGENT and found is None:
+            wrong[name] = f"{AGENT} is not called but delegated to"
+        elif found is None:
+            unknown.append(name)
+            wrong[name] = f"there is no built-in and no capability {name}"
+        elif found.withdrawn:
+            wrong[name] = f"{name} is {found.withdrawn}"
+        elif way := _way_back(capability, name, find):
+            wrong[name] = f"{' → '.join((capability, *way))} leads back to it"
+        else:
+            effects |= _effects(name, found, find)
+    if wrong:
+        raise _refused(at_lines((named[name], problem) for name, problem in wrong.items()), unknown, ids)
+    return frozenset(effects)
+
+
+def _way_back(capability: str, start: str, find: Find) -> list[str]:
+    """Return how calls lead from one capability to another, both ends included; empty where none is seen to."""
+    pending, seen = [[start]], {start}
+    while pending:
+        way = pending.pop(0)
+        found = find(way[-1])
+        for name in sorted(found.calls) if found else ():
+            if name == capability:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                pending.append([*way, name])
+    return []
+
+
+def _effects(name: str, callee: Callee, find: Find) -> set[Effect]:
+    """Return the effects of a callee, those of a program from what it calls now."""
+    effects, pending, seen = set(callee.effects), [callee], {name}
+    while pending:
+        each = pending.pop()
+        for called_name in each.calls - seen if each.program else ():
+            seen.add(called_name)
+            if found := find(called_name):
+                effects |= found.effects
+                pending.append(found)
+    return effects
+
+
+def _refused(diagnostics: str, unknown: list[str], ids: Callable[[], tuple[str, ...]]) -> BuildRefused:
+    closest = [name for wanted in unknown for name in closest_ids(wanted, ids(), MAX_CLOSEST)]
+    hint = f"Closest: {', '.join(dict.fromkeys(closest))}. " if closest else ""
+    hint += "Find capabilities by what they do with search_capabilities." if unknown else "Call something else."
+    return BuildRefused(
+        "imports",
+        "The program calls what it cannot call.",
+        hint=hint,
+        details={"diagnostics": diagnostics, "closest": list(dict.fromkeys(closest))},
+    )

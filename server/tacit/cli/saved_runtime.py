@@ -1,0 +1,75 @@
+"""The files in which `tacit shell` keeps a program with its whole state."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tacit.errors import InvalidArgument
+from tacit.models import Model, problems_in
+from tacit.programs import RuntimeSnapshot
+
+MAX_BYTES = 64 << 20
+
+
+class SavedRuntime(Model):
+    """A program and where it is; `given` is its input."""
+
+    name: str
+    domain: str
+    source: str
+    given: Any = None
+    state: RuntimeSnapshot
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file, whole or not at all; raises `InvalidArgument` for a place where something else is."""
+        if os.path.lexists(path):
+            _require_saved(path)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            part.write_text(json.dumps(self.model_dump()), "utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise InvalidArgument(f"{path} cannot be written: {error.strerror}.") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, path: Path) -> SavedRuntime:
+        """Return what `write` kept; raises `InvalidArgument` for anything else."""
+        text = read_text(path, MAX_BYTES)
+        try:
+            return cls.model_validate(json.loads(text))
+        except ValidationError as error:
+            raise InvalidArgument(f"{path} is no snapshot of the shell: {problems_in(error)[:500]}.") from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidArgument(f"{path} is no snapshot of the shell: it is not JSON ({error}).") from error
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Return a file's text; raises `InvalidArgument` for what is missing, no UTF-8 or over `limit` bytes."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise InvalidArgument(f"{path} has more than {limit} bytes.")
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"{path} is not UTF-8 (at byte {error.start}).") from error
+    except (OSError, ValueError) as error:
+        problem = (error.strerror if isinstance(error, OSError) else None) or error
+        raise InvalidArgument(f"{path} cannot be read: {problem}.") from error
+
+
+def _require_saved(path: Path) -> None:
+    try:
+        SavedRuntime.read(path)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"{path} is there already, and is no snapshot of the shell.", hint="Name another file."
+        ) from error

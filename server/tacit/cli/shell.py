@@ -1,0 +1,91 @@
+"""`tacit shell`: programs compiled, run and stepped through by a person, or by lines on stdin."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO, cast
+
+import click
+
+from tacit.cli.terminal import Session, report, use_case, write
+from tacit.errors import InvalidArgument, TacitError
+
+if TYPE_CHECKING:
+    from tacit.cli.shell_commands import Commands
+
+PROMPT = "tacit> "
+
+
+@click.command()
+@click.option("--energy", default=1000.0, show_default=True, help="Units of energy that each program may use.")
+@use_case(prints_data=False)
+def shell(session: Session, energy: float) -> None:
+    """Compile programs, step through them, keep and resume their state.
+
+    Capabilities that they call are run. Commands come from the terminal or from stdin; `help` lists them.
+    """
+    from tacit.cli.shell_commands import Commands  # with the sandbox's engine, which no other command's help needs
+
+    at_terminal = _at_terminal()
+    with session.service() as service:
+        commands = Commands(service, energy)
+        if at_terminal:
+            write("`help` lists the commands, `exit` ends.")
+        failed = False
+        for line in _typed() if at_terminal else _piped():
+            said = line.strip()
+            if said and not said.startswith("#"):
+                failed = not _carry_out(commands, said, at_terminal) or failed
+            if commands.ended:
+                break
+    if failed and not at_terminal:
+        raise click.exceptions.Exit(1)
+
+
+def _carry_out(commands: Commands, line: str, at_terminal: bool) -> bool:
+    """Carry out one line; return whether it came to its end. Without a terminal, Ctrl-C ends the shell."""
+    try:
+        commands.carry_out(line)
+    except TacitError as error:
+        report(error)
+        if "address" in error.details:
+            place = "at {address}, line {line}: {instruction}".format_map(error.details)
+            click.echo(f"  {place}", err=True)
+        return False
+    except KeyboardInterrupt:
+        if not at_terminal:
+            raise
+        write("(stopped)")
+    return True
+
+
+def _at_terminal() -> bool:
+    streams = cast("tuple[TextIO | None, TextIO | None]", (sys.stdin, sys.stdout))
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def _typed() -> Iterator[str]:
+    """Yield what the person enters; Ctrl-C clears the line, Ctrl-D ends."""
+    from prompt_toolkit import PromptSession  # takes a tenth of a second, which lines on stdin need not spend
+
+    entering: PromptSession[str] = PromptSession()
+    while True:
+        try:
+            yield entering.prompt(PROMPT)
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+
+
+def _piped() -> Iterator[str]:
+    """Yield the lines of stdin; bytes that are no UTF-8 become replacement characters."""
+    stdin = cast("TextIO | None", sys.stdin)
+    if stdin is None:
+        raise InvalidArgument("There is no input: stdin is closed.", hint="Pipe commands in, one a line.")
+    for line in stdin.buffer:
+        yield line.decode("utf-8", "replace")
+
+
+COMMANDS = [shell]

@@ -1,0 +1,82 @@
+"""What sessions earned with programs: of the shell as it was kept, of all others as far as runs are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from tacit.catalog import Catalog, Version
+from tacit.errors import StoreReadOnly, TacitError
+from tacit.models import Effect
+from tacit.programs.shell import tokens_of
+from tacit.programs.use import ProgramUse, SessionUse
+from tacit.store import SessionTally, Store
+
+COMMAND_LINE = "without a session"
+"""The session of runs that name none: from the command line and from Python."""
+SHIPPED = "shipped"
+_KEY = "session:"
+
+
+class Sessions:
+    """Keeps what the shell's sessions used, and counts what all sessions did; thread-safe."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._catalog = catalog
+
+    def keep(self, use: SessionUse) -> None:
+        """Keep what a session of the shell used so far; where nothing can be written, it is not kept."""
+        with suppress(StoreReadOnly), self._store.database.write() as connection:
+            self._store.meta.put_in(connection, f"{_KEY}{use.session}", use.model_dump_json())
+
+    def all(self) -> list[SessionUse]:
+        """Return what each session used that compiled or ran a program, the last one that began first."""
+        found = {use.session: use for use in self._kept()}
+        for use in self._counted():
+            known = found.get(use.session)
+            found[use.session] = (
+                use if known is None else known.model_copy(update={"programs": (*known.programs, *use.programs)})
+            )
+        return sorted(found.values(), key=lambda use: use.started, reverse=True)
+
+    def made(self) -> int:
+        """Return how many versions were made here whose source is a program."""
+        versions = (version for name in self._catalog.ids() for version in self._catalog.history(name))
+        return sum(_is_program(version) and version.author != SHIPPED for version in versions)
+
+    def _kept(self) -> Iterable[SessionUse]:
+        for text in self._store.meta.starting_with(_KEY):
+            with suppress(ValidationError):  # by a later Tacit
+                yield SessionUse.model_validate_json(text)
+
+    def _counted(self) -> Iterable[SessionUse]:
+        """Yield what runs say of each session that ran a program itself."""
+        sessions: dict[str | None, list[tuple[SessionTally, ProgramUse]]] = {}
+        written: set[tuple[str, int]] = set()
+        for tally in sorted(self._store.runs.sessions(), key=lambda tally: tally.first_run):
+            with suppress(TacitError):  # what is gone by now
+                version = self._catalog.get(tally.capability, tally.version)
+                if _is_program(version):
+                    first = version.author != SHIPPED and (version.id, version.version) not in written
+                    written.add((version.id, version.version))
+                    sessions.setdefault(tally.session, []).append((tally, _use(version, tally.runs, first)))
+        for session, used in sessions.items():
+            started = min(tally.first_millis for tally, _ in used)
+            yield SessionUse(session=session or COMMAND_LINE, started=started, programs=tuple(use for _, use in used))
+
+
+def _use(version: Version, runs: int, first: bool) -> ProgramUse:
+    tokens = sum(map(tokens_of, version.source.values()))
+    return ProgramUse(
+        program=f"{version.id}@{version.version}",
+        composite=Effect.CALLS in version.effects,
+        runs=runs,
+        tokens_saved=tokens * (runs - first),
+    )
+
+
+def _is_program(version: Version) -> bool:
+    return version.manifest.language == "program"
