@@ -18,7 +18,7 @@ demo: setup
 	@$(VENV)/bin/python examples/demo.py
 
 test: setup
-	@$(VENV)/bin/python -m pytest $(TESTS)
+	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 serve: setup
 	@$(VENV)/bin/tacit serve --transport http
