@@ -91,7 +91,11 @@ def test_values_survive_json(value: Any) -> None:
     assert equal(from_json(to_json(value)), value)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, {1: 2}, object(), {"a": [math.nan]}], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, {1: 2}, object(), {"a": [math.nan]}],
+    ids=["nan", "inf", "number as name", "object", "nan within"],
+)
 def test_what_is_no_json_is_no_value(value: Any) -> None:
     """NaN, infinities, names that are no text and other objects are refused."""
     with pytest.raises(ValueError, match="no"):

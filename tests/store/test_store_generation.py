@@ -84,7 +84,9 @@ def test_a_process_killed_while_it_changes_the_catalog_hides_nothing(store: Stor
     assert store.generation() == before + 1
 
 
-@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 8, os.urandom(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"abc", b"\xff" * 8, os.urandom(100)], ids=["empty", "short", "full", "random"]
+)
 def test_a_counter_that_was_altered_misleads_nobody(folder: Path, content: bytes) -> None:
     """The database has the truth; the file beside it only spares asking."""
     with Store.open(folder) as store:
