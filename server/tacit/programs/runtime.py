@@ -45,7 +45,7 @@ class MiniRuntime:
         self.budget = budget
         self._machine = Machine(hundredths(budget), sized(given), outside or Alone())
         self._level = 0
-        self._fingerprint = ""
+        self._fingerprint = fingerprint(self._machine.program)
 
     @property
     def program(self) -> Program:
@@ -111,7 +111,7 @@ class MiniRuntime:
     def load(self, program: Program) -> tuple[Instruction, ...]:
         """Take a compiled program, without variables, and go to its beginning."""
         self._machine.program = program
-        self._fingerprint = ""
+        self._fingerprint = fingerprint(program)  # here, so that a snapshot costs what its state does
         self._machine.memory.clear()
         self._machine.restart()
         self._level = min(self._level + 1, MAX_LEVEL)
@@ -160,7 +160,7 @@ class MiniRuntime:
         """Return the whole state."""
         machine = self._machine
         return RuntimeSnapshot(
-            program=self._program_fingerprint(),
+            program=self._fingerprint,
             counter=machine.counter,
             stack=tuple(to_json(each.value) for each in machine.stack),
             memory={name: to_json(each.value) for name, each in machine.memory.items()},
@@ -192,14 +192,9 @@ class MiniRuntime:
         machine.weigh()
         self._level = snapshot.compilation_level
 
-    def _program_fingerprint(self) -> str:
-        """Return the program's fingerprint, made once: every snapshot has it."""
-        self._fingerprint = self._fingerprint or fingerprint(self._machine.program)
-        return self._fingerprint
-
     def _check(self, snapshot: RuntimeSnapshot) -> None:
         machine = self._machine
-        if snapshot.program != self._program_fingerprint():
+        if snapshot.program != self._fingerprint:
             raise InvalidArgument("The snapshot is of another program.", hint="Compile that program first.")
         length = len(machine.program.instructions)
         if not (0 <= snapshot.counter <= length and (snapshot.done or snapshot.counter < length)):
