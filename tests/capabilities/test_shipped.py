@@ -35,7 +35,7 @@ PROMISED = {
     "get_salary_details",
     "percentage_reversed_formatted",
     "reverse_string",
-    "salary_in_currency",
+    "pay_at_exchange_rate",
     "search_files",
     "summarize_csv",
     "team_payroll",
