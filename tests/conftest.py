@@ -24,6 +24,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drop the machine's own settings and point the data folder at a fresh one; return that folder."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist gives its workers the terminal's
     for name in list(os.environ):
         if name.startswith(_OWN_SETTINGS) and name != "TACIT_CACHE":
             monkeypatch.delenv(name)

@@ -15,7 +15,7 @@ from tacit.models import Expectation, Permissions, TestCase
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld
-from tacit.sandbox.world import FailureCode, HostFailure, World
+from tacit.sandbox.world import Called, FailureCode, HostFailure, World
 from tacit_builder.toolchain import compile_source, find_confinement, find_sdk, find_toolchain
 
 SOURCE = """
@@ -67,7 +67,10 @@ class Odd:
             raise self._given
         return self._given
 
-    http_get = file_read = capability_call = _answer
+    http_get = file_read = _answer
+
+    def capability_call(self, *_: object) -> Called:
+        return Called(self._answer(), 0)
 
     def file_write(self, path: str, data: bytes) -> None:
         """Fail if that is what it does."""

@@ -21,7 +21,7 @@ PROMPT = "tacit> "
 @click.option("--energy", default=1000.0, show_default=True, help="Units of energy that each program may use.")
 @use_case(prints_data=False)
 def shell(session: Session, energy: float) -> None:
-    """Compile programs, step through them, keep and resume their state.
+    """Compile, run and step through programs by hand.
 
     Capabilities that they call are run. Commands come from the terminal or from stdin; `help` lists them.
     """
