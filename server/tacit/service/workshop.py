@@ -133,7 +133,7 @@ class Workshop:
         if authored is None:
             raise BuildRefused("implementation", "The author handed nothing in.", hint="Call again.")
         plan = commission.plan(authored)
-        if consultant.promised != plan.manifest.id or consultant.problem_with(plan.card):
+        if renewed is None and (consultant.promised != plan.manifest.id or consultant.problem_with(plan.card)):
             raise id_taken(plan.manifest.id)
         self._store.builds.name(job.id, plan.manifest.id)
         origin = Origin(
