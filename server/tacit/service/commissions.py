@@ -20,7 +20,7 @@ from tacit.service.planning import Plan, language_of
 from tacit.texts import search_text
 
 MAX_HITS = 5
-MAX_NEAREST = 3
+MAX_NEAREST = 5
 MAX_MATERIAL = 24 * 1024
 """Characters of source and tests of one capability close to the task; larger ones would fill a model's context."""
 
