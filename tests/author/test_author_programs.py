@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from author_samples import asked
 from authors import good, mends_program, specifies_first
-from samples import COUNT_VOWELS, TIP_IN_DOLLARS
+from composed_samples import TIP_IN_DOLLARS
+from samples import COUNT_VOWELS
 
 from tacit.building.orders import Material
 from tacit.building.protocol import Answer, Question

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from authors import good, specifies_first
-from samples import TIP_IN_DOLLARS
+from composed_samples import TIP_IN_DOLLARS
 from scripted_llm import ScriptedLlm
 from service_samples import OpenApp
 
