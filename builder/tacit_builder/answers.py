@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
@@ -69,5 +69,12 @@ class Inquiry:
 
     def propose(self, card: Card) -> str | None:
         """Return why the catalog does not take a new capability of that card, None where it does."""
-        answer = self._ask(Question(number=next(self._numbers), asks="propose", card=card))
+        return self._refusal(Question(number=next(self._numbers), asks="propose", card=card))
+
+    def compose(self, card: Card, calls: Sequence[str]) -> str | None:
+        """Return why a program of that card cannot call all of these capabilities, None where it can."""
+        return self._refusal(Question(number=next(self._numbers), asks="compose", card=card, calls=tuple(calls)))
+
+    def _refusal(self, question: Question) -> str | None:
+        answer = self._ask(question)
         return (answer.text or "The catalog refuses it.") if answer.refused else None

@@ -135,11 +135,12 @@ def compile_module(
     return Module(compiled.wasm, digest, effects, toolchain.name, sdk.fingerprint, compiled.seconds)
 
 
-def compile_program(source: Mapping[str, str], permissions: Permissions, stages: Stages) -> Module:
+def compile_program(source: Mapping[str, str], permissions: Permissions, stages: Stages | None = None) -> Module:
     """Return the module of a program; raises `BuildRefused` at `request`, `compile` or `permissions`.
 
     Of its effects only that it calls is known here; what its callees do is for the catalog to say.
     """
+    stages = stages or Stages(lambda _: None)
     text = source_in(source)
     started = time.perf_counter()
     with stages.enter("compile", "Compiling", 0.05):

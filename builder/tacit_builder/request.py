@@ -6,14 +6,14 @@ It looks at names, sizes, schemas and the form of the tests; whether the tests p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tacit.building.orders import BuildRequest
 from tacit.building.protocol import MAX_TESTS
 from tacit.building.quality import require_telling
 from tacit.errors import BuildRefused, InvalidManifest
-from tacit.models import Expectation, TestCase
+from tacit.models import Expectation, Language, TestCase
 from tacit.programs.callees import source_in
 from tacit.schemas import check_schema, compile_schema
 from tacit_builder.toolchain.source import checked_source
@@ -24,10 +24,7 @@ _NOTES = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description
 
 def check_request(request: BuildRequest) -> None:
     """Raise `BuildRefused` at stage `request`, or at `tests` where one contradicts a schema or all tell too little."""
-    if request.language == "program":
-        source_in(request.source)
-    else:
-        checked_source(request.source)
+    check_source(request.source, request.language)
     for name, schema in (("input_schema", request.input_schema), ("output_schema", request.output_schema)):
         _check_schema(name, schema)
     _check_tests(request.tests)
@@ -37,6 +34,14 @@ def check_request(request: BuildRequest) -> None:
             _check_schema(f"output_matches of test {test.name!r}", test.expect.output_matches)
     _check_against_schemas(request, tests)
     require_telling(tests, request.input_schema)
+
+
+def check_source(source: Mapping[str, str], language: Language) -> None:
+    """Raise `BuildRefused("request")` for files that cannot be a source in the language."""
+    if language == "program":
+        source_in(source)
+    else:
+        checked_source(source)
 
 
 def _check_schema(name: str, schema: dict[str, Any]) -> None:

@@ -134,7 +134,7 @@ async def mutate_capability(
         str | dict[str, str] | None,
         Field(
             description="Rust: the text of main.rs, or a map of paths to texts; or a program's text. Leave it out to "
-            "have it written (Rust alone)."
+            "have it written."
         ),
     ] = None,
     language: Annotated[

@@ -45,9 +45,9 @@ def write_tests(sample: Sample) -> Says:
     return call("submit_tests", seen=list(sample.seen), held_out=list(sample.held_out))
 
 
-def write(source: str) -> Says:
-    """Write the root of the crate."""
-    return call("write_file", path=MAIN, text=source)
+def write(source: str, path: str = MAIN) -> Says:
+    """Write the root of the crate, or a program."""
+    return call("write_file", path=path, text=source)
 
 
 def good_moves(sample: Sample) -> dict[str, Sequence[Says]]:
@@ -57,7 +57,7 @@ def good_moves(sample: Sample) -> dict[str, Sequence[Says]]:
         "tests": [write_tests(sample)],
         "implementation": [
             call("search_capabilities", query=sample.task),
-            write(sample.source),
+            write(sample.source, sample.path),
             call("test"),
             call("complete"),
         ],
@@ -79,6 +79,18 @@ def any_of(*authors: tuple[str, Author]) -> Author:
         return authors[min(found)[1]][1](request) if found else say("I know nothing of that.")
 
     return author
+
+
+def mends_program(sample: Sample, first: str) -> Author:
+    """Return an author whose first program is another, and who then writes the good one."""
+    attempts = [(write(source, sample.path), call("test")) for source in (first, sample.source)]
+    return played(**{**good_moves(sample), "implementation": [*attempts[0], *attempts[1], call("complete")]})
+
+
+def specifies_first(sample: Sample, **changes: Any) -> Author:
+    """Return an author whose first specification differs, and who then hands in the good one."""
+    first = call("submit_specification", **{**sample.specification, **changes})
+    return played(**{**good_moves(sample), "specification": [first, specify(sample)]})
 
 
 def three_compile_errors(sample: Sample) -> Author:

@@ -35,6 +35,11 @@ class Sample:
         return self.specification["id"]
 
     @property
+    def path(self) -> str:
+        """The path of its source."""
+        return "src/main.program" if self.specification.get("language") == "program" else "src/main.rs"
+
+    @property
     def tests(self) -> list[Json]:
         """All tests in the form of a `TestCase`."""
         held_out = [{name: value for name, value in test.items() if name != "behaviour"} for test in self.held_out]

@@ -157,10 +157,8 @@ def test_recorded_runs_bind_the_new_version_of_a_program(open_app: OpenApp) -> N
 
 
 def test_a_program_without_source_is_briefed(open_app: OpenApp) -> None:
-    """The brief has the language, a program's example and the nearest capability; no model is asked."""
-    service = open_app(
-        shipped=False, llm="openai", llm_model="none", openai_api_key="k", openai_base_url="http://[::1]:9"
-    ).service
+    """Without a language model the brief has the language, a program's example and the nearest capability."""
+    service = open_app(shipped=False).service
     registered(service.mutate(greet()))
     answer = service.mutate(MutateRequest(task="greet everybody in a list", language="program"))
     assert answer.status == "needs_source"

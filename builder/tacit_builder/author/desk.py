@@ -51,18 +51,24 @@ class Desk:
 
 @contextmanager
 def open_desk(
-    machine: Machine, budget: Budget, say: Callable[[Reply], None], ask: Callable[[Question], Answer]
+    machine: Machine,
+    budget: Budget,
+    say: Callable[[Reply], None],
+    ask: Callable[[Question], Answer],
+    *,
+    compiles: bool = True,
 ) -> Generator[Desk]:
     """Give a desk, and close its model; a `BuildRefused` that leaves it carries `details.learnt`.
 
     Raises `LlmMissing` where the machine has no model, and what else of an `OperatorError` it lacks to compile with,
-    before the model is asked anything.
+    before the model is asked anything; a desk at which nothing `compiles` needs no toolchain.
     """
     if machine.llm is None:
         raise LlmMissing("No language model is configured.", hint="Set TACIT_LLM_MODEL, and the key it needs.")
-    settings = machine.settings()
-    find_sdk(settings, find_toolchain(settings))
-    find_confinement(settings)
+    if compiles:
+        settings = machine.settings()
+        find_sdk(settings, find_toolchain(settings))
+        find_confinement(settings)
     with closing(ChatModel(machine.llm)) as model:
         desk = Desk(model, machine.llm.model, machine, Meter(budget), Inquiry(ask), say)
         try:

@@ -104,7 +104,7 @@ class _Work:
         self._bench = Workbench(desk.machine, plan, desk.inquiry.search, desk.count_attempt)
         self._circling = Circling(self._bench.source)
         self._turns = 0
-        instructions = prompts.IMPLEMENTATION + (prompts.REVISION_OFFERED if judge else "")
+        instructions = prompts.IMPLEMENTATION[plan.manifest.language] + (prompts.REVISION_OFFERED if judge else "")
         tools = [*self._bench.tools(), *([prompts.REQUEST_REVISION] if judge else [])]
         self._talk = Conversation(desk, "implementation", instructions, brief, tools)
 

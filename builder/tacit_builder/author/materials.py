@@ -50,6 +50,7 @@ def brief_of(request: AuthorRequest) -> str:
 def _given(request: AuthorRequest) -> dict[str, Any]:
     given = {
         "id": fixed_id(request),
+        "language": request.language,
         "summary": request.summary or None,
         "input_schema": request.input_schema,
         "output_schema": request.output_schema,
@@ -61,7 +62,7 @@ def _given(request: AuthorRequest) -> dict[str, Any]:
 
 def _shown(material: Material, *, whole: bool) -> str:
     manifest = material.manifest.model_dump(
-        mode="json", include={"id", "summary", "input_schema", "output_schema", "permissions"}
+        mode="json", include={"id", "summary", "language", "input_schema", "output_schema", "permissions"}
     )
     text = _json({**manifest, "effects": list(material.effects)})
     if whole:

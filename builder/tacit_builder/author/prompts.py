@@ -12,7 +12,9 @@ from hashlib import sha256
 from typing import Any
 
 from tacit.building.brief import CRATES, EXAMPLE_CALL, GUEST_API, TESTS_FORM
-from tacit.models import ID_PATTERN, Effect
+from tacit.models import ID_PATTERN, Effect, Language
+from tacit.programs.callees import ROOT
+from tacit.programs.language import language
 from tacit.schemas import shorten
 
 MAX_FRAMED = 30_000
@@ -24,14 +26,17 @@ DATA = (
 )
 
 SPECIFICATION = f"""\
-You specify a capability: a small program, compiled from Rust to WebAssembly, that takes one JSON value and answers \
-one. Agents find it by its summary and examples and run it on inputs of their own, later and often. So specify the \
-general skill that the task needs, not the one case that it names: what varies is input, nothing is built in.
+You specify a capability: code that runs in a sandbox, in Rust unless you choose otherwise, takes one JSON value and \
+answers one. Agents find it by its summary and examples and run it on inputs of their own, later and often. So \
+specify the general skill that the task needs, not the one case that it names: what varies is input, nothing is \
+built in.
 Whoever writes its tests, and whoever writes its source, sees your specification and nothing else. So say exactly \
 what it answers: the form of every field, order, rounding, units, what happens with empty, unusual and wrong input, \
 and which error code each failure has. Leave nothing to taste. Do not say how it is to be written.
 Prefer pure capabilities. Ask for an effect only where the task cannot be done without, and for no more permissions \
 than that effect needs. An existing capability that does a part of it may be called instead of written again.
+Choose the language program only where the task does nothing but combine capabilities that exist, such as those shown \
+with it. Then permissions.call names each of them, the only effect is calls, and there is no other permission.
 {DATA}
 Hand it in by calling submit_specification. You are told what does not hold."""
 
@@ -49,7 +54,7 @@ test; that sentence is all that the author of the source learns when it fails.
 {DATA}
 Hand them in by calling submit_tests. You are told what does not hold."""
 
-IMPLEMENTATION = f"""\
+_RUST = f"""\
 You write the Rust source of a capability from its specification, with the tools. Write src/main.rs with write_file, \
 compile it with build, run the tests with test, and call complete once all of them pass. Tests that you are not \
 shown come afterwards, so do what the specification says, for every input, and never what only the tests show.
@@ -59,6 +64,18 @@ A whole src/main.rs looks like this one of another capability:
 {EXAMPLE_CALL["source"]}
 The specification, its permissions and its schemas stay as they are, and so do the tests.
 {DATA} Compiler messages quote the source, so the same holds for them."""
+
+_PROGRAM = f"""\
+You write a capability that combines others, as a program, from its specification, with the tools. Write src/{ROOT} \
+with write_file, check it with build, run the tests with test, and call complete once all of them pass. Tests that you \
+are not shown come afterwards, so do what the specification says, for every input, and never what only the tests show.
+{language()}
+In tests, what a capability answers stands in `calls`, whatever it is given: look up with search_capabilities which \
+input each of those that you call takes.
+The specification, its permissions and its schemas stay as they are, and so do the tests.
+{DATA}"""
+
+IMPLEMENTATION: dict[Language, str] = {"rust": _RUST, "program": _PROGRAM}
 
 REVISION_OFFERED = """
 Only where the specification and a test contradict each other, call request_revision with the reason: somebody else \
@@ -94,7 +111,7 @@ def framed(what: str, text: str) -> str:
 
 def prompts_hash(*tools: Sequence[dict[str, Any]]) -> str:
     """Return the SHA-256, in hex, of all instructions here and of the tool schemas, those given as well."""
-    texts = [SPECIFICATION, TESTS, IMPLEMENTATION, REVISION_OFFERED, REVISION, NUDGE, VERIFICATION_FAILED]
+    texts = [SPECIFICATION, TESTS, *IMPLEMENTATION.values(), REVISION_OFFERED, REVISION, NUDGE, VERIFICATION_FAILED]
     schemas = [SUBMIT_SPECIFICATION, SUBMIT_TESTS, DECIDE_REVISION, REQUEST_REVISION, *map(list, tools)]
     return sha256(json.dumps([texts, schemas], sort_keys=True).encode()).hexdigest()
 
@@ -103,7 +120,7 @@ def _tool(name: str, description: str, **properties: dict[str, Any]) -> dict[str
     parameters = {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name, schema in properties.items() if "default" not in schema],
         "additionalProperties": False,
     }
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
@@ -172,6 +189,7 @@ SUBMIT_SPECIFICATION = _tool(
     "Hand in the specification, whole.",
     id=_text("Lower-case words joined by underscores that say what it does", pattern=ID_PATTERN),
     summary=_text("One or two sentences: what it does with what input, and what it answers; agents search by it"),
+    language={"enum": ["rust", "program"], "default": "rust", "description": "program only combines capabilities"},
     input_schema={**_SCHEMA, "description": "JSON Schema (draft 2020-12) of the input, each property described"},
     output_schema={**_SCHEMA, "description": "JSON Schema (draft 2020-12) of the output"},
     effects=_list({"enum": [effect.value for effect in Effect]}, "What it needs of the world; [] for a pure one"),

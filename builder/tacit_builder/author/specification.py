@@ -22,6 +22,7 @@ from tacit.models import (
     Effect,
     Expectation,
     JsonSchema,
+    Language,
     Manifest,
     Model,
     Permissions,
@@ -56,7 +57,8 @@ class Specification:
     def text(self) -> str:
         """Return it as JSON, as models read it."""
         named = self.manifest.model_dump(
-            mode="json", include={"id", "summary", "input_schema", "output_schema", "permissions", "examples"}
+            mode="json",
+            include={"id", "summary", "language", "input_schema", "output_schema", "permissions", "examples"},
         )
         return json.dumps(
             {**named, "effects": list(self.effects), "behaviour": list(self.behaviour)}, ensure_ascii=False, indent=1
@@ -68,6 +70,7 @@ class _Submitted(Model):
 
     id: str | None = None
     summary: str = ""
+    language: Language | None = None
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
     effects: tuple[Effect, ...]
@@ -102,6 +105,8 @@ def _converse(desk: Desk, request: AuthorRequest, brief: str, fixed: Specificati
         found = _checked(arguments, request, fixed)
         if not request.renews and fixed is None:
             _propose(desk, found.manifest)
+        if found.manifest.language == "program":
+            _compose(desk, found.manifest)
         return found
 
     with Conversation(desk, "specification", prompts.SPECIFICATION, brief, tools) as talk:
@@ -111,10 +116,19 @@ def _converse(desk: Desk, request: AuthorRequest, brief: str, fixed: Specificati
 
 
 def _propose(desk: Desk, manifest: Manifest) -> None:
-    card = Card(id=manifest.id, summary=manifest.summary, examples=manifest.examples)
-    problem = desk.inquiry.propose(card)
+    problem = desk.inquiry.propose(_card(manifest))
     if problem:
         raise InvalidArgument(problem, details={"stage": "duplicate"})
+
+
+def _compose(desk: Desk, manifest: Manifest) -> None:
+    problem = desk.inquiry.compose(_card(manifest), manifest.permissions.call)
+    if problem:
+        raise InvalidArgument(f"permissions: {problem}", details={"stage": "imports"})
+
+
+def _card(manifest: Manifest) -> Card:
+    return Card(id=manifest.id, summary=manifest.summary, examples=manifest.examples)
 
 
 def _checked(arguments: dict[str, Any], request: AuthorRequest, fixed: Specification | None) -> Specification:
@@ -138,6 +152,7 @@ def _manifest(submitted: _Submitted, request: AuthorRequest, fixed: Specificatio
     return Manifest(
         id=_held_id(request, fixed) or submitted.id or "",
         summary=request.summary or submitted.summary,
+        language=_held_language(request, fixed) or submitted.language or "rust",
         input_schema=_first(request.input_schema, submitted.input_schema, {}),
         output_schema=_first(request.output_schema, submitted.output_schema, {}),
         permissions=_first(request.permissions, submitted.permissions, Permissions()),
@@ -149,6 +164,10 @@ def _held_id(request: AuthorRequest, fixed: Specification | None) -> str | None:
     return fixed.manifest.id if fixed else fixed_id(request)
 
 
+def _held_language(request: AuthorRequest, fixed: Specification | None) -> Language | None:
+    return fixed.manifest.language if fixed else request.language
+
+
 def _first(*values: Any) -> Any:
     return next(value for value in values if value is not None)
 
@@ -158,6 +177,9 @@ def _departures(submitted: _Submitted, request: AuthorRequest, fixed: Specificat
     identity = _held_id(request, fixed)
     if identity is not None and submitted.id not in (None, identity):
         yield f"id: it has to be {identity!r}."
+    language = _held_language(request, fixed)
+    if language is not None and submitted.language not in (None, language):
+        yield f"language: it has to be {language!r}."
     for name in ("input_schema", "output_schema", "permissions"):
         given, handed_in = getattr(request, name), getattr(submitted, name)
         if given is not None and handed_in is not None and handed_in != given:
@@ -176,6 +198,8 @@ def _problems(manifest: Manifest, effects: tuple[Effect, ...], request: AuthorRe
         if problem := _schema_problem(getattr(manifest, name), given=getattr(request, name) is not None):
             yield f"{name}: {problem}"
     yield from _permission_problems(manifest.permissions, effects, given=request.permissions is not None)
+    if manifest.language == "program":
+        yield from _program_problems(manifest.permissions, effects)
     if not any(_schema_problem(schema, given=True) for schema in (manifest.input_schema, manifest.output_schema)):
         yield from islice(_misfits(manifest, request), MAX_MISFITS)
 
@@ -216,6 +240,15 @@ def _permission_problems(permissions: Permissions, effects: Iterable[Effect], *,
     for effect, name in _PERMISSION_OF.items():
         if getattr(permissions, name) and effect not in needed and not given:
             yield f"permissions: {name!r} asks for what no effect needs; leave it out, or add the effect {effect}."
+
+
+def _program_problems(permissions: Permissions, effects: Iterable[Effect]) -> Iterator[str]:
+    if others := sorted({*effects} - {Effect.CALLS}):
+        yield f"effects: a program only calls, so leave out {', '.join(others)}; what it calls has effects of its own."
+    if others := sorted(permissions.model_dump(exclude={"call"}, exclude_defaults=True)):
+        yield f"permissions: a program may only be permitted to call, so leave out {', '.join(others)}."
+    if "*" in permissions.call:
+        yield "permissions: a program names what it calls; list ids instead of '*'."
 
 
 def narrowed(manifest: Manifest, effects: Iterable[Effect]) -> Manifest:

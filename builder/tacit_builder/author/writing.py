@@ -28,14 +28,14 @@ def write(
     `say` gets a `Progress` at each step and a `Turn` after each exchange. Raises `BuildRefused`, with what was found
     out until then in `details.learnt`, or an `OperatorError`, among them every `LlmError`.
     """
-    with open_desk(machine, request.budget, say, ask) as desk:
+    with open_desk(machine, request.budget, say, ask, compiles=request.language != "program") as desk:
         with desk.timing("specification"):
             specification = specify(desk, request)
         with desk.timing("tests"):
             suite = write_suite(desk, specification, request.tests)
         revisions: tuple[str, ...] = ()
-        rust = request.parent is not None and request.parent.manifest.language == "rust"
-        source = request.parent.source if request.parent and rust else {}
+        language, parent = specification.manifest.language, request.parent
+        source = parent.source if parent and parent.manifest.language == language else {}
         judged_by = partial(judge, desk, specification, suite)
         done = _implement(desk, request, specification, suite, source, judged_by)
         while isinstance(done, Interrupted):  # once at most, since nobody judges the second time
@@ -102,7 +102,7 @@ def _result(
         held_out=tuple(test.name for test in suite.held_out),
         revisions=revisions,
         model=desk.model_name,
-        prompts_hash=prompts.prompts_hash(tools_for(desk.machine.web)),
+        prompts_hash=prompts.prompts_hash(tools_for(desk.machine.web, manifest.language)),
     )
     return BuildResult(
         wasm=module.wasm,

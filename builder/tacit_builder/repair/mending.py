@@ -130,7 +130,7 @@ def _brief(specification: Specification, request: RepairRequest, diagnosis: Diag
 
 def _result(desk: Desk, manifest: Manifest, suite: Suite, diagnosis: Diagnosis, done: Implemented) -> BuildResult:
     module, verified = done.module, done.verified
-    hashes = [author_prompts.prompts_hash(tools_for(desk.machine.web)), diagnosis_hash()]
+    hashes = [author_prompts.prompts_hash(tools_for(desk.machine.web, manifest.language)), diagnosis_hash()]
     authored = Authored(
         manifest=manifest,
         source=done.source,

@@ -38,9 +38,10 @@ class Workbench:
         """`search` finds capabilities for a query; `counted` is called before each compilation and may raise."""
         settings = machine.settings()
         self._machine = machine
-        self._crate = Crate(plan.source, find_sdk(settings, find_toolchain(settings)))
+        program = plan.manifest.language == "program"
+        self._crate = Crate(plan.source, None if program else find_sdk(settings, find_toolchain(settings)))
         self._trials = Trials(machine, plan, counted)
-        self._tools = tools_for(machine.web)
+        self._tools = tools_for(machine.web, plan.manifest.language)
         self._calls: dict[str, Callable[..., str]] = {
             "read_file": self._crate.read,
             "write_file": self._write,

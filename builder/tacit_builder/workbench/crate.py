@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from tacit.errors import BuildRefused
+from tacit.programs.callees import ROOT
 from tacit_builder.toolchain.sdk import Sdk, guest_sources
 from tacit_builder.toolchain.source import check_size, checked_path
 
@@ -20,9 +21,11 @@ _CRATES = f"{SDK_FOLDER}crates.txt"
 class Crate:
     """The crate being written, by paths below `src/`, and the SDK's sources."""
 
-    def __init__(self, source: Mapping[str, str], sdk: Sdk) -> None:
-        self._files = {checked_path(path): text for path, text in source.items()}
-        self._sdk = {**_guest_files(), _CRATES: "\n".join(sdk.crates) + "\n"}
+    def __init__(self, source: Mapping[str, str], sdk: Sdk | None) -> None:
+        """Without an SDK it is a program's: one file, and nothing to read beside it."""
+        self._checked = checked_path if sdk else _program_path
+        self._files = {self._checked(path): text for path, text in source.items()}
+        self._sdk = {**_guest_files(), _CRATES: "\n".join(sdk.crates) + "\n"} if sdk else {}
 
     @property
     def files(self) -> dict[str, str]:
@@ -37,14 +40,14 @@ class Crate:
                 return known[name]
         inside = sorted(name for name in known if path.endswith("/") and name.startswith(path))
         if not inside:
-            raise _refused(f"There is no file {path[:200]!a}. There are: {', '.join(sorted(known))}.")
+            raise _refused(f"There is no file {path[:200]!a}. There are: {', '.join(sorted(known)) or 'none yet'}.")
         return "\n".join(inside)
 
     def write(self, path: str, text: str) -> None:
         """Put a text at a path of the crate, or remove the file if it is empty; raises `BuildRefused`."""
         if path.startswith(SDK_FOLDER):
             raise _refused("The SDK's files can only be read.")
-        name = checked_path(path)
+        name = self._checked(path)
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -56,6 +59,12 @@ class Crate:
             del changed[name]
         check_size(changed)
         self._files = changed
+
+
+def _program_path(given: str) -> str:
+    if given.removeprefix("src/") != ROOT:
+        raise _refused(f"A program is one file, src/{ROOT}; there is no {given[:200]!a}.")
+    return ROOT
 
 
 @lru_cache(maxsize=1)

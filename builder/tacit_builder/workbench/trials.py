@@ -10,8 +10,8 @@ from hashlib import sha256
 from tacit.building.orders import Machine
 from tacit.errors import BuildRefused
 from tacit.models import Manifest, TestCase, TestResult
-from tacit_builder.pipeline import Module, compile_module, described, run_suite
-from tacit_builder.toolchain.source import checked_source
+from tacit_builder.pipeline import Module, compile_module, compile_program, described, run_suite
+from tacit_builder.request import check_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,21 @@ class Trials:
         if key != self._last.key:
             trial = _Trial(key)
             try:
-                checked_source(source)
+                check_source(source, self._plan.manifest.language)
                 self._counted()
-                trial.module = compile_module(source, self._plan.manifest.permissions, self._machine)
+                trial.module = self._compile(source)
             except BuildRefused as refused:
                 if refused.stage == "budget":
                     raise
                 trial.refusal = refused
             self._last = trial
         return self._last
+
+    def _compile(self, source: Mapping[str, str]) -> Module:
+        manifest = self._plan.manifest
+        if manifest.language == "program":
+            return compile_program(source, manifest.permissions)
+        return compile_module(source, manifest.permissions, self._machine)
 
 
 def _key(source: Mapping[str, str]) -> str:

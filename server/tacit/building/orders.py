@@ -72,13 +72,14 @@ class BuildRequest(Model):
 class AuthorRequest(Model):
     """A capability to be written from a task; what is given of id, summary, schemas, tests and permissions holds.
 
-    `parent` is the version to start from, with its tests and replays where the new one gets its id (`renews`);
-    `nearest` are other capabilities close to the task.
+    Where there is no `language`, the author chooses. `parent` is the version to start from, with its tests and replays
+    where the new one gets its id (`renews`); `nearest` are other capabilities close to the task.
     """
 
     kind: Literal["author"] = "author"
     job: str
     task: str
+    language: Language | None = None
     id: CapabilityId | None = None
     summary: str = ""
     input_schema: JsonSchema | None = None

@@ -69,16 +69,18 @@ class Attempt(Model):
 
 
 class Question(Model):
-    """What the author asks of the server, which has the catalog: `search` for a task in words, or `propose` a card.
+    """What the author asks of the server, which has the catalog, before any effort is spent on a specification.
 
-    A proposal is the specification's id, summary and examples, before any effort is spent on it.
+    It may `search` for a task in words, `propose` the card with id, summary and examples, or ask whether a program of
+    that card may `compose` what it calls.
     """
 
     kind: Literal["question"] = "question"
     number: int
-    asks: Literal["search", "propose"]
+    asks: Literal["search", "propose", "compose"]
     query: str = ""
     card: Card | None = None
+    calls: tuple[str, ...] = ()
 
 
 class Answer(Model):

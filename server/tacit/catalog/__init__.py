@@ -1,7 +1,7 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
 from tacit.catalog.catalog import Archival, Catalog
-from tacit.catalog.composing import effects_of_source
+from tacit.catalog.composing import callees_in, effects_of_source, problem_calling
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.origin import Origin
@@ -23,10 +23,12 @@ __all__ = [
     "Premise",
     "Standing",
     "Version",
+    "callees_in",
     "effects_of_source",
     "import_folder",
     "import_shipped",
     "install_sample",
+    "problem_calling",
     "read_folder",
     "tests_as_json",
     "write_folder",

@@ -88,28 +88,30 @@ def compose(capability: str, program: Program, find: Find, ids: Callable[[], tup
 
     `ids` gives those that there are, to name the closest of.
     """
-    wrong: dict[str, str] = {}
-    unknown: list[str] = []
-    effects = {Effect.CALLS} if called(program) else set[Effect]()
     named = callees(program)
-    for name in named:
-        found = find(name)
-        if name == capability:
-            wrong[name] = f"{name} calls itself"
-        elif name == AGENT and found is None:
-            wrong[name] = f"{AGENT} is not called but delegated to"
-        elif found is None:
-            unknown.append(name)
-            wrong[name] = f"there is no built-in and no capability {name}"
-        elif found.withdrawn:
-            wrong[name] = f"{name} is {found.withdrawn}"
-        elif way := _way_back(capability, name, find):
-            wrong[name] = f"{' → '.join((capability, *way))} leads back to it"
-        else:
-            effects |= _effects(name, found, find)
+    wrong = {name: problem for name in named if (problem := problem_calling(capability, name, find))}
     if wrong:
+        unknown = [name for name in wrong if name not in (capability, AGENT) and find(name) is None]
         raise _refused(at_lines((named[name], problem) for name, problem in wrong.items()), unknown, ids)
+    effects = {Effect.CALLS} if called(program) else set[Effect]()
+    for name in named:
+        if found := find(name):
+            effects |= _effects(name, found, find)
     return frozenset(effects)
+
+
+def problem_calling(capability: str, name: str, find: Find) -> str:
+    """Return why the program of a capability cannot call what has that name, empty where it can."""
+    found = find(name)
+    if name == capability:
+        return f"{name} calls itself"
+    if found is None:
+        known = f"{AGENT} is not called but delegated to"
+        return known if name == AGENT else f"there is no built-in and no capability {name}"
+    if found.withdrawn:
+        return f"{name} is {found.withdrawn}"
+    way = _way_back(capability, name, find)
+    return f"{' → '.join((capability, *way))} leads back to it" if way else ""
 
 
 def _way_back(capability: str, start: str, find: Find) -> list[str]:

@@ -136,8 +136,6 @@ class Author:
 
     def _commissioned(self, request: MutateRequest) -> Job | MutateAnswer:
         """Return the build of a model's source, joined or started; or a brief, where none can write it."""
-        if language_to_brief(request, self._catalog) == "program":
-            return self._program_brief(request)
         try:
             endpoint = Endpoint.of(self._settings)
         except LlmError as error:
@@ -284,21 +282,14 @@ class Author:
         if not task and not request.parent_id:
             raise InvalidArgument("Say what is to be made: give a task in words, or a parent_id to start from.")
         nearest = self._nearest(request.parent_id, task)
+        brief = make_brief(task, answers.start_of(nearest) if nearest else None, self._settings.limits)
         self._builder.prepare()  # the build that follows a brief finds a builder waiting
         return MutateAnswer(
             status="needs_source",
             parent=f"{nearest.id}@{nearest.version}" if nearest else None,
             message=f"{trouble} You can write it yourself. {answers.WRITE_IT}" if trouble else answers.WRITE_IT,
             author_error=trouble.to_dict() if trouble else None,
-            brief=make_brief(task, answers.start_of(nearest) if nearest else None, self._settings.limits),
-        )
-
-    def _program_brief(self, request: MutateRequest) -> MutateAnswer:
-        """Answer how to write a program; language models are asked for Rust alone."""
-        answer = self._brief(request)
-        brief = for_program(answer.brief) if answer.brief else None
-        return answer.model_copy(
-            update={"message": f"A program is written by its caller. {answers.WRITE_IT}", "brief": brief}
+            brief=for_program(brief) if language_to_brief(request, self._catalog) == "program" else brief,
         )
 
     def _nearest(self, parent_id: str | None, task: str) -> Version | None:
@@ -329,6 +320,7 @@ def _given(request: MutateRequest) -> dict[str, Any]:
         **given,
         "summary": request.summary if request.task else "",  # without a task the summary is the task
         "permissions": request.permissions.model_dump() if "permissions" in asked else None,
+        "language": request.language if "language" in asked else None,
     }
 
 

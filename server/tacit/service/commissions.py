@@ -11,15 +11,16 @@ from typing import Any
 
 from tacit.building.orders import AuthorRequest, Budget, Material, Replay
 from tacit.building.protocol import Answer, Authored, Question
-from tacit.catalog import Catalog, Version
+from tacit.catalog import Catalog, Version, callees_in, problem_calling
 from tacit.errors import BuildRefused, InvalidArgument
-from tacit.models import Card, MutateRequest
+from tacit.models import Card, Language, MutateRequest
+from tacit.programs.callees import AGENT
 from tacit.service.finding import Finder
-from tacit.service.planning import Plan
+from tacit.service.planning import Plan, language_of
 from tacit.texts import search_text
 
 MAX_HITS = 5
-MAX_NEAREST = 3
+MAX_NEAREST = 5
 MAX_MATERIAL = 24 * 1024
 """Characters of source and tests of one capability close to the task; larger ones would fill a model's context."""
 
@@ -37,12 +38,19 @@ class Commission:
         """The version that the new one replaces, if it does."""
         return self.parent if self.parent is not None and self.parent.id == self.request.id else None
 
+    @property
+    def language(self) -> Language | None:
+        """The language that the request names, or else that of the version before; None leaves it to the author."""
+        named = self.renewed is not None or "language" in self.request.model_fields_set
+        return language_of(self.request, self.renewed) if named else None
+
     def order(self, job: str, nearest: Sequence[Version], replays: Sequence[Replay], budget: Budget) -> AuthorRequest:
         """Return what the builder is asked for."""
         given = self.request
         return AuthorRequest(
             job=job,
             task=self.task,
+            language=self.language,
             id=given.id,
             summary=given.summary,
             input_schema=given.input_schema,
@@ -148,6 +156,9 @@ class Consultant:
             return Answer(number=question.number, text=search_text(self._finder.search(question.query, MAX_HITS)))
         if question.card is None:
             return Answer(number=question.number, text="The proposal has no card.", refused=True)
+        if question.asks == "compose":
+            problem = self._problem_composing(question.card.id, question.calls)
+            return Answer(number=question.number, text=problem, refused=bool(problem))
         problem = self.problem_with(question.card)
         if problem is None and not self._reservations.take(question.card.id, self._promised):
             problem = f"Another author is writing {question.card.id} at this moment. Choose another id."
@@ -183,6 +194,12 @@ class Consultant:
             self._reservations.release(self._promised)
             self._promised = None
 
+    def _problem_composing(self, name: str, calls: Sequence[str]) -> str:
+        """Return why a program of that id cannot call all of these, empty where it can."""
+        find = callees_in(self._catalog)
+        found = [problem for each in calls if each != AGENT and (problem := problem_calling(name, each, find))]
+        return f"{'; '.join(found)}." if found else ""
+
     def _summary(self, name: str) -> str:
         return self._catalog.get(name).manifest.summary
 
@@ -197,8 +214,6 @@ def _material(version: Version) -> Material:
 
 
 def _fits(version: Version) -> bool:
-    """Return whether an author, who writes Rust, is shown a capability close to the task."""
-    if version.manifest.language != "rust":
-        return False
+    """Return whether an author is shown a capability close to the task."""
     tests: list[dict[str, Any]] = [test.model_dump() for test in version.tests]
     return sum(map(len, version.source.values())) + len(str(tests)) <= MAX_MATERIAL

@@ -18,7 +18,7 @@ from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import MutateAnswer
 from tacit.plain_text import made_plain
 from tacit.service import answers
-from tacit.service.commissions import Commission, Consultant, Reservations, id_taken
+from tacit.service.commissions import MAX_NEAREST, Commission, Consultant, Reservations, id_taken
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job
 from tacit.service.logbook import Logbook
@@ -133,7 +133,7 @@ class Workshop:
         if authored is None:
             raise BuildRefused("implementation", "The author handed nothing in.", hint="Call again.")
         plan = commission.plan(authored)
-        if consultant.promised != plan.manifest.id or consultant.problem_with(plan.card):
+        if renewed is None and (consultant.promised != plan.manifest.id or consultant.problem_with(plan.card)):
             raise id_taken(plan.manifest.id)
         self._store.builds.name(job.id, plan.manifest.id)
         origin = Origin(
@@ -153,7 +153,7 @@ class Workshop:
 
     def _near(self, commission: Commission) -> Sequence[Version]:
         """Return the capabilities nearest to the task, but for its parent."""
-        found = [match.id for match in self._finder.nearest(commission.task, 3)]
+        found = [match.id for match in self._finder.nearest(commission.task, MAX_NEAREST)]
         own = commission.parent.id if commission.parent else None
         return [self._catalog.get(name) for name in found if name != own]
 
