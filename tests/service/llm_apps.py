@@ -16,7 +16,7 @@ SECONDS = 30.0
 
 def below(pid: int) -> set[int]:
     """Return the processes below one that are no zombies."""
-    found = {child for child in children(pid) if _runs(child)}
+    found = {child for child in children(pid) if runs(child)}
     return found.union(*map(below, found))
 
 
@@ -35,7 +35,8 @@ def running_job(service: Service) -> str:
     return newest["job"]
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Return whether a process is there and is no zombie, which somebody else may be slow to reap."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
     except OSError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from authors import good, hangs
-from llm_apps import await_that, below, running_job
+from llm_apps import await_that, below, running_job, runs
 from samples import COUNT_VOWELS
 from scripted_llm import ScriptedLlm, hang
 from service_samples import WORD_COUNT, OpenApp, word_count
@@ -237,8 +237,7 @@ def test_a_killed_server_leaves_no_author(open_app: OpenApp, tmp_path: Path) -> 
         assert authors
         process.send_signal(signal.SIGKILL)
         process.wait()
-        alive = lambda pid: Path(f"/proc/{pid}").exists()  # noqa: E731
-        await_that(lambda: not any(map(alive, authors)), "the author's end", 5)
+        await_that(lambda: not any(map(runs, authors)), "the author's end", 5)
         record = app.service.build(job)
         answer = app.service.mutate(MutateRequest(job=job))
     assert (record["status"], record["usage"]["llm_calls"]) == ("lost", 2)
