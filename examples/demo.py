@@ -97,7 +97,7 @@ async def first_start(server: StdioServerParameters) -> None:
         answer = await call(client, "run_capability", {"id": "get_salary_details", "input": {"employee_id": "E001"}})
         say(json.dumps(answer["output"], ensure_ascii=False), "     ")
 
-        heading(4, "Nothing converts it; ask how to make that (no source, no key: the answer is a brief)")
+        heading(4, "Have it in another currency: ask how to make that (no source, no key: the answer is a brief)")
         answer = await call(client, "mutate_capability", {"task": TASK, "parent_id": "get_salary_details"})
         brief = answer["brief"]
         say(f"status: {answer['status']}; start from {brief['nearest']['id']}; crates: {', '.join(brief['crates'])}")
