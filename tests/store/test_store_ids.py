@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
+import pytest
 from store_samples import run_script
 
-from tacit.store.ids import IdSource, new_run_id
+from tacit.store.ids import IdSource, least_number, new_run_id, run_number, started_millis
 
 
 def test_ids_sort_by_time() -> None:
@@ -32,6 +34,20 @@ def test_an_id_is_short_and_fits_a_signed_integer() -> None:
     made = new_run_id()
     assert len(made) == 16
     assert int(made, 16) < 1 << 63
+
+
+@pytest.mark.parametrize("millis", [-5, 0, 1_577_836_800_001, 1_800_000_000_000])
+def test_the_least_number_of_a_time_bounds_its_ids(millis: int) -> None:
+    """Ids of that millisecond are not below it, and the one before it is of an earlier time."""
+    least = least_number(millis)
+    assert started_millis(f"{least:016x}") >= millis
+    assert least == 0 or started_millis(f"{least - 1:016x}") < millis
+
+
+def test_an_id_made_now_is_not_below_the_least_number_of_now() -> None:
+    """What is registered and runs at once is found."""
+    least = least_number(time.time_ns() // 1_000_000)
+    assert (run_number(new_run_id()) or 0) >= least
 
 
 FORK = """

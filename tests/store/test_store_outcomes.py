@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 from store_samples import run_record
 
 from tacit.errors import StoreDamaged
-from tacit.store import Store, Tally
+from tacit.store import Store, Tally, started_millis
+from tacit.store import runs as store_runs
+from tacit.store.ids import least_number
 
 FAILED = {"code": "trap", "message": "It trapped."}
 
@@ -35,6 +40,41 @@ def test_outcomes_are_bounded(store: Store) -> None:
     """Only as many as the window has."""
     ids = record(store, 5)
     assert [each.run_id for each in store.runs.outcomes("get_salary_details", 3, 2)] == ids[:2:-1]
+
+
+def test_outcomes_from_before_are_left_out(store: Store) -> None:
+    """Those of a millisecond that is over by the time that is asked for."""
+    record(store, 2)
+    later = started_millis(record(store)[0]) + 1
+    at_last = run_record(run_id=f"{least_number(later):016x}")
+    store.runs.record(at_last)
+    found = store.runs.outcomes("get_salary_details", 3, 9, since=later)
+    assert [each.run_id for each in found] == [at_last.run_id]
+    assert [run.run_id for run in store.runs.replayable("get_salary_details", 3, 9, since=later)] == [at_last.run_id]
+
+
+@pytest.mark.parametrize("asked", ["outcomes", "replayable"])
+def test_what_a_version_did_is_looked_for_by_time(store: Store, asked: str) -> None:
+    """No query about one version reads the whole table: the key, which is the time, bounds each."""
+    plans = list[str]()
+
+    def explain(connection: Any, cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if "FROM runs" in statement and not plans:
+            rows = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in rows if "runs" in row[3])
+
+    event.listen(store.database.engine, "before_cursor_execute", explain)
+    getattr(store.runs, asked)("get_salary_details", 3, 9, since=1_700_000_000_000)
+    assert plans
+    assert all(plan.startswith("SEARCH runs USING INTEGER PRIMARY KEY") for plan in plans)
+
+
+def test_replayable_runs_are_chosen_among_the_newest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that ran a hundred thousand times is not read to its first run."""
+    monkeypatch.setattr(store_runs, "RECENT", 2)
+    record(store, input=b"1")
+    record(store, 2, input=b"2")
+    assert [run.input for run in store.runs.replayable("get_salary_details", 3, 9)] == [b"2"]
 
 
 def test_nested_runs_are_told_apart(store: Store) -> None:

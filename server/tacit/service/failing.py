@@ -178,9 +178,8 @@ class Failures:
     def _fare(self, version: Version, window: int, since: int = 0) -> Fare:
         """Return how the newest runs of a version went, at most `window`; what its callers did does not count."""
         runs, failed = 0, list[str]()
-        for outcome in self._store.runs.outcomes(version.id, version.version, window):
-            if started_millis(outcome.run_id) < since:
-                break
+        since = max(since, version.created)  # spares the store a look at what is older than any run of it
+        for outcome in self._store.runs.outcomes(version.id, version.version, window, since=since):
             own = outcome.error is not None and self._was_own(version, outcome)
             failed += [outcome.run_id] if own else []
             runs += own or outcome.error is None

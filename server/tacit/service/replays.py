@@ -13,9 +13,8 @@ MAX_REPLAYS = 20
 
 def replays_of(store: Store, version: Version) -> tuple[Replay, ...]:
     """Return the newest recorded runs of a version that ended well, each input once."""
-    return tuple(
-        replay_of(record, version) for record in store.runs.replayable(version.id, version.version, MAX_REPLAYS)
-    )
+    found = store.runs.replayable(version.id, version.version, MAX_REPLAYS, since=version.created)
+    return tuple(replay_of(record, version) for record in found)
 
 
 def replay_of(record: RunRecord, version: Version) -> Replay:

@@ -62,3 +62,8 @@ def run_number(run_id: str) -> int | None:
 def started_millis(run_id: str) -> int:
     """Return when an id was made, in milliseconds since the Unix epoch."""
     return ((int(run_id, 16) >> TAG_BITS) + EPOCH_MICROS) // 1000
+
+
+def least_number(millis: int) -> int:
+    """Return the least number of an id made at that time, in milliseconds since the Unix epoch, or later."""
+    return max(millis * 1000 - EPOCH_MICROS, 0) << TAG_BITS

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from tacit.errors import UnknownRun
 from tacit.store import sqlite as dialect
 from tacit.store.database import Database
 from tacit.store.failures import damaged, explained
-from tacit.store.ids import run_number, started_millis
+from tacit.store.ids import least_number, run_number, started_millis
 from tacit.store.payloads import Payloads, unpack
 from tacit.store.tables import runs
 from tacit.store.unicode import storable
@@ -30,6 +30,8 @@ REPLAYABLE_BYTES = 8 << 20
 """What the runs that are to be replayed hold at most, together; they travel in one line to the builder."""
 CONSIDERED = 4
 """How many runs are looked at for each that is wanted, so that large ones make way for others."""
+RECENT = 2000
+"""Among how many of a version's newest good runs those that are to be replayed are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +154,13 @@ class Runs:
                 f"There is no recorded run {run_id[:40]!r}.", hint="The oldest runs are dropped after a while."
             ) from error
 
-    def outcomes(self, capability: str, version: int, limit: int) -> list[Outcome]:
-        """Return how the last `limit` recorded runs of a version ended, newest first."""
+    def outcomes(self, capability: str, version: int, limit: int, *, since: int = 0) -> list[Outcome]:
+        """Return how the last `limit` recorded runs of a version ended, newest first, none from before `since`.
+
+        `since` (milliseconds) is all that bounds what is read for a version that hardly ran: 1 ms for each 1000 runs.
+        """
         columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run)
-        own = columns.where(runs.c.capability == capability, runs.c.version == version)
+        own = columns.where(*_of(capability, version, since))
         with self._database.read() as connection, self._reading(f"of {capability}@{version}"):
             return [
                 Outcome(f"{row.id:016x}", _error(row.error), row.energy_limit, row.parent_run is not None)
@@ -163,15 +168,16 @@ class Runs:
             ]
 
     def replayable(
-        self, capability: str, version: int, limit: int, max_bytes: int = REPLAYABLE_BYTES
+        self, capability: str, version: int, limit: int, *, since: int = 0, max_bytes: int = REPLAYABLE_BYTES
     ) -> list[RunRecord]:
         """Return runs of a version that ended well, each with an input of its own, newest first.
 
-        At most `limit`, whose inputs, outputs and host calls have at most `max_bytes` together; a run that would
-        not fit any more, or that is no longer kept whole, is left out.
+        At most `limit`, from `since` (milliseconds) on, whose inputs, outputs and host calls have at most `max_bytes`
+        together; a run that would not fit any more, or that is no longer kept whole, is left out.
         """
-        well = (runs.c.capability == capability, runs.c.version == version, runs.c.error.is_(None))
-        newest = select(func.max(runs.c.id)).where(*well).group_by(runs.c.input)
+        well = (*_of(capability, version, since), runs.c.error.is_(None))
+        recent = select(runs.c.id, runs.c.input).where(*well).order_by(runs.c.id.desc()).limit(RECENT).subquery()
+        newest = select(func.max(recent.c.id)).group_by(recent.c.input)
         wanted = select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id.desc()).limit(limit * CONSIDERED)
         found: list[RunRecord] = []
         left = max_bytes
@@ -242,6 +248,11 @@ class Runs:
             storable(run.session) if run.session else None,
             int(run.parent_run, 16) if run.parent_run else None,
         )
+
+
+def _of(capability: str, version: int, since: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a version's runs: by the time, which is the key; an index would cost every run."""
+    return (runs.c.id >= least_number(since), runs.c.capability == capability, runs.c.version == version)
 
 
 def _record(connection: Connection, row: Row[Any]) -> RunRecord:
