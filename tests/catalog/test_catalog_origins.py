@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from catalog_samples import SOURCE, TESTS, manifest, module, pure, register, write_capability
+from sqlalchemy import event
 
-from tacit.catalog import Catalog, Origin, import_folder, write_folder
+from tacit.catalog import Catalog, Origin, import_folder, queries, write_folder
 from tacit.errors import StoreDamaged, UnknownVersion
 from tacit.models import Usage
 from tacit.store import pack_transcript
@@ -112,7 +113,7 @@ def test_a_family_is_versions_ancestors_and_descendants(catalog: Catalog) -> Non
     make("derived_one", 4, "count_words@1")
     make("first_one", 5)
     make("unrelated_one", 6, "gone_one@9")
-    found = [f"{version.id}@{version.version}" for version in catalog.family("count_words")]
+    found = [f"{each.version.id}@{each.version.version}" for each in catalog.family("count_words")]
     assert found == ["count_words@1", "count_words@2", "derived_one@1", "first_one@1"]
 
 
@@ -120,4 +121,53 @@ def test_parents_that_go_in_a_circle_are_a_family(catalog: Catalog) -> None:
     """Imported manifests may name anything."""
     for name, parent in (("count_words", "other_one@1"), ("other_one", "count_words@1")):
         catalog.register(manifest(name, parent=parent), SOURCE, module(), TESTS, effects=(), author="x", toolchain="")
-    assert [version.id for version in catalog.family("count_words")] == ["count_words", "other_one"]
+    assert [each.version.id for each in catalog.family("count_words")] == ["count_words", "other_one"]
+
+
+def test_relatives_say_how_they_came_about(catalog: Catalog) -> None:
+    """Model, task and cause of those that were made here, and which version is offered."""
+    register(catalog, origin=ORIGIN)
+    register(catalog, number=2)
+    first, second = catalog.family("count_words")
+    assert (first.model, first.task, first.cause, first.offered) == (ORIGIN.model, ORIGIN.task, ORIGIN.cause, False)
+    assert (second.model, second.task, second.cause, second.offered) == ("", "", "", True)
+    assert [first.version, second.version] == catalog.history("count_words")
+
+
+@pytest.mark.parametrize("asked", ["family", "history"])
+def test_many_versions_take_no_more_queries_than_one(catalog: Catalog, asked: str) -> None:
+    """The store is asked once for all of them."""
+    statements = list[str]()
+    event.listen(
+        catalog.store.database.engine, "before_cursor_execute", lambda *given: statements.append(str(given[2]))
+    )
+
+    def count() -> int:
+        catalog.get("count_words")
+        statements.clear()
+        getattr(catalog, asked)("count_words")
+        return len([each for each in statements if each.startswith("SELECT")])
+
+    register(catalog)
+    once = count()
+    for number in range(2, 8):
+        register(catalog, number=number)
+    assert count() == once > 0
+
+
+def test_a_family_of_more_than_one_query_is_whole(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many versions are asked for at once."""
+    monkeypatch.setattr(queries, "_NAMES_AT_ONCE", 2)
+    for number in range(1, 6):
+        register(catalog, number=number)
+    assert [each.version.version for each in catalog.family("count_words")] == [1, 2, 3, 4, 5]
+
+
+def test_a_damaged_version_in_a_family_is_damage(catalog: Catalog) -> None:
+    """The lineage is named."""
+    register(catalog)
+    register(catalog, number=2)
+    with catalog.store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE versions SET tests = '[' WHERE number = 1")
+    with pytest.raises(StoreDamaged, match="the lineage of count_words"):
+        catalog.family("count_words")

@@ -4,6 +4,7 @@ from tacit.catalog.catalog import Archival, Catalog
 from tacit.catalog.composing import callees_in, effects_of_source, problem_calling
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
+from tacit.catalog.kin import Relative
 from tacit.catalog.origin import Origin
 from tacit.catalog.premise import Premise
 from tacit.catalog.queries import Standing
@@ -21,6 +22,7 @@ __all__ = [
     "Changes",
     "Origin",
     "Premise",
+    "Relative",
     "Standing",
     "Version",
     "callees_in",

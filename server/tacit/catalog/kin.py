@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tacit.catalog.queries import Standing
+from tacit.catalog.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A version in a lineage, and what its origin says of it, empty where it has none.
+
+    `offered` says that its id without a version means it.
+    """
+
+    version: Version
+    offered: bool
+    model: str
+    task: str
+    cause: str
 
 
 def kin_of(capability: str, standings: Iterable[Standing]) -> list[Standing]:

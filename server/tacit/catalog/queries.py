@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, tuple_
 
 from tacit.models import Status
 from tacit.store.tables import capabilities, examples, health, origins, versions
@@ -26,6 +27,12 @@ VERSIONS = (
     .outerjoin(health, and_(health.c.capability == versions.c.capability, health.c.version == versions.c.number))
 )
 """Versions with what their capability says about them, and how often in a row they have failed."""
+
+_WITH_ORIGINS = VERSIONS.add_columns(origins.c.model, origins.c.task, origins.c.cause).outerjoin(
+    origins, and_(origins.c.capability == versions.c.capability, origins.c.number == versions.c.number)
+)
+_NAMES_AT_ONCE = 1000
+"""SQLite takes 32,766 parameters at most; a name is two."""
 
 _OFFERINGS = select(
     capabilities.c.id,
@@ -93,6 +100,16 @@ def find_origin(connection: Connection, capability: str, number: int) -> Row[Any
     """Return a row of `origins`; None for a version that has none."""
     found = select(origins).where(origins.c.capability == capability, origins.c.number == number)
     return connection.execute(found).one_or_none()
+
+
+def find_versions(connection: Connection, names: Sequence[tuple[str, int]]) -> Iterator[Row[Any]]:
+    """Yield the rows of `VERSIONS` of the named versions, each with `model`, `task` and `cause` of its origin, if any.
+
+    One query for a thousand of them; in no order.
+    """
+    name = tuple_(versions.c.capability, versions.c.number)
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        yield from connection.execute(_WITH_ORIGINS.where(name.in_(names[start : start + _NAMES_AT_ONCE])))
 
 
 def offering(connection: Connection, capability: str) -> Offering | None:

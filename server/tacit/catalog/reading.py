@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from tacit.catalog import queries
 from tacit.catalog.closest import unknown_capability
+from tacit.catalog.closures import Closures
 from tacit.catalog.granting import Grants
-from tacit.catalog.kin import kin_of
+from tacit.catalog.kin import Relative, kin_of
 from tacit.catalog.origin import Origin, origin_of
 from tacit.catalog.queries import Standing
 from tacit.catalog.version import Version, version_of
@@ -57,6 +58,7 @@ class CatalogReader:
         """Take the store, and what the settings grant to every capability."""
         self.store = store
         self.grants = Grants(store, grants or Permissions())
+        self.closures = Closures(self)
         self._remembered = _Remembered(-1)
 
     def generation(self) -> int:
@@ -99,13 +101,17 @@ class CatalogReader:
                 return found
         raise self._unknown(capability)
 
-    def family(self, capability: str) -> list[Version]:
+    def family(self, capability: str) -> list[Relative]:
         """Return every version of a capability with all that it comes from and all that comes from it, by id.
 
         Raises `UnknownCapability`.
         """
         self.get(capability)
-        return [self.get(each.id, each.version) for each in kin_of(capability, self.standings())]
+        with self._reading(f"the lineage of {capability}") as connection:
+            kin = kin_of(capability, queries.standings(connection))
+            rows = queries.find_versions(connection, [(each.id, each.version) for each in kin])
+            found = {(row.capability, row.number): row for row in rows}
+            return [_relative(found[each.id, each.version], each) for each in kin]
 
     def standings(self) -> list[Standing]:
         """Return where every version there is stands, by id and number; reads no contents."""
@@ -202,6 +208,10 @@ class CatalogReader:
 
     def _unknown(self, capability: str) -> TacitError:
         return unknown_capability(capability, self.ids())
+
+
+def _relative(row: Row[Any], standing: Standing) -> Relative:
+    return Relative(version_of(row), standing.offered, row.model or "", row.task or "", row.cause or "")
 
 
 def _card(text: str, learned: list[str]) -> Card:

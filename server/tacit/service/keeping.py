@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tacit.catalog import Catalog, Origin, Version, import_folder, tests_as_json, write_folder
+from tacit.catalog import Catalog, Origin, Relative, Version, import_folder, tests_as_json, write_folder
 from tacit.lineage import Lineage, Member
 from tacit.models import Status
 from tacit.sandbox import effects_of, not_granted
@@ -70,26 +70,26 @@ class Keeper:
 
     def lineage(self, capability: str) -> Lineage:
         """Return a capability's versions, what they come from and what comes from them, as a tree."""
-        return Lineage.of(capability, [self._member(version) for version in self._catalog.family(capability)])
+        return Lineage.of(capability, [_member(relative) for relative in self._catalog.family(capability)])
 
-    def _member(self, version: Version) -> Member:
-        origin = self._catalog.origin(version.id, version.version)
-        offered = self._catalog.get(version.id)
-        return Member(
-            id=version.id,
-            version=version.version,
-            parent=version.parent,
-            status=version.capability_status if version.status is Status.ACTIVE else version.status,
-            offered=offered.version == version.version,
-            author=origin.model or version.author,
-            created=version.created,
-            effects=version.effects,
-            manifest=version.manifest,
-            source=version.source,
-            tests=version.tests,
-            task=origin.task,
-            cause=origin.cause,
-        )
+
+def _member(relative: Relative) -> Member:
+    version = relative.version
+    return Member(
+        id=version.id,
+        version=version.version,
+        parent=version.parent,
+        status=version.capability_status if version.status is Status.ACTIVE else version.status,
+        offered=relative.offered,
+        author=relative.model or version.author,
+        created=version.created,
+        effects=version.effects,
+        manifest=version.manifest,
+        source=version.source,
+        tests=version.tests,
+        task=relative.task,
+        cause=relative.cause,
+    )
 
 
 def _turns(version: Version, origin: Origin) -> list[dict[str, Any]]:
