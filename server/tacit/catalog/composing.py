@@ -1,7 +1,7 @@
 """What a program may do, seen from what it calls: its callees are there, none leads back to it, and their effects.
 
-The effects of a program are that it calls and those of its callees, as they are when it is registered. What a later
-version of a callee does, that version's own permissions decide in each run.
+The effects that are kept of a program are that it calls and those of its callees, as they are when it is registered;
+what they are now, its closure says (`closures`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from tacit.catalog.closest import closest_ids
+from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.version import Version
 from tacit.errors import BuildRefused, UnknownCapability
-from tacit.models import Effect, Manifest, Status
+from tacit.models import Effect, Status
 from tacit.programs.callees import AGENT, at_lines, called, callees, compile_checked, source_in
 from tacit.programs.compiler import Program
 
@@ -68,19 +69,6 @@ def callee_of(version: Version) -> Callee:
         withdrawn = "archived" if archived else "deprecated"
         withdrawn += f"; call {version.successor} instead" if version.successor else ""
     return Callee(version.effects, calls, program, withdrawn)
-
-
-def callable_by(manifest: Manifest, effects: frozenset[Effect]) -> frozenset[str]:
-    """Return the ids that a module may call, as far as its manifest names them."""
-    return frozenset(manifest.permissions.call) if Effect.CALLS in effects else frozenset()
-
-
-def calls_in(source: Mapping[str, str]) -> frozenset[str]:
-    """Return the ids that a program's source calls; none where it does not compile."""
-    try:
-        return frozenset(callees(compile_checked(source_in(source))))
-    except BuildRefused:
-        return frozenset()
 
 
 def compose(capability: str, program: Program, find: Find, ids: Callable[[], tuple[str, ...]]) -> frozenset[Effect]:

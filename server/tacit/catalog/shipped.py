@@ -20,7 +20,8 @@ from sqlalchemy import Connection
 
 from tacit.catalog import queries, registration
 from tacit.catalog.catalog import Catalog
-from tacit.catalog.composing import Callee, callable_by, callees_in, calls_in, compose
+from tacit.catalog.closures import callable_by, calls_in
+from tacit.catalog.composing import Callee, callees_in, compose
 from tacit.catalog.folders import CapabilityFolder, EffectsOf, read_folder
 from tacit.catalog.registration import Candidate
 from tacit.errors import BuildRefused, FilesUnwritable, InvalidManifest
