@@ -74,6 +74,19 @@ def test_several_may_make_the_store_at_once(folder: Path) -> None:
     assert errors == []
 
 
+def test_a_second_store_leaves_the_locks_of_the_first(folder: Path, open_store: Callable[..., Store]) -> None:
+    """Else a process that closes the database takes its log away from under the first, which damages it."""
+    first = open_store()
+    first.runs.record(run_record())
+    open_store().close()
+    run_script(OPEN, folder)
+    assert (folder / "tacit.db-wal").exists()
+    first.runs.record(run_record())
+    with closing(sqlite3.connect(folder / "tacit.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+
+
 def test_the_database_of_a_newer_tacit_is_refused(folder: Path) -> None:
     """It is left alone, and the message says to update."""
     Store.open(folder).close()

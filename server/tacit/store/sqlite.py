@@ -5,9 +5,12 @@ Everything else is SQLAlchemy Core. A PostgreSQL store would need its own versio
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +25,7 @@ CHECKPOINT_PAGES = 8000
 
 _LOG_BYTES = 64 << 20
 _WRITES = "tacit_writes"
+_CREATING = threading.Lock()
 
 
 def open_engine(path: Path, *, writable: bool, busy_seconds: float) -> Engine:
@@ -55,7 +59,12 @@ def prepare_file(path: Path, busy_seconds: float) -> None:
 
     The log's mode is kept in the file. Raises `sqlite3.Error` or OSError.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    # One that is there is left to SQLite: closing a file drops all locks that this process has on it, those of other
+    # connections included, and then another process that closes the database damages it.
+    with _CREATING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(_uri(path), uri=True, timeout=busy_seconds, isolation_level=None)
     try:
         _turn_log_on(connection, time.monotonic() + busy_seconds)
