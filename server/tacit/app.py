@@ -15,6 +15,7 @@ from tacit.learning import Policies
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
+from tacit.service.arguments import require
 from tacit.service.authoring import Author
 from tacit.service.build_records import BuildRecords
 from tacit.service.delegating import Delegator
@@ -47,8 +48,10 @@ class App:
     def open(cls, settings: Settings) -> Self:
         """Open the data folder, recover what a kill left, import the shipped capabilities, and wire the service.
 
-        Raises `StoreDamaged`, `StoreReadOnly` (with no database to read) or `InvalidSettings`.
+        Raises `StoreDamaged`, `StoreReadOnly` (with no database to read) or `InvalidSettings`; `InvalidArgument` for
+        what are no settings.
         """
+        require(Settings, settings=settings)
         with ExitStack() as opening:
             store = opening.enter_context(Store.open(settings.data))
             catalog = Catalog(store, settings.grants)

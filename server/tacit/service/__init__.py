@@ -1,7 +1,7 @@
 """The use cases: search, run, mutate, replay, and keeping the catalog. The only orchestrator.
 
 `Service` is synchronous and thread-safe; entry points call it through `anyio.to_thread`. It raises only
-`tacit.errors.TacitError`. It knows no protocol and prints nothing.
+`tacit.errors.TacitError`: `InvalidArgument` for what is of a wrong type. It knows no protocol and prints nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,16 @@ from tacit.lineage import Lineage
 from tacit.models import Check, MutateAnswer, MutateRequest, Permissions, RunAnswer, SearchAnswer
 from tacit.programs.use import SessionUse
 from tacit.sandbox import Cancellation
+from tacit.service.arguments import (
+    folder_of,
+    present,
+    require,
+    require_callables,
+    require_names,
+    require_seconds,
+    require_texts,
+    require_whole_numbers,
+)
 from tacit.service.authoring import Author
 from tacit.service.build_records import BuildRecords
 from tacit.service.finding import Finder
@@ -58,6 +68,8 @@ class Service:
         An exact id comes first. Where nothing is similar enough, there are no hits and `advice` says what to
         do. Raises `InvalidArgument` for an empty query or a `k` outside 1 to 50.
         """
+        require_texts(query=query)
+        require_whole_numbers(k=k)
         return self._finder.search(query, k)
 
     def run(
@@ -78,6 +90,10 @@ class Service:
         `UnknownVersion`, `CapabilityDeprecated`, `InvalidInput`, `InvalidJson`, `InputTooLarge`,
         `PermissionDenied` or a `RunError`; then nothing that it wrote is kept.
         """
+        _check_run(capability, version, session)
+        require_whole_numbers(**present(energy=energy))
+        require(bool, fresh=fresh)
+        require(Cancellation, **present(cancellation=cancellation))
         return self._runner.run(
             capability,
             data,
@@ -95,6 +111,7 @@ class Service:
 
         For event loops, where a thread costs more than most runs. Raises as `run` does.
         """
+        _check_run(capability, version, session)
         return self._runner.run_at_once(capability, data, version=version, session=session)
 
     def replay(self, run_id: str) -> RunAnswer:
@@ -102,6 +119,7 @@ class Service:
 
         Raises `UnknownRun`, `ReplayDiverged`, or the error that the run ended with.
         """
+        require_texts(run_id=run_id)
         return self._runner.replay(run_id)
 
     def mutate(
@@ -144,6 +162,11 @@ class Service:
         author can mend is an answer with status `refused`; what the operator can mend is raised (`ToolchainMissing`
         …).
         """
+        require(MutateRequest, request=request)
+        require_seconds(wait_seconds=wait_seconds)
+        require_names(client=client)
+        require_callables(**present(on_progress=on_progress))
+        require(Cancellation, **present(cancellation=cancellation))
         return self._author.make(request, on_progress, wait_seconds, cancellation, client)
 
     def try_out(
@@ -153,38 +176,50 @@ class Service:
 
         `run` gets id, version and input; its error becomes the answer's `run_error`.
         """
+        require(MutateAnswer, answer=answer)
+        require(MutateRequest, request=request)
+        require_callables(run=run)
         return self._author.try_out(answer, request, run)
 
     def builds(self, n: int = 20) -> list[dict[str, Any]]:
         """Return the newest builds, newest first: how each ended, what it used and what was learnt."""
+        require_whole_numbers(n=n)
         return self._records.recent(n)
 
     def build(self, job: str) -> dict[str, Any]:
         """Return the record of one build, with its request, its answer and its author's transcript."""
+        require_texts(job=job)
         return self._records.get(job)
 
     def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
         """Return `{id, version, status, summary, effects}` of each capability, by id."""
+        require(bool, include_deprecated=include_deprecated)
         return self._keeper.list(include_deprecated=include_deprecated)
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
         """Return everything kept of a version except its module."""
+        require_texts(capability=capability)
+        require_whole_numbers(**present(version=version))
         return self._keeper.show(capability, version)
 
     def history(self, capability: str) -> list[dict[str, Any]]:
         """Return the lineage of a capability's versions, oldest first."""
+        require_texts(capability=capability)
         return self._keeper.history(capability)
 
     def export(self, capability: str, folder: Path, version: int | None = None) -> Path:
         """Write a version as a folder into `folder`; return the folder written."""
-        return self._keeper.export(capability, folder, version)
+        require_texts(capability=capability)
+        require_whole_numbers(**present(version=version))
+        return self._keeper.export(capability, folder_of(folder), version)
 
     def import_folder(self, folder: Path) -> dict[str, Any]:
         """Register a capability from a folder as `export` writes it."""
-        return self._keeper.import_folder(folder)
+        return self._keeper.import_folder(folder_of(folder))
 
     def lineage(self, capability: str) -> Lineage:
         """Return a capability's versions, what they come from and what comes from them, as a tree."""
+        require_texts(capability=capability)
         return self._keeper.lineage(capability)
 
     def deprecate(
@@ -194,10 +229,13 @@ class Service:
 
         This and what follows is written to the audit log with its `actor`: `cli`, `python`, `client` or `policy`.
         """
+        _check_decision(actor, capability, version)
+        require_texts(**present(successor=successor))
         self._governor.deprecate(capability, version, successor, actor)
 
     def restore(self, capability: str, version: int | None = None, *, actor: str = "python") -> None:
         """Offer a deprecated or archived capability or version again."""
+        _check_decision(actor, capability, version)
         self._governor.restore(capability, version, actor)
 
     def rollback(self, capability: str, version: int, *, actor: str = "python") -> dict[str, Any]:
@@ -205,10 +243,13 @@ class Service:
 
         `changed` is false where it was offered already. `restore` of a newer version undoes it.
         """
+        _check_decision(actor, capability, version)
+        require_whole_numbers(version=version)
         return self._governor.rollback(capability, version, actor)
 
     def archive(self, capability: str, version: int | None = None, *, actor: str = "python") -> None:
         """Put a capability or one version away, neither offered nor run, until it is restored."""
+        _check_decision(actor, capability, version)
         self._governor.archive(capability, version, actor)
 
     def grant(
@@ -218,6 +259,8 @@ class Service:
 
         Returns `{id, granted, grants}`: what is new, and all that holds for it now.
         """
+        _check_decision(actor, capability)
+        require(Permissions, **present(permissions=permissions))
         return self._governor.grant(capability, permissions, actor)
 
     def revoke(
@@ -227,6 +270,8 @@ class Service:
 
         A run under way keeps what it began with. Raises `InvalidArgument` for what the settings grant.
         """
+        _check_decision(actor, capability)
+        require(Permissions, **present(permissions=permissions))
         return self._governor.revoke(capability, permissions, actor)
 
     def prune(self, *, dry_run: bool = False, actor: str = "python") -> list[dict[str, Any]]:
@@ -234,24 +279,35 @@ class Service:
 
         Each is `{id, version, reason, last_run, runs}`. With `dry_run` nothing is changed. Nothing is ever deleted.
         """
+        require(bool, dry_run=dry_run)
+        require_names(actor=actor)
         return self._pruner.prune(dry_run=dry_run, actor=actor)
 
     def audit_log(self, limit: int = 50, capability: str | None = None) -> list[dict[str, Any]]:
         """Return the newest decisions, newest first, perhaps about one capability (or `*`, or one that was)."""
+        require_whole_numbers(limit=limit)
+        require_texts(**present(capability=capability))
         return self._governor.audit_log(limit, capability)
 
     def policies(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return `{name, version, value, actor, reason, created}` of each policy, or of one's every version."""
+        require_texts(**present(name=name))
         return self._governor.policies(name)
 
     def set_policy(
         self, name: str, changes: Mapping[str, Any], *, actor: str = "python", reason: str = ""
     ) -> dict[str, Any]:
         """Change some fields of a policy; return the version in force. Raises `UnknownPolicy` or `InvalidArgument`."""
+        require_texts(name=name, reason=reason)
+        require_names(actor=actor)
+        require(Mapping, changes=changes)
         return self._governor.set_policy(name, changes, actor, reason)
 
     def rollback_policy(self, name: str, version: int, *, actor: str = "python", reason: str = "") -> dict[str, Any]:
         """Put an earlier value of a policy in force again, 0 for the defaults; return the version in force."""
+        require_texts(name=name, reason=reason)
+        require_names(actor=actor)
+        require_whole_numbers(version=version)
         return self._governor.rollback_policy(name, version, actor, reason)
 
     def stats(self) -> dict[str, Any]:
@@ -263,8 +319,21 @@ class Service:
 
     def keep_session(self, use: SessionUse) -> None:
         """Keep what a session of the shell used so far, for `stats`."""
+        require(SessionUse, use=use)
         self._sessions.keep(use)
 
     def doctor(self) -> list[Check]:
         """Return one check for each thing that Tacit needs, with what to do where it is missing."""
         return self._doctor()
+
+
+def _check_run(capability: object, version: object, session: object) -> None:
+    require_texts(capability=capability)
+    require_whole_numbers(**present(version=version))
+    require_names(**present(session=session))
+
+
+def _check_decision(actor: object, capability: object, version: object = None) -> None:
+    require_names(actor=actor)
+    require_texts(capability=capability)
+    require_whole_numbers(**present(version=version))
