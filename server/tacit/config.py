@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     tokens: tuple[SecretStr, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    agent_token: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     grants: Permissions = Permissions(read=(SAMPLE_FILE,), write=(SAMPLE_FILE,), time=True, call=("*",))

@@ -159,7 +159,7 @@ def _unreachable(address: Address, error: BaseException) -> ServerFailed:
         return ServerFailed(f"The server does not start: {error}.", hint="Run `tacit doctor`; it says what is missing.")
     return ServerFailed(
         f"No MCP server answers at {address.url}: {error}.",
-        hint="Check --url, which ends with /mcp, and --token where the server asks for one.",
+        hint="Check --url, which ends with /mcp, and TACIT_AGENT_TOKEN where the server asks for a token.",
     )
 
 

@@ -7,13 +7,16 @@ from functools import partial
 import click
 
 from tacit.cli.terminal import Session, as_json, use_case, write
+from tacit.config import Settings
 from tacit.errors import InvalidArgument
+
+INSTEAD = "set TACIT_AGENT_TOKEN instead."
 
 
 @click.command()
 @click.argument("task", required=False)
 @click.option("--url", help="A server that runs already, such as http://127.0.0.1:8765/mcp; else one is started.")
-@click.option("--token", help="The bearer token that the server at --url asks for.")
+@click.option("--token", help="The server's bearer token, seen by others in the list of processes; " + INSTEAD)
 @use_case()
 def agent(session: Session, task: str | None, url: str | None, token: str | None) -> None:
     """Solve TASK with capabilities; without one, hold a conversation."""
@@ -22,8 +25,10 @@ def agent(session: Session, task: str | None, url: str | None, token: str | None
 
     if token and not url:
         raise InvalidArgument("--token is for a server at --url.", hint="Give both, or neither.")
-    address = Address(url, token)
     warn = partial(click.echo, err=True)
+    if token:
+        warn(f"tacit: Others on this machine can read --token in the list of processes; {INSTEAD}")
+    address = Address(url, token or _configured(session.settings))
     if session.as_json:
         if task is None:
             raise InvalidArgument("--json needs a task.", hint='Say `tacit agent --json "the task"`.')
@@ -32,6 +37,10 @@ def agent(session: Session, task: str | None, url: str | None, token: str | None
         solve(session.settings, address, task, write)
     elif not converse(session.settings, address, write, warn):
         raise click.exceptions.Exit(1)
+
+
+def _configured(settings: Settings) -> str | None:
+    return settings.agent_token.get_secret_value() if settings.agent_token else None
 
 
 COMMANDS = [agent]
