@@ -8,19 +8,24 @@ from typing import Any
 from tacit.errors import EnergyExhausted, RunCancelled, UnknownCapability
 from tacit.programs.energy import cost_of_fuel, fuel_for
 from tacit.programs.machine import CallFailed
+from tacit.programs.values import Value, to_json
 from tacit.sandbox.cancellation import Cancellation
 from tacit.service import Service
 
 
 class ServiceOutside:
-    """Runs capabilities for a person's programs, as runs of one session; `stop` ends what goes on."""
+    """Runs capabilities for a person's programs, as runs of one session; `stop` ends what goes on.
+
+    `unanswered` has the input of the call that was stopped, if one was.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self.session = f"shell-{secrets.token_hex(6)}"
         self.stop = Cancellation()
+        self.unanswered: list[Any] = []
 
-    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
+    def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:
         """Run a capability within `energy` (hundredths of a unit); None where there is none of that name."""
         fuel = fuel_for(energy)
         if not fuel:
@@ -28,9 +33,14 @@ class ServiceOutside:
                 f"No energy is left to call {capability}.", hint="Run it with more energy, or make it do less."
             )
         try:
-            answer = self._service.run(capability, data, energy=fuel, session=self.session, cancellation=self.stop)
+            answer = self._service.run(
+                capability, to_json(data), energy=fuel, session=self.session, cancellation=self.stop
+            )
         except UnknownCapability:
             return None
+        except RunCancelled:
+            self.unanswered = [to_json(data)]
+            raise
         except EnergyExhausted as error:
             raise CallFailed(error, energy) from error
         return answer.output, cost_of_fuel(answer.energy)

@@ -18,6 +18,7 @@ from tacit.errors import (
     TacitError,
     UnknownName,
     ValueTooLarge,
+    WrongType,
 )
 from tacit.programs.builtins import BUILTINS, Builtin
 from tacit.programs.compiler import Program
@@ -38,14 +39,14 @@ from tacit.programs.instructions import (
 )
 from tacit.programs.records import Observation
 from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_large
-from tacit.programs.values import Reference, is_truthy, to_json, type_name
+from tacit.programs.values import Reference, Value, is_truthy, to_json, type_name
 
 MAX_STACK = 10_000
 MAX_OBSERVATIONS = 1_000
 MAX_OBSERVED = 1 << 20
 """What the observations of a run may weigh together."""
-CHECKED_EVERY = 300
-"""Hundredths of a unit between two looks at whether the program has to stop: at most 60 instructions."""
+CHECKED_EVERY = 1_000
+"""Hundredths of a unit between two looks at whether the program has to stop: at most 200 instructions."""
 NOTHING = sized(None)
 INPUT = "input"
 """The built-in, without arguments, that gives the run's input."""
@@ -54,8 +55,8 @@ INPUT = "input"
 class Outside(Protocol):
     """What a program reaches outside of its machine."""
 
-    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
-        """Run a capability on JSON within `energy` (hundredths of a unit); return its output and what it cost.
+    def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:
+        """Run a capability on a value within `energy` (hundredths of a unit); return its output and what it cost.
 
         None where the program may call no capability of that name; raises `CallFailed` where it ran and failed.
         """
@@ -82,7 +83,7 @@ class CallFailed(Exception):  # becomes `error` in the machine, never leaves it
 class Alone:
     """The outside of a program that has none."""
 
-    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:  # noqa: ARG002  # there is none
+    def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:  # noqa: ARG002  # there is none
         """Know no capability."""
         return None
 
@@ -108,11 +109,11 @@ class Machine:
         self.memory: dict[str, Sized] = {}
         self.last = NOTHING
         self.observations: list[Observation] = []
-        self.builtins: dict[str, Builtin] = dict(BUILTINS)
-        self.builtins[INPUT] = Builtin(INPUT, 0, 0, lambda _: given, "the run's input")
+        self.given = given
+        self.registered: dict[str, Builtin] = {}
         self._outside = outside
         self._weight = self._observed = 0
-        self._checked = -CHECKED_EVERY
+        self._check_at = 0
         self._literals: dict[int, tuple[Push, Sized]] = {}
 
     def restart(self) -> None:
@@ -126,37 +127,37 @@ class Machine:
         self.weigh()
 
     def weigh(self) -> None:
-        """Add up what stack and memory weigh."""
+        """Add up what stack and memory weigh; for where they, or the energy used, were set from without."""
+        self._check_at = 0
         self._weight = sum(each.weight for each in (*self.stack, *self.memory.values()))
 
     def step(self) -> None:
         """Carry out one instruction, unless the program has ended; raises what it does wrong, with the place."""
         if self.done:
             return
-        instructions = self.program.instructions
-        if not 0 <= self.counter < len(instructions):
-            raise JumpOutOfRange(f"There is no address {self.counter} in this program of {len(instructions)}.")
         address = self.counter
-        instruction = instructions[address]
-        if not 0 <= self.used - self._checked < CHECKED_EVERY:
-            self._checked = self.used
+        instruction = self.program.instructions[address]
+        if self.used >= self._check_at:
+            self._check_at = self.used + CHECKED_EVERY
             self._outside.check()
         try:
             self.spend(instruction.cost)
             self.executed += 1
             self.counter = address + 1
-            _DO[type(instruction)](self, instruction)
+            _DO[instruction.__class__](self, instruction)
         except TacitError as error:
             raise _placed(error, address, instruction, self.program.line(address)) from error
-        if self.counter == len(instructions):
+        if self.counter == len(self.program.instructions):
             self.done = True
 
     def call(self, name: str, arguments: Sequence[Sized]) -> Sized:
         """Return what a built-in, or else a capability on its one argument, makes of the arguments."""
-        builtin = self.builtins.get(name)
+        builtin = self.registered.get(name) or BUILTINS.get(name)
         if builtin is not None:
             self.spend(builtin.cost(arguments))
             return builtin(arguments)
+        if name == INPUT:
+            return self._input(arguments)
         if len(arguments) == 1 and (answer := self._capability(name, arguments[0])):
             return answer
         raise UnknownName(
@@ -191,6 +192,15 @@ class Machine:
         self._weight -= value.weight
         return value
 
+    def take(self, count: int) -> list[Sized]:
+        """Take so many values from the stack, which has them; the top comes last."""
+        start = len(self.stack) - count
+        taken = self.stack[start:]
+        del self.stack[start:]
+        for each in taken:
+            self._weight -= each.weight
+        return taken
+
     def literal(self, instruction: Push) -> Sized:
         """Return the value of a push, measured once: a loop may push a large one often."""
         known = self._literals.get(id(instruction))
@@ -220,10 +230,15 @@ class Machine:
         answer = self._outside.delegate(agent, task)
         return sized(Reference(f"{agent}:{task}") if answer is None else answer)
 
+    def _input(self, arguments: Sequence[Sized]) -> Sized:
+        if arguments:
+            raise WrongType(f"{INPUT} takes 0 arguments and got {len(arguments)}.", hint="It gives the run's input.")
+        return self.given
+
     def _capability(self, name: str, given: Sized) -> Sized | None:
         left = self.limit - self.used
         try:
-            answer = self._outside.call(name, to_json(given.value), left)
+            answer = self._outside.call(name, given.value, left)
         except CallFailed as failed:
             self.used += min(failed.cost, left)
             raise failed.error from failed
@@ -249,8 +264,7 @@ def _call(machine: Machine, instruction: Any) -> None:
             f"{instruction.callee} takes {count} values, and the stack has {len(machine.stack)}.",
             hint="Push or load its arguments first, the first one first.",
         )
-    arguments = [machine.pop() for _ in range(count)][::-1]
-    machine.last = machine.call(instruction.callee, arguments)
+    machine.last = machine.call(instruction.callee, machine.take(count))
     machine.push(machine.last)
 
 

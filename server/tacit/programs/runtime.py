@@ -17,7 +17,7 @@ from tacit.programs.builtins import ANY, Builtin
 from tacit.programs.compiler import Program, compile_source
 from tacit.programs.energy import hundredths, units
 from tacit.programs.instructions import KINDS, Call, Instruction
-from tacit.programs.machine import INPUT, Alone, Machine, Outside
+from tacit.programs.machine import Alone, Machine, Outside
 from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
 from tacit.programs.sizes import Sized, sized
 from tacit.programs.values import Value, from_json, to_json
@@ -97,12 +97,11 @@ class MiniRuntime:
             return sized(function([each.value for each in given.sized]))
 
         paid = hundredths(cost, "cost")
-        self._machine.builtins[name] = Builtin(name, 0, ANY, apply, "registered", fixed_cost=paid)
+        self._machine.registered[name] = Builtin(name, 0, ANY, apply, "registered", fixed_cost=paid)
 
     def give(self, value: Value) -> None:
         """Let `call input 0` push this value from now on; raises `ValueTooLarge`."""
-        given = sized(value)
-        self._machine.builtins[INPUT] = Builtin(INPUT, 0, 0, lambda _: given, "the run's input")
+        self._machine.given = sized(value)
 
     def compile(self, source: str) -> tuple[Instruction, ...]:
         """Compile a source into this runtime, and go to its beginning; raises `InvalidProgram`."""

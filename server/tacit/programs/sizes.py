@@ -6,9 +6,8 @@ stack or in memory therefore carries its weight, computed from those of its part
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from tacit.errors import ValueTooLarge
 from tacit.programs.values import MAX_DEPTH, Reference, Value
@@ -19,8 +18,7 @@ _PLAIN = 64
 _NAME = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(NamedTuple):  # made for every value that is pushed: a frozen dataclass takes twice as long to make
     """A value with its weight and depth (0 for what is no list or map)."""
 
     value: Value
@@ -33,14 +31,30 @@ def sized(value: Value) -> Sized:
     weight = depth = 0
     level: list[Any] = [value]
     while level:
-        weight += sum(map(_own, level))
+        below: list[Any] = []
+        nested = False
+        for each in level:
+            kind = each.__class__  # of a class in the way that JSON's readers make them; `isinstance` costs more
+            weight += _PLAIN
+            if kind is str:
+                weight += len(each)
+            elif kind is dict:
+                nested = True
+                weight += _names_weight(each)
+                below.extend(each.values())
+            elif kind is list:
+                nested = True
+                below.extend(each)
+            elif kind is int:
+                weight += each.bit_length() // 8
+            elif kind is Reference:
+                weight += len(each.name)
         if weight > MAX_WEIGHT:
             raise too_large(weight)
-        containers = [each for each in level if each.__class__ is list or each.__class__ is dict]
-        depth += bool(containers)
+        depth += nested
         if depth > MAX_DEPTH:
             raise too_deep()
-        level = [part for each in containers for part in _parts(each)]
+        level = below
     return Sized(value, weight, depth)
 
 
@@ -53,7 +67,7 @@ def list_of(items: Iterable[Sized]) -> Sized:
 def map_of(items: dict[str, Sized]) -> Sized:
     """Return the map of sized items."""
     parts = list(items.values())
-    return _container({name: each.value for name, each in items.items()}, parts, sum(map(_name_weight, items)))
+    return _container({name: each.value for name, each in items.items()}, parts, _names_weight(items))
 
 
 def grown(value: Value, *parts: Sized) -> Sized:
@@ -85,22 +99,5 @@ def _container(value: Value, parts: Iterable[Sized], names: int) -> Sized:
     return Sized(value, weight, depth + 1)
 
 
-def _own(value: Any) -> int:
-    kind = value.__class__  # of a class in the way that JSON's readers make them; `isinstance` costs twice as much
-    if kind is float or kind is list:
-        return _PLAIN
-    if kind is str:
-        return _PLAIN + len(value)
-    if kind is int:
-        return _PLAIN + value.bit_length() // 8
-    if kind is dict:
-        return _PLAIN + sum(map(_name_weight, cast("dict[str, Any]", value)))
-    return _PLAIN + len(value.name) if isinstance(value, Reference) else _PLAIN
-
-
-def _name_weight(name: str) -> int:
-    return _NAME + len(name)
-
-
-def _parts(container: Any) -> Iterable[Any]:
-    return cast("list[Any]", container) if container.__class__ is list else cast("dict[str, Any]", container).values()
+def _names_weight(named: Mapping[str, Any]) -> int:
+    return _NAME * len(named) + sum(map(len, named))

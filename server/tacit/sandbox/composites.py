@@ -41,7 +41,7 @@ from tacit.programs.energy import FUEL_PER_UNIT, HUNDREDTHS, cost_of_fuel, fuel_
 from tacit.programs.machine import CallFailed, Machine
 from tacit.programs.records import Observation
 from tacit.programs.sizes import sized
-from tacit.programs.values import REFERENCE_KEY, from_json, to_json
+from tacit.programs.values import REFERENCE_KEY, Reference, Value, from_json, to_json
 from tacit.sandbox.execution import Execution, read_output
 from tacit.sandbox.worker import Request
 from tacit.sandbox.world import HostFailure, World
@@ -50,7 +50,6 @@ KEPT_COMPOSITES = 512
 """Compiled programs kept in memory; a small one takes about 20 KiB."""
 FUEL_PER_HUNDREDTH = FUEL_PER_UNIT // HUNDREDTHS
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ID = re.compile(ID_PATTERN)
 _REFERENCE = REFERENCE_KEY.encode()
 
@@ -61,6 +60,8 @@ class Composite:
 
     digest: str
     program: Program
+    callable: frozenset[str]
+    """Those of the names that it calls that a capability could have."""
 
 
 class Composites:
@@ -80,7 +81,8 @@ class Composites:
             if known is not None:
                 self._kept.move_to_end(digest)
                 return known
-        made = Composite(digest, _compiled(digest, source()))
+        program = _compiled(digest, source())
+        made = Composite(digest, program, frozenset(filter(_ID.fullmatch, program.calls)))
         with self._lock:
             self._kept[digest] = made
             if len(self._kept) > KEPT_COMPOSITES:
@@ -108,7 +110,7 @@ def run_composite(composite: Composite, request: Request, limits: Limits, closin
         given = sized(_input(request.stdin))
     except TacitError as failure:
         return Execution(b"", None, "", 0, time.perf_counter() - started, failure)
-    machine = Machine(request.energy // FUEL_PER_HUNDREDTH, given, _Outside(request, limits, closing))
+    machine = Machine(request.energy // FUEL_PER_HUNDREDTH, given, _Outside(composite, request, limits, closing))
     failure: TacitError | None = None
     output, value = b"", None
     try:
@@ -134,19 +136,20 @@ def _run(machine: Machine, program: Program, limits: Limits) -> bytes:
 class _Outside:
     """What one run of a composite reaches outside of its machine: its world, within the limits."""
 
-    def __init__(self, request: Request, limits: Limits, closing: Callable[[], bool]) -> None:
+    def __init__(self, composite: Composite, request: Request, limits: Limits, closing: Callable[[], bool]) -> None:
+        self._callable = composite.callable
         self._request = request
         self._limits = limits
         self._closing = closing
         self._calls = 0
         self._computing_since = time.thread_time()
 
-    def call(self, capability: str, data: Any, energy: int) -> tuple[Any, int] | None:
-        """Run a capability on JSON; its failure is the program's, with its code."""
-        if not _ID.fullmatch(capability):
+    def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:
+        """Run a capability on a value; its failure is the program's, with its code."""
+        if capability not in self._callable:
             return None
         self._count()
-        sent = self._encoded(capability, data)
+        sent = self._sent(capability, data)
         try:
             called = self._request.world.capability_call(capability, sent, fuel_for(energy))
         except HostFailure as failure:
@@ -191,9 +194,9 @@ class _Outside:
             )
         self.check()
 
-    def _encoded(self, capability: str, data: Any) -> bytes:
+    def _sent(self, capability: str, data: Value) -> bytes:
         try:
-            sent = _ENCODER.encode(data).encode()
+            sent = _encoded(data)
         except ValueError as error:
             raise WrongType(f"What is handed to {capability} is not JSON: {error}.") from error
         if len(sent) > self._limits.input_bytes:
@@ -228,6 +231,23 @@ def _compiled(digest: str, source: bytes) -> Program:
         ) from error
 
 
+def _referred(value: object) -> Any:
+    if isinstance(value, Reference):
+        return to_json(value)
+    raise TypeError(f"{type(value).__name__} is no value of programs")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), default=_referred
+)
+"""Values need no search for circles: none is ever changed in place."""
+
+
+def _encoded(value: Value) -> bytes:
+    """Return a value as JSON; raises ValueError."""
+    return _ENCODER.encode(value).encode()
+
+
 def _value(text: bytes) -> Any:
     """Return the value in JSON, references included; raises ValueError."""
     value = strict_json.parse(text)
@@ -243,7 +263,7 @@ def _input(text: bytes) -> Any:
 
 def _output(value: Any, limits: Limits) -> bytes:
     try:
-        output = _ENCODER.encode(to_json(value)).encode()
+        output = _encoded(value)
     except ValueError as error:
         raise InvalidOutput(f"The program's output is not JSON: {error}.") from error
     if len(output) > limits.stdout_bytes:
