@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from pydantic import ValidationError
 
 from tacit.building.protocol import Answer, Question
 from tacit.errors import BuilderFailed
-from tacit.models import Card
+from tacit.models import Card, Contract
 
 WAIT_SECONDS = 120.0
 """How long an answer may take; a search takes milliseconds."""
@@ -74,6 +74,13 @@ class Inquiry:
     def compose(self, card: Card, calls: Sequence[str]) -> str | None:
         """Return why a program of that card cannot call all of these capabilities, None where it can."""
         return self._refusal(Question(number=next(self._numbers), asks="compose", card=card, calls=tuple(calls)))
+
+    def contracts(self, names: Collection[str]) -> dict[str, Contract]:
+        """Return what those of the capabilities that there are take and answer."""
+        if not names:
+            return {}
+        question = Question(number=next(self._numbers), asks="contracts", calls=tuple(sorted(names)))
+        return self._ask(question).callees
 
     def _refusal(self, question: Question) -> str | None:
         answer = self._ask(question)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from tacit.building.orders import BuildRequest, Machine, Replay
 from tacit.building.protocol import BuildResult, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
-from tacit.models import Effect, Language, Permissions, TestCase, TestResult
+from tacit.models import Contract, Effect, Language, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
 from tacit.programs.callees import called, check_calls, compile_checked, source_in
 from tacit.sandbox.composites import Composite
@@ -26,6 +27,7 @@ from tacit.sandbox.grants import missing_for
 from tacit.sandbox.programs import Program
 from tacit.sandbox.verification import run_tests
 from tacit.schemas import compile_schema, shorten
+from tacit_builder.contracts import broken_contracts
 from tacit_builder.replaying import Terms, compare_runs
 from tacit_builder.request import check_request
 from tacit_builder.toolchain.compiling import compile_source
@@ -91,7 +93,7 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
         module = compile_module(request.source, request.permissions, machine, stages)
     inherited = tuple(test for test in request.parent_tests if test not in request.tests)
     with stages.enter("tests", _running(request), 0.75):
-        results = run_suite(module, (*request.tests, *inherited), request, machine)
+        results = run_suite(module, (*request.tests, *inherited), request, machine, request.callees)
         check_results(results)
     replays: tuple[TestResult, ...] = ()
     if request.replays:
@@ -153,18 +155,31 @@ def compile_program(source: Mapping[str, str], permissions: Permissions, stages:
     return Module(wasm, sha256(wasm).hexdigest(), effects, "", "", seconds, "program")
 
 
-def run_suite(module: Module, tests: Sequence[TestCase], terms: Terms, machine: Machine) -> tuple[TestResult, ...]:
+def run_suite(
+    module: Module,
+    tests: Sequence[TestCase],
+    terms: Terms,
+    machine: Machine,
+    callees: Mapping[str, Contract] = MappingProxyType({}),
+) -> tuple[TestResult, ...]:
     """Return how each test went, in order; `terms` are the manifest, or what else has its schemas and permissions.
 
-    Tests of inputs that the server refuses before any run are not run. Raises `BuildRefused("tests")` for a module
-    that does not fit into memory.
+    Not run, and passed, are tests of inputs that the server refuses before any run, and those whose callees have
+    other contracts by now. Raises `BuildRefused("tests")` for a module that does not fit into memory.
     """
     takes = compile_schema(terms.input_schema)
-    refused = {id(test) for test in tests if test.expect.error == InvalidInput.code and not takes.is_valid(test.input)}
+    known: dict[int, TestResult] = {}
+    for test in tests:
+        if test.expect.error == InvalidInput.code and not takes.is_valid(test.input):
+            known[id(test)] = TestResult(name=test.name, passed=True)
+        elif outdated := broken_contracts(test, callees):
+            known[id(test)] = TestResult(name=test.name, passed=True, difference=_outdated(outdated))
     with _loaded(module, machine) as (sandbox, program):
-        some = [test for test in tests if id(test) not in refused]
-        ran = iter(run_tests(sandbox, program, some, terms.permissions, output_schema=terms.output_schema))
-    return tuple(TestResult(name=test.name, passed=True) if id(test) in refused else next(ran) for test in tests)
+        some = [test for test in tests if id(test) not in known]
+        ran = iter(
+            run_tests(sandbox, program, some, terms.permissions, output_schema=terms.output_schema, callees=callees)
+        )
+    return tuple(known[id(test)] if id(test) in known else next(ran) for test in tests)
 
 
 def run_replays(
@@ -226,6 +241,12 @@ def described(tests: Sequence[TestResult]) -> list[TestResult]:
 def _running(request: BuildRequest) -> str:
     own, parents = len(request.tests), len(request.parent_tests)
     return f"Running {own} test{'s' if own != 1 else ''}" + (f" and {parents} of the version before" if parents else "")
+
+
+def _outdated(broken: Sequence[str]) -> str:
+    return (
+        f"Not run: its callees take and answer something else by now. {made_plain(shorten(broken[0], MAX_DIFFERENCE))}"
+    )
 
 
 @contextmanager

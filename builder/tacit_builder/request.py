@@ -16,6 +16,7 @@ from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, Language, TestCase
 from tacit.programs.callees import source_in
 from tacit.schemas import check_schema, compile_schema
+from tacit_builder.contracts import check_contracts
 from tacit_builder.toolchain.source import checked_source
 
 _NOTES = frozenset({"$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples"})
@@ -33,6 +34,7 @@ def check_request(request: BuildRequest) -> None:
         if test.expect.output_matches is not None:
             _check_schema(f"output_matches of test {test.name!r}", test.expect.output_matches)
     _check_against_schemas(request, tests)
+    check_contracts(request.tests, request.callees)
     require_telling(tests, request.input_schema)
 
 

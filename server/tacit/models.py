@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from tacit.exchanges import Exchanges
 from tacit.plain_text import require_plain
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{1,63}$"
@@ -179,7 +180,8 @@ class TestCase(Model):
     """One test of a version, with the world that its host functions see.
 
     `files`: path to text; `http`: URL to body text or `{status, body}`; `now`: what the clock says, in
-    milliseconds; `calls`: capability id to the output that calling it gives.
+    milliseconds; `calls`: capability id to the output that calling it gives, whatever the input; `exchanges`:
+    capability id to what it answers to each input, and to no other.
     """
 
     __test__ = False  # not a test class of pytest
@@ -190,7 +192,20 @@ class TestCase(Model):
     http: dict[str, HttpFixture | str] = Field(default_factory=dict)
     now: int = Field(default=0, ge=0, le=LATEST_MILLIS)
     calls: dict[str, Any] = Field(default_factory=dict)
+    exchanges: dict[str, Exchanges] = Field(default_factory=dict)
     expect: Expectation
+
+    @model_validator(mode="after")
+    def _answered_in_one_way(self) -> TestCase:
+        twice = sorted({*self.calls} & {*self.exchanges})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is in 'calls' and in 'exchanges'; say in one of them what it answers")
+        return self
+
+    @property
+    def callees(self) -> frozenset[str]:
+        """The ids whose answers the test gives."""
+        return frozenset({*self.calls, *self.exchanges})
 
 
 class Manifest(Model):
@@ -206,6 +221,14 @@ class Manifest(Model):
     examples: tuple[Example, ...] = Field(default=(), max_length=MAX_EXAMPLES)
     permissions: Permissions = Permissions()
     parent: str | None = None
+
+
+class Contract(Model):
+    """What a capability does, takes and answers, as those see it that call it."""
+
+    summary: str = ""
+    input_schema: JsonSchema = Field(default_factory=dict)
+    output_schema: JsonSchema = Field(default_factory=dict)
 
 
 class Card(Model):

@@ -68,7 +68,7 @@ def test_callees_answer_with_the_tests_json() -> None:
         (lambda world: world.file_read("none"), "files"),
         (lambda world: world.file_read("none/"), "files"),
         (lambda world: world.http_get("https://none.test/"), "http"),
-        (lambda world: world.capability_call("none", b"", 9), "calls"),
+        (lambda world: world.capability_call("none", b"", 9), "calls' or 'exchanges"),
     ],
 )
 def test_what_the_test_does_not_provide_is_not_found(use: object, field: str) -> None:

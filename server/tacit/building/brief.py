@@ -50,16 +50,34 @@ What only combines other capabilities can be a program instead: ask with languag
 
 TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."
 
-TESTS_FORM = """\
-The tests are a list of {"name", "input", "expect", and what the world answers: "files"?: {path: text}, \
-"http"?: {url: body or {"status", "body"}}, "now"?: milliseconds, "calls"?: {id: output}}. \
+_CALLEES = """\
+"exchanges"?: {id: [{"input", "output"} or {"input", "error": {"code", "message"}}]}, "calls"?: {id: output}}. \
+Exchanges are what a capability that is called answers to those inputs, and it answers no others; calls are for any \
+input. They fit its input and output schemas, whole. \
 "expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
-"error" (the code given to Error::new; "invalid_input" for an input that breaks input_schema), \
-and "files"?: {path: text} that must have been written. \
+"error" (\
+"""
+_GATES = """\
 A suite that a trivial program passes is refused (one that answers its input, a field of it, or always the same): \
 expect different outputs, and cover an edge case and an error too. Inputs fit input_schema \
-(unless an error is expected) and outputs fit output_schema. Unnamed files and URLs are not found. \
+(unless an error is expected) and outputs fit output_schema. \
+"""
+_AGAIN = """\
 A new version of an existing id must also pass that id's earlier tests, and answer what its recorded runs answered."""
+
+TESTS_FORM = f"""\
+The tests are a list of {{"name", "input", "expect", and what the world answers: "files"?: {{path: text}}, \
+"http"?: {{url: body or {{"status", "body"}}}}, "now"?: milliseconds, {_CALLEES}\
+the code given to Error::new; "invalid_input" for an input that breaks input_schema), \
+and "files"?: {{path: text}} that must have been written. \
+{_GATES}Unnamed files and URLs are not found. {_AGAIN}"""
+
+PROGRAM_TESTS_FORM = f"""\
+The tests are a list of {{"name", "input", "expect", {_CALLEES}\
+the code given to fail; "invalid_input" for an input that breaks input_schema). \
+Give exchanges for every input that the program hands over, so that they check it. What a callee fails with ends the \
+program, with its code; other errors have codes of their own, such as out_of_range, wrong_type and division_by_zero. \
+{_GATES}{_AGAIN}"""
 
 _EXAMPLE_SOURCE = """\
 use capability_common::{file_read_text, run, Error};
@@ -165,6 +183,14 @@ load days
 call map 2
 """
 
+
+def _vacation(employee: str, days: float) -> dict[str, Any]:
+    """Return an exchange with `get_leave_balance`."""
+    kinds = {"vacation": {"entitled": 25, "carried_over": 0, "used": 25 - days, "remaining": days}}
+    answer = {"employee_id": employee, "name": "A B", "year": 2026, "unit": "days", "leave_balance": kinds}
+    return {"input": {"employee_id": employee}, "output": answer}
+
+
 EXAMPLE_PROGRAM: dict[str, Any] = {
     "task": "how many vacation days does a team have left together",
     "id": "vacation_left_in_team",
@@ -184,23 +210,21 @@ EXAMPLE_PROGRAM: dict[str, Any] = {
         {
             "name": "adds them up",
             "input": {"employee_ids": ["E001", "E002"]},
-            "calls": {"get_leave_balance": {"leave_balance": {"vacation": {"remaining": 4.5}}}},
-            "expect": {"output": {"days": 9}},
+            "exchanges": {"get_leave_balance": [_vacation("E001", 4.5), _vacation("E002", 7)]},
+            "expect": {"output": {"days": 11.5}},
         },
         {"name": "nobody has none left", "input": {"employee_ids": []}, "expect": {"output": {"days": 0}}},
         {
-            "name": "an answer without vacation is an error",
-            "input": {"employee_ids": ["E001"]},
-            "calls": {"get_leave_balance": {"leave_balance": {}}},
-            "expect": {"error": "out_of_range"},
+            "name": "somebody unknown is an error",
+            "input": {"employee_ids": ["E099"]},
+            "exchanges": {
+                "get_leave_balance": [{"input": {"employee_id": "E099"}, "error": {"code": "employee_not_found"}}]
+            },
+            "expect": {"error": "employee_not_found"},
         },
     ],
 }
 """The arguments of a call that makes a program of a shipped capability."""
-
-PROGRAM_TESTS = """\
-Name in "calls" each capability that a test's run calls, with the output that every call of it gives there. Errors \
-beside those of fail have codes of their own, such as out_of_range, wrong_type and division_by_zero."""
 
 
 def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Brief:
@@ -228,14 +252,13 @@ def make_brief(task: str, nearest: dict[str, Any] | None, limits: Limits) -> Bri
 
 def for_program(brief: Brief) -> Brief:
     """Return a brief changed so that a program is written."""
-    form = brief.tests_form.replace("the code given to Error::new", "the code given to fail")
     limits = {**brief.limits, "source_characters": MAX_SOURCE}
     del limits["source_bytes"], limits["source_files"], limits["memory_bytes"]
     return brief.model_copy(
         update={
             "guest_api": f'`source` is the text of {ROOT}, and `language` is "program". {language()}',
             "crates": (),
-            "tests_form": f"{form} {PROGRAM_TESTS}",
+            "tests_form": f"{TESTS_FIRST} {PROGRAM_TESTS_FORM}",
             "limits": limits,
             "example_call": EXAMPLE_PROGRAM,
         }

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from tacit.config import Limits, Settings
 from tacit.llm import Endpoint
-from tacit.models import CapabilityId, Effect, JsonSchema, Language, Manifest, Model, Permissions, TestCase
+from tacit.models import CapabilityId, Contract, Effect, JsonSchema, Language, Manifest, Model, Permissions, TestCase
 
 
 class Replay(Model):
@@ -52,7 +52,8 @@ class BuildRequest(Model):
 
     A program's source is `main.program` alone, and needs no toolchain.
     `parent_tests` are the tests of the version that this one replaces, which must pass as well; `replays` its
-    recorded runs, which must go as they went, unless the request `accepts_differences`.
+    recorded runs, which must go as they went, unless the request `accepts_differences`. `callees` are the contracts of
+    those whose answers tests give, as far as there are such capabilities.
     """
 
     kind: Literal["build"] = "build"
@@ -67,6 +68,7 @@ class BuildRequest(Model):
     accepts_differences: bool = False
     input_schema: JsonSchema = Field(default_factory=dict)
     output_schema: JsonSchema = Field(default_factory=dict)
+    callees: dict[str, Contract] = Field(default_factory=dict)
 
 
 class AuthorRequest(Model):

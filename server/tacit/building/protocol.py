@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from tacit.building.orders import Order
 from tacit.errors import BuilderFailed, BuildRefused
-from tacit.models import Card, Effect, Manifest, Model, TestCase, TestResult, Usage
+from tacit.models import Card, Contract, Effect, Manifest, Model, TestCase, TestResult, Usage
 
 MAX_REQUEST_BYTES = 32 << 20
 """The longest request line; what the builder takes of source and tests is far less."""
@@ -71,24 +71,28 @@ class Attempt(Model):
 class Question(Model):
     """What the author asks of the server, which has the catalog, before any effort is spent on a specification.
 
-    It may `search` for a task in words, `propose` the card with id, summary and examples, or ask whether a program of
-    that card may `compose` what it calls.
+    It may `search` for a task in words, `propose` the card with id, summary and examples, ask whether a program of
+    that card may `compose` what it calls, or for the `contracts` of what may be called.
     """
 
     kind: Literal["question"] = "question"
     number: int
-    asks: Literal["search", "propose", "compose"]
+    asks: Literal["search", "propose", "compose", "contracts"]
     query: str = ""
     card: Card | None = None
     calls: tuple[str, ...] = ()
 
 
 class Answer(Model):
-    """The server's answer to the question of that number: text for the model, or why a proposal is `refused`."""
+    """The server's answer to the question of that number: text for the model, or why a proposal is `refused`.
+
+    `callees` are the contracts that were asked for, as far as there are such capabilities.
+    """
 
     number: int
     text: str = ""
     refused: bool = False
+    callees: dict[str, Contract] = Field(default_factory=dict)
 
 
 class Authored(Model):

@@ -6,22 +6,28 @@ machine. Nothing real is touched; what the test does not provide is not found.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from tacit.models import HttpFixture, Permissions, TestCase
 from tacit.programs.callees import AGENT
 from tacit.sandbox.addresses import parse_url
+from tacit.sandbox.given_callees import GivenCallees
 from tacit.sandbox.grants import Allowance
 from tacit.sandbox.paths import names_folder, segments_of
 from tacit.sandbox.world import Called, FailureCode, HostFailure
+from tacit.schemas import Validator
 
 
 class FixtureWorld:
     """Answers host functions from a TestCase; `written` has what the guest wrote, as bytes by path."""
 
-    def __init__(self, test: TestCase, permissions: Permissions) -> None:
+    def __init__(
+        self, test: TestCase, permissions: Permissions, takes: Mapping[str, Validator] = MappingProxyType({})
+    ) -> None:
+        """Take the test, what its manifest asks for, and the input schemas of callees as far as they are known."""
         self._test = test
+        self._callees = GivenCallees(test, takes)
         self._allowance = Allowance(permissions)
         self._files = {path: text.encode() for path, text in test.files.items()}
         self._http = {str(parse_url(url)): answer for url, answer in test.http.items()}
@@ -57,23 +63,25 @@ class FixtureWorld:
             raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
         self._files[path] = self.written[path] = bytes(data)
 
-    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # see below
-        """Return the output that the test gives for calling the capability, whatever the input; it costs nothing."""
-        self._allowance.require_call(capability)
-        if capability not in self._test.calls:
-            raise _not_provided("capability", capability, "calls", self._test.calls)
-        return Called(self._given(capability))
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """What the callees were asked that the test has no answer to, in words."""
+        return tuple(self._callees.unanswered)
 
-    def delegate(self, agent: str, task: str) -> bytes | None:  # noqa: ARG002  # one answer, whatever the task
-        """Return the answer that the test's calls give for the agent, None without one."""
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # see below
+        """Return what the test gives for calling the capability; it costs nothing."""
+        self._allowance.require_call(capability)
+        if capability not in self._callees.names:
+            raise _not_provided("capability", capability, "calls' or 'exchanges", self._callees.names)
+        return Called(self._callees.called(capability, data))
+
+    def delegate(self, agent: str, task: str) -> bytes | None:  # noqa: ARG002  # whatever its name, the task decides
+        """Return the answer that the test gives for the agent, None without one."""
         self._allowance.require_call(AGENT)
-        return self._given(AGENT) if AGENT in self._test.calls else None
+        return self._callees.delegated(task)
 
     def observe(self, name: str, data: bytes) -> None:
         """Do nothing: the run's log has it."""
-
-    def _given(self, callee: str) -> bytes:
-        return json.dumps(self._test.calls[callee], ensure_ascii=False).encode()
 
     def current_time_millis(self) -> int:
         """Return the test's `now`."""
@@ -95,7 +103,7 @@ def _body(answer: HttpFixture) -> bytes:
     raise HostFailure(FailureCode.FAILED, f"HTTP {answer.status} {' '.join(answer.body.split())[:200]}".rstrip())
 
 
-def _not_provided(what: str, asked: str, field: str, provided: Mapping[str, object]) -> HostFailure:
+def _not_provided(what: str, asked: str, field: str, provided: Iterable[str]) -> HostFailure:
     names = ", ".join(list(provided)[:5]) or "none"
     return HostFailure(
         FailureCode.NOT_FOUND,

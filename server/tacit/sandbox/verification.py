@@ -7,13 +7,14 @@ enough; that is the build's business.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from tacit.differences import MAX_SHOWN, differences, same_file, shown
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
-from tacit.models import JsonSchema, Permissions, TestCase, TestResult
+from tacit.models import Contract, JsonSchema, Permissions, TestCase, TestResult
 from tacit.sandbox.composites import Composite
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld
@@ -50,30 +51,40 @@ def run_tests(
     energy: int | None = None,
     *,
     output_schema: JsonSchema | None = None,
+    callees: Mapping[str, Contract] = MappingProxyType({}),
 ) -> tuple[TestResult, ...]:
     """Run every test, each in a fresh instance and world, and return how it went, in the order of the tests.
 
     The manifest's `permissions` hold, the operator's grants play no part, and the random source has one seed, so
     a test goes the same way everywhere. `energy` may lower each test's limit. An output that breaks
-    `output_schema` fails its test, whatever the test expects of it.
+    `output_schema` fails its test, whatever the test expects of it. Of `callees`, what breaks their input schema is
+    refused as in a live run; a call that its test has no answer to fails the test.
     """
     gives = compile_schema(output_schema or {})
+    takes = {name: compile_schema(contract.input_schema) for name, contract in callees.items()}
 
     def run(test: TestCase, world: World) -> Execution:
         text = json.dumps(test.input, ensure_ascii=False).encode()
         return sandbox.run(program, text, world, energy=energy, now_millis=test.now)
 
-    return tuple(_result(test, permissions, run, gives) for test in tests)
+    return tuple(_result(test, lambda test: FixtureWorld(test, permissions, takes), run, gives) for test in tests)
 
 
 def _result(
-    test: TestCase, permissions: Permissions, run: Callable[[TestCase, World], Execution], gives: Validator
+    test: TestCase,
+    open_world: Callable[[TestCase], FixtureWorld],
+    run: Callable[[TestCase, World], Execution],
+    gives: Validator,
 ) -> TestResult:
     try:
-        world = FixtureWorld(test, permissions)
+        world = open_world(test)
     except HostFailure as failure:
         return TestResult(name=test.name, passed=False, difference=f"the test's 'http' is wrong: {failure.message}")
     execution = run(test, world)
+    if world.unanswered:  # no test of such a run holds, whatever the program made of it
+        at = _place(execution.failure) if execution.failure else ""
+        told = [*world.unanswered[:MAX_DIFFERENCES], *([f"the run ended{at}"] if at else [])]
+        return TestResult(name=test.name, passed=False, difference="\n".join(told))
     found = [*islice(_judge(test, execution), MAX_DIFFERENCES), *islice(_judge_files(test, world, execution), 3)]
     if execution.failure is None and not found:
         violations = gives.violations(execution.value)[:MAX_DIFFERENCES]
@@ -130,5 +141,11 @@ def _codes(failure: TacitError) -> set[str]:
 
 def _unexpected(failure: TacitError, log: str) -> str:
     code = failure.details.get("code", failure.code) if isinstance(failure, CapabilityFailed) else failure.code
-    said = f"the run failed with {code!r}: {shorten(str(failure), 2 * MAX_SHOWN)}"
+    said = f"the run failed{_place(failure)} with {code!r}: {shorten(str(failure), 2 * MAX_SHOWN)}"
     return f"{said}\nlog: {log[-_LOG_TAIL:]}" if log else said
+
+
+def _place(failure: TacitError) -> str:
+    """Return where in a program it failed, empty for a module."""
+    line = failure.details.get("line")
+    return f" in line {line} ({shorten(str(failure.details.get('instruction', '')), MAX_SHOWN)})" if line else ""

@@ -15,6 +15,7 @@ from tacit.catalog import Catalog, Version, callees_in, problem_calling
 from tacit.errors import BuildRefused, InvalidArgument
 from tacit.models import Card, Language, MutateRequest
 from tacit.programs.callees import AGENT
+from tacit.service.contracts import contracts_of
 from tacit.service.finding import Finder
 from tacit.service.planning import Plan, language_of
 from tacit.texts import search_text
@@ -154,6 +155,8 @@ class Consultant:
         """Return what the author is told: hits as text, or whether its proposal may be built."""
         if question.asks == "search":
             return Answer(number=question.number, text=search_text(self._finder.search(question.query, MAX_HITS)))
+        if question.asks == "contracts":
+            return Answer(number=question.number, callees=contracts_of(self._catalog, question.calls))
         if question.card is None:
             return Answer(number=question.number, text="The proposal has no card.", refused=True)
         if question.asks == "compose":

@@ -6,7 +6,9 @@ the parent's tests as well. A child inherits nothing but its lineage: it may do 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -15,7 +17,17 @@ from tacit.building.orders import Replay
 from tacit.building.summaries import summary_problem
 from tacit.catalog import Catalog, Version
 from tacit.errors import BuildRefused
-from tacit.models import MAX_EXAMPLE, Card, JsonSchema, Language, Manifest, MutateRequest, TestCase, problems_in
+from tacit.models import (
+    MAX_EXAMPLE,
+    Card,
+    Contract,
+    JsonSchema,
+    Language,
+    Manifest,
+    MutateRequest,
+    TestCase,
+    problems_in,
+)
 from tacit.programs.callees import ROOT as PROGRAM_ROOT
 
 
@@ -49,8 +61,18 @@ class Plan:
                 kept.append(test.model_copy(update={"name": earlier}) if test.name in names else test)
         return tuple(kept)
 
+    @property
+    def callees(self) -> frozenset[str]:
+        """The ids of those whose answers tests give."""
+        return frozenset(name for test in (*self.tests, *self.parent_tests) for name in test.callees)
+
     def build_request(
-        self, job: str, replays: tuple[Replay, ...] = (), *, accepts_differences: bool = False
+        self,
+        job: str,
+        replays: tuple[Replay, ...] = (),
+        *,
+        accepts_differences: bool = False,
+        callees: Mapping[str, Contract] = MappingProxyType({}),
     ) -> BuildRequest:
         """Return what the builder is asked for; `replays` are runs of the version that this one replaces."""
         return BuildRequest(
@@ -65,6 +87,7 @@ class Plan:
             accepts_differences=accepts_differences,
             input_schema=self.manifest.input_schema,
             output_schema=self.manifest.output_schema,
+            callees=dict(callees),
         )
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from tacit.building import Builder
 from tacit.building.orders import Budget
 from tacit.building.protocol import Attempt, BuildResult, Turn
-from tacit.catalog import Catalog, Origin, Version, effects_of_source
+from tacit.catalog import Catalog, Origin, Version, effects_of_source, refuse_cycle
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
-from tacit.models import MutateAnswer
+from tacit.models import Effect, MutateAnswer
 from tacit.plain_text import made_plain
 from tacit.service import answers
 from tacit.service.commissions import MAX_NEAREST, Commission, Consultant, Reservations, id_taken
+from tacit.service.contracts import contracts_of
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job
 from tacit.service.logbook import Logbook
@@ -76,10 +77,12 @@ class Workshop:
         plan, transcript = ask.plan, self._logbook.transcript(job)
 
         def work() -> MutateAnswer:
-            if plan.manifest.language == "program":  # the builder does not know what there is to be called
-                effects_of_source(self._catalog, plan.manifest.id, plan.source)
+            self._effects_of_calls(plan)  # the builder does not know what there is to be called
             replays = replays_of(self._store, plan.renewed) if plan.renewed else ()
-            request = plan.build_request(job.id, replays, accepts_differences=ask.accepts_differences)
+            contracts = contracts_of(self._catalog, plan.callees)
+            request = plan.build_request(
+                job.id, replays, accepts_differences=ask.accepts_differences, callees=contracts
+            )
             result = self._builder.build(request, self._logbook.relay(job), job.cancellation)
             origin = Origin(
                 task=transcript.redact(ask.task),
@@ -159,9 +162,7 @@ class Workshop:
 
     def _register(self, plan: Plan, result: BuildResult, author: str, origin: Origin, job: Job) -> MutateAnswer:
         job.report("register: keeping it", 0.95)
-        effects = frozenset(result.effects)
-        if plan.manifest.language == "program":
-            effects = effects_of_source(self._catalog, plan.manifest.id, plan.source)
+        effects = frozenset(result.effects) | self._effects_of_calls(plan)
         version = self._catalog.register(
             plan.manifest,
             plan.source,
@@ -176,3 +177,10 @@ class Workshop:
         self._registered(version)
         tests = (*result.tests, *result.parent_tests, *result.replays)
         return answers.registered(version, plan.parent, job=job.id, tests=tests)
+
+    def _effects_of_calls(self, plan: Plan) -> frozenset[Effect]:
+        """Return the effects of a program, none of a module; raises `BuildRefused("imports")` for what it calls."""
+        if plan.manifest.language == "program":
+            return effects_of_source(self._catalog, plan.manifest.id, plan.source)
+        refuse_cycle(self._catalog, plan.manifest)
+        return frozenset()
