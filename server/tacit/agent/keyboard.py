@@ -37,7 +37,9 @@ class Terminal:
     def __init__(self, data: Path) -> None:
         from prompt_toolkit import PromptSession  # takes a tenth of a second, which a single task need not spend
 
-        self._session: PromptSession[str] = PromptSession(history=_history(data), key_bindings=_bindings())
+        self._session: PromptSession[str] = PromptSession(
+            history=kept_history(data / HISTORY_FILE), key_bindings=_bindings()
+        )
 
     async def read_task(self) -> str | None:
         """Return the line that the person entered."""
@@ -95,13 +97,12 @@ async def confirm_at_terminal(question: str) -> bool | None:
     return said.strip().lower() in ("y", "yes")
 
 
-def _history(data: Path) -> History:
-    """Return the history kept in the data folder, which only its owner may read; in memory where it cannot be kept."""
+def kept_history(path: Path) -> History:
+    """Return the history kept in a file, which only its owner may read; in memory where it cannot be kept."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-    path = data / HISTORY_FILE
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
         path.chmod(0o600)
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,24 @@ class SavedRuntime(Model):
     state: RuntimeSnapshot
 
     def write(self, path: Path) -> None:
-        """Keep it in a file, whole or not at all; raises `InvalidArgument` for a place where something else is."""
+        """Keep it in a file, whole or not at all; raises `InvalidArgument` for a place where something else is.
+
+        Only its owner may read it.
+        """
+        if "\0" in str(path):
+            raise InvalidArgument("The name of a file cannot have a null character.")
         if os.path.lexists(path):
             _require_saved(path)
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
+            part.touch(mode=0o600)  # it has what the program read, such as salaries
             part.write_text(json.dumps(self.model_dump()), "utf-8")
             part.replace(path)
         except OSError as error:
             raise InvalidArgument(f"{path} cannot be written: {error.strerror}.") from error
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> SavedRuntime:
@@ -52,7 +60,9 @@ class SavedRuntime(Model):
 
 
 def read_text(path: Path, limit: int) -> str:
-    """Return a file's text; raises `InvalidArgument` for what is missing, no UTF-8 or over `limit` bytes."""
+    """Return a file's text; raises `InvalidArgument` for what is missing, no UTF-8, no file or over `limit` bytes."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe might never answer
+        raise InvalidArgument(f"{path} is no regular file.")
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from tacit.agent.keyboard import kept_history
+from tacit.cli.signals import ctrl_c_heard, ctrl_c_passed_over, ending_tidily
 from tacit.cli.terminal import Session, report, use_case, write
 from tacit.errors import InvalidArgument, TacitError
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from tacit.cli.shell_commands import Commands
 
 PROMPT = "tacit> "
+HISTORY_FILE = "shell_history"
+MAX_AT_TERMINAL = 10_000
+"""Characters of an output that a terminal is shown."""
 
 
 @click.command()
@@ -28,12 +35,12 @@ def shell(session: Session, energy: float) -> None:
     from tacit.cli.shell_commands import Commands  # with the sandbox's engine, which no other command's help needs
 
     at_terminal = _at_terminal()
-    with session.service() as service:
-        commands = Commands(service, energy)
+    with session.service() as service, ending_tidily(), _sitting(at_terminal):
+        commands = Commands(service, energy, MAX_AT_TERMINAL if at_terminal else None)
         if at_terminal:
             write("`help` lists the commands, `exit` ends.")
         failed = False
-        for line in _typed() if at_terminal else _piped():
+        for line in _typed(session.settings.data) if at_terminal else _piped():
             said = line.strip()
             if said and not said.startswith("#"):
                 failed = not _carry_out(commands, said, at_terminal) or failed
@@ -43,20 +50,23 @@ def shell(session: Session, energy: float) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _sitting(at_terminal: bool) -> AbstractContextManager[None]:
+    return ctrl_c_passed_over() if at_terminal else nullcontext()
+
+
 def _carry_out(commands: Commands, line: str, at_terminal: bool) -> bool:
     """Carry out one line; return whether it came to its end. Without a terminal, Ctrl-C ends the shell."""
     try:
-        commands.carry_out(line)
+        with ctrl_c_heard() if at_terminal else nullcontext():
+            commands.carry_out(line)
     except TacitError as error:
         report(error)
-        if "address" in error.details:
-            place = "at {address}, line {line}: {instruction}".format_map(error.details)
-            click.echo(f"  {place}", err=True)
         return False
     except KeyboardInterrupt:
         if not at_terminal:
             raise
-        write("(stopped)")
+        write(f"(stopped{commands.whereabouts()})")
+        return False
     return True
 
 
@@ -65,11 +75,11 @@ def _at_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _typed() -> Iterator[str]:
-    """Yield what the person enters; Ctrl-C clears the line, Ctrl-D ends."""
+def _typed(data: Path) -> Iterator[str]:
+    """Yield what the person enters, which the data folder keeps; Ctrl-C clears the line, Ctrl-D ends."""
     from prompt_toolkit import PromptSession  # takes a tenth of a second, which lines on stdin need not spend
 
-    entering: PromptSession[str] = PromptSession()
+    entering: PromptSession[str] = PromptSession(history=kept_history(data / HISTORY_FILE))
     while True:
         try:
             yield entering.prompt(PROMPT)

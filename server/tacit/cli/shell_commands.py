@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tacit.cli.layout import cut, facts, table
+from tacit.cli.layout import facts, table
+from tacit.cli.references import reference
 from tacit.cli.saved_runtime import SavedRuntime, read_text
+from tacit.cli.shell_display import MAX_SHOWN, amount, next_instruction, result_text, say, shown, steps_text
 from tacit.cli.shell_outside import ServiceOutside
-from tacit.cli.terminal import as_json, interruptible, write
+from tacit.cli.terminal import interruptible
 from tacit.errors import InvalidArgument, InvalidJson, UnknownCapability
 from tacit.plain_text import made_plain
-from tacit.programs import AgentShell, MiniRuntime, RuntimeId, RuntimeResult, Value
+from tacit.programs import AgentShell, MiniRuntime, RuntimeId, Value
 from tacit.programs.builtins import BUILTINS
 from tacit.programs.compiler import MAX_SOURCE
 from tacit.programs.machine import INPUT
 from tacit.programs.runtime import MAX_LEVEL
 from tacit.programs.shell import tokens_of
-from tacit.programs.tasks import RuntimeCompiler
+from tacit.programs.tasks import DEFAULT, RuntimeCompiler
 from tacit.programs.use import ProgramUse, SessionUse
 from tacit.programs.values import from_json, to_json
 from tacit.sandbox.cancellation import Cancellation
@@ -31,27 +33,49 @@ from tacit.texts import compact
 T = TypeVar("T")
 
 AGENT = "person"
-MAX_SHOWN = 100
-"""Characters of a value, an instruction or a name."""
 MAX_STEPS = 1_000_000
-STEPS_SHOWN = 20
 SOURCE_FILE = "main.program"
+SHIPPED = "shipped"
+
+
+NO_PATTERN = (
+    "No file and no stored program has that name, and no pattern fits it as a task: this one gives null. "
+    "`tacit list` shows what is stored."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a source comes from: its domain, whether it was written for this session, and whether it was learned.
+
+    What is shipped is neither; `note` is what the person should know of it.
+    """
+
+    domain: str
+    source: str
+    written: bool = True
+    learned: bool = True
+    note: str = ""
 
 
 @dataclass(slots=True)
 class Held:
-    """What is known of a runtime beside its state: its source, its input, and how often it ran well."""
+    """What is known of a runtime beside its state: where it is from, its input, and how often it ran well."""
 
-    source: str
+    origin: Origin
     given: Value = None
     runs: int = 0
 
 
 class Commands:
-    """A shell with its runtimes; each has `budget` units of energy, and reaches the capabilities of a service."""
+    """A shell with its runtimes; each has `budget` units of energy, and reaches the capabilities of a service.
 
-    def __init__(self, service: Service, budget: float) -> None:
+    Of an output at most `most` characters are shown, where that is given.
+    """
+
+    def __init__(self, service: Service, budget: float, most: int | None = None) -> None:
         self._service = service
+        self._most = most
         self._outside = ServiceOutside(service)
         self._shell = AgentShell(AGENT, budget, outside=self._outside)
         self._held: dict[RuntimeId, Held] = {}
@@ -75,17 +99,27 @@ class Commands:
     def list(self, _: str) -> None:
         """Show the runtimes."""
         rows = [
-            ["*" if name == self._active else "", str(name), _shown(self._shell.runtimes[name].name), domain, level]
+            [
+                "*" if name == self._active else "",
+                str(name),
+                shown(self._shell.runtimes[name].name),
+                shown(domain),
+                level,
+            ]
             for name, domain, level in self._shell.list_runtimes()
         ]
         say(table(["", "NAME", "TASK", "DOMAIN", "LEVEL"], rows) if rows else "There are no programs yet.")
 
     def compile(self, what: str) -> None:
         """Compile a file, a stored program, or a task."""
-        domain, source = self._source(what)
-        runtime = MiniRuntime(what, domain, self._shell.budget, outside=self._outside)
-        runtime.compile(source)
-        self._take(runtime, Held(source))
+        origin = self._origin(what)
+        runtime = MiniRuntime(shown(what), origin.domain, self._shell.budget, outside=self._outside)
+        runtime.compile(origin.source)
+        self._take(runtime, Held(origin))
+        if origin.note:
+            say(origin.note)
+        if INPUT in runtime.program.calls:
+            say("It asks for an input: `input JSON` sets it.")
 
     def activate(self, name: str) -> None:
         """Make a runtime the active one."""
@@ -105,11 +139,11 @@ class Commands:
         given = _json(text)
         runtime.give(given)
         self._held[name].given = given
-        say(f"{name} gets {_shown(compact(to_json(given)))}")
+        say(f"{name} gets {shown(compact(to_json(given)))}")
 
     def step(self, count: str) -> None:
         """Carry out some instructions and show where the runtime is, also where one of them fails."""
-        _, runtime = self._current()
+        name, runtime = self._current()
         steps = _whole(count or "1", MAX_STEPS)
         if runtime.done:
             raise InvalidArgument("The program has ended.", hint="`run` starts it again.")
@@ -119,22 +153,22 @@ class Commands:
             for _ in range(steps):
                 if runtime.done:
                     break
-                done.append(f"{runtime.counter:5}  {_next(runtime)}")
+                done.append(f"{runtime.counter:5}  {next_instruction(runtime)}")
                 runtime.step()
 
         try:
             self._stoppable(carry_out)
         finally:
-            left_out = ["       …"] if len(done) > STEPS_SHOWN else []
-            say("\n".join([*left_out, *done[-STEPS_SHOWN:], *_state(runtime)]))
+            say(steps_text(done, runtime))
+        if runtime.done:
+            self._count(name)
 
     def run(self, _: str) -> None:
         """Run the active runtime from its beginning."""
-        active = self._current()[0]
+        name, _runtime = self._current()
         result = self._stoppable(self._shell.execute)
-        self._held[active].runs += 1
-        self._keep()
-        _show_result(result)
+        say(result_text(result, self._most))
+        self._count(name)
 
     def snapshot(self, path: str) -> None:
         """Keep the active runtime in a file."""
@@ -142,32 +176,38 @@ class Commands:
         held = self._held[name]
         state = runtime.save_state()
         saved = SavedRuntime(
-            name=runtime.name, domain=runtime.domain, source=held.source, given=to_json(held.given), state=state
+            name=runtime.name, domain=runtime.domain, source=held.origin.source, given=to_json(held.given), state=state
         )
         saved.write(Path(path))
-        say(f"{name} is kept in {path}, at {runtime.counter}.")
+        say(f"{name} is kept in {shown(path)}, at {runtime.counter}.")
 
     def resume(self, path: str) -> None:
         """Go on to the end, from where the active runtime is, or one in a file."""
         if path:
             self._take_up(Path(path))
-        _, runtime = self._current()
-        _show_result(self._stoppable(runtime.resume))
+        name, runtime = self._current()
+        if runtime.done and not path:
+            raise InvalidArgument("The program has ended.", hint="`run` starts it again.")
+        ended_before = runtime.done
+        result = self._stoppable(runtime.resume)
+        say(result_text(result, self._most))
+        if not ended_before:
+            self._count(name)
 
     def energy(self, _: str) -> None:
         """Show the active runtime's energy."""
         name, runtime = self._current()
         conserved = "conserved" if runtime.is_conserved() else "not conserved"
         say(
-            f"{name}: {runtime.energy_used:g} of {runtime.budget:g} units used, "
-            f"{runtime.energy_remaining:g} left ({conserved})"
+            f"{name}: {amount(runtime.energy_used)} of {amount(runtime.budget)} units used, "
+            f"{amount(runtime.energy_remaining)} left ({conserved})"
         )
 
     def level(self, _: str) -> None:
-        """Show the levels of this session."""
+        """Show the level of this session, and what each program did for it."""
         use = self._use()
         lines = [f"level {use.level} of {MAX_LEVEL} ({use.level_name}), {use.tokens_saved} tokens saved"]
-        lines += [f"  {_shown(each.program)}: {each.runs} runs, {each.tokens_saved} tokens" for each in use.programs]
+        lines += [f"  {each.program}: {each.runs} runs, {each.tokens_saved} tokens saved" for each in use.programs]
         say("\n".join(lines))
 
     def status(self, _: str) -> None:
@@ -178,7 +218,7 @@ class Commands:
             "programs": str(status.runtime_count),
             "level": f"{use.level} {use.level_name}",
             "tokens saved": str(use.tokens_saved),
-            "energy left": f"{status.energy_remaining:g}",
+            "energy left": amount(status.energy_remaining),
             "session": self._outside.session,
         }
         say("\n".join(facts(shown)))
@@ -191,27 +231,36 @@ class Commands:
         """End the shell."""
         self.ended = True
 
-    def _source(self, what: str) -> tuple[str, str]:
-        """Return the domain and the source of a file, a stored program, or else a task."""
+    def whereabouts(self) -> str:
+        """Return where the active program goes on, as an addition to a sentence; empty where nothing is under way."""
+        runtime = self._shell.active_runtime()
+        if runtime is None or runtime.done:
+            return ""
+        return f" before {runtime.counter}  {shown(next_instruction(runtime))}; `resume` and `step` go on there"
+
+    def _origin(self, what: str) -> Origin:
+        """Return the source of a file, a stored program, or else a task."""
         path = Path(what)
         if "/" in what or what.endswith(".program") or (len(what) < MAX_SHOWN and path.is_file()):
-            return "file", read_text(path, MAX_SOURCE)
+            return Origin("file", read_text(path, MAX_SOURCE))
         try:
-            found = self._service.show(what)
-        except UnknownCapability:
-            return "task", RuntimeCompiler().source_for(what)
+            found = self._service.show(*reference(what))
+        except (UnknownCapability, InvalidArgument):
+            source = RuntimeCompiler().source_for(what)
+            return Origin("task", source, note=NO_PATTERN if source == DEFAULT else "")
         if found["manifest"]["language"] != "program":
             raise InvalidArgument(f"{what} is no program.", hint=f"A program can run it: `call {what} 1`.")
-        return "capability", found["source"][SOURCE_FILE]
+        learned = found["author"] != SHIPPED
+        return Origin("capability", found["source"][SOURCE_FILE], written=False, learned=learned)
 
     def _take(self, runtime: MiniRuntime, held: Held) -> None:
-        name = self._shell.adopt(runtime, held.source)
+        name = self._shell.adopt(runtime, held.origin.source)
         self._held[name] = held
         self._shell.activate(name)
         self._active = name
         self._keep()
         count = len(runtime.program.instructions)
-        say(f"{name} is active: {_shown(runtime.name)}, {count} instructions, at {runtime.counter}")
+        say(f"{name} is active: {shown(runtime.name)}, {count} instructions, at {runtime.counter}")
 
     def _take_up(self, path: Path) -> None:
         saved = SavedRuntime.read(path)
@@ -219,10 +268,12 @@ class Commands:
             given = from_json(saved.given)
         except ValueError as error:
             raise InvalidArgument(f"{path} has an input that is no value: {error}.") from error
-        runtime = MiniRuntime(saved.name, saved.domain, self._shell.budget, given=given, outside=self._outside)
+        runtime = MiniRuntime(
+            shown(saved.name), shown(saved.domain), self._shell.budget, given=given, outside=self._outside
+        )
         runtime.compile(saved.source)
         runtime.load_state(saved.state)
-        self._take(runtime, Held(saved.source, given))
+        self._take(runtime, Held(Origin(runtime.domain, saved.source), given))
 
     def _current(self) -> tuple[RuntimeId, MiniRuntime]:
         runtime = self._shell.active_runtime()
@@ -231,13 +282,14 @@ class Commands:
         return self._active, runtime
 
     def _use(self) -> SessionUse:
-        """Return what this session used so far; a program's first run saves nothing, it was written for it."""
+        """Return what this session used so far; the first run of a program that was written for it saves nothing."""
         programs = [
             ProgramUse(
-                program=f"{name} {self._shell.runtimes[name].name}",
+                program=made_plain(f"{name} {self._shell.runtimes[name].name}"),
                 composite=bool(self._shell.runtimes[name].program.calls - {INPUT, *BUILTINS}),
+                learned=held.origin.learned,
                 runs=held.runs,
-                tokens_saved=tokens_of(held.source) * max(held.runs - 1, 0),
+                tokens_saved=tokens_of(held.origin.source) * max(held.runs - held.origin.written, 0),
             )
             for name, held in self._held.items()
         ]
@@ -245,47 +297,22 @@ class Commands:
             session=self._outside.session, started=self._started, compiled=len(programs), programs=tuple(programs)
         )
 
+    def _count(self, name: RuntimeId) -> None:
+        """Count a run that ended well."""
+        self._held[name].runs += 1
+        self._keep()
+
     def _keep(self) -> None:
         self._service.keep_session(self._use())
 
     def _stoppable(self, work: Callable[[], T]) -> T:
+        """Do work that Ctrl-C stops between two instructions, or in a call, which is then as if it had not begun."""
+
         def carry_out(stop: Cancellation) -> T:
             self._outside.stop = stop
             return work()
 
         return interruptible(carry_out)
-
-
-def say(text: str) -> None:
-    """Print text without what steers terminals."""
-    write(made_plain(text))
-
-
-def _state(runtime: MiniRuntime) -> list[str]:
-    """Return the lines that show where a runtime is."""
-    lines = [f"stack   {_shown(compact(to_json(each)))}" for each in reversed(runtime.stack[-STEPS_SHOWN:])]
-    lines += [f"memory  {name} = {_shown(compact(to_json(each)))}" for name, each in sorted(runtime.memory.items())]
-    lines.append(f"energy  {runtime.energy_used:g} used, {runtime.energy_remaining:g} left")
-    if runtime.done:
-        return [*lines, "ended"]
-    line = runtime.program.line(runtime.counter)
-    return [*lines, f"next    {runtime.counter}  {_next(runtime)}" + (f" (line {line})" if line else "")]
-
-
-def _next(runtime: MiniRuntime) -> str:
-    """Return the next instruction; there is none after the last one failed."""
-    rest = runtime.program.instructions[runtime.counter :][:1]
-    return _shown(str(rest[0])) if rest else "nothing"
-
-
-def _show_result(result: RuntimeResult) -> None:
-    observed = [f"observed {_shown(each.name)} = {_shown(compact(each.value))}" for each in result.observations]
-    used = f"{result.energy_consumed:g} units, {result.instructions_executed} instructions"
-    say("\n".join([*observed, as_json(result.output), used]))
-
-
-def _shown(text: str) -> str:
-    return cut(text[: 4 * MAX_SHOWN], MAX_SHOWN)
 
 
 def _json(text: str) -> Value:
@@ -336,7 +363,7 @@ COMMANDS = _table(
     Command("snapshot", "FILE", "Keep the active program and its whole state in a file.", Commands.snapshot),
     Command("resume", "[FILE]", "Go on to the end from where it is, or take up one from a file.", Commands.resume),
     Command("energy", "", "What the active program used, and what is left.", Commands.energy),
-    Command("level", "", "The levels of this session, and the tokens saved at each.", Commands.level),
+    Command("level", "", "The level of this session, and the tokens that its programs saved.", Commands.level),
     Command("status", "", "Where the shell is.", Commands.status),
     Command("help", "", "This list.", Commands.help),
     Command("exit", "", "End, as the end of the input does.", Commands.exit),

@@ -14,16 +14,12 @@ from tacit.service import Service
 
 
 class ServiceOutside:
-    """Runs capabilities for a person's programs, as runs of one session; `stop` ends what goes on.
-
-    `unanswered` has the input of the call that was stopped, if one was.
-    """
+    """Runs capabilities for a person's programs, as runs of one session; `stop` ends what goes on."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self.session = f"shell-{secrets.token_hex(6)}"
         self.stop = Cancellation()
-        self.unanswered: list[Any] = []
 
     def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:
         """Run a capability within `energy` (hundredths of a unit); None where there is none of that name."""
@@ -38,9 +34,6 @@ class ServiceOutside:
             )
         except UnknownCapability:
             return None
-        except RunCancelled:
-            self.unanswered = [to_json(data)]
-            raise
         except EnergyExhausted as error:
             raise CallFailed(error, energy) from error
         return answer.output, cost_of_fuel(answer.energy)

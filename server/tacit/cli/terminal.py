@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
@@ -20,14 +20,19 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 import tacit
+from tacit.cli.layout import cut
 from tacit.config import Settings
 from tacit.errors import InvalidArgument, TacitError
+from tacit.plain_text import made_plain
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
     from tacit.service import Service
 
 T = TypeVar("T")
+
+MAX_ERROR = 4000
+"""Characters of an error that are shown; all of it is in its JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,17 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
 
 
 def report(error: TacitError, *, in_json: bool = False) -> int:
-    """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code."""
+    """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code.
+
+    One that happened within a program has its place on a second line.
+    """
     if in_json:
         click.echo(as_json({"error": error.to_dict()}))
-    else:
-        click.echo(f"tacit: {error.code}: {' '.join(str(error).split())}", err=True)
+        return 1
+    click.echo(f"tacit: {error.code}: {cut(made_plain(str(error)), MAX_ERROR)}", err=True)
+    if "instruction" in error.details:
+        place = "at {address}, line {line}: {instruction}".format_map(error.details)
+        click.echo(f"  {cut(made_plain(place), MAX_ERROR)}", err=True)
     return 1
 
 
@@ -117,7 +128,7 @@ def encodable(text: str) -> bool:
 def interruptible(work: Callable[[Cancellation], T]) -> T:
     """Do `work` on a thread, so that Ctrl-C reaches it: the guest is stopped, then `KeyboardInterrupt` is raised.
 
-    The main thread would only see the signal once the guest returned.
+    The main thread would only see the signal once the guest returned. A second Ctrl-C is too late to change anything.
     """
     from tacit.sandbox.cancellation import Cancellation  # loads the sandbox's engine
 
@@ -135,14 +146,20 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
     try:
         worker.start()
         worker.join()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         cancellation.cancel()
-        if worker.ident is not None:  # it may have come before there was a thread
-            worker.join()
+        _await(worker)
         raise
     if failures:
         raise failures[0]
     return outcome[0]
+
+
+def _await(worker: threading.Thread) -> None:
+    """Wait for a thread that was told to stop; there may be none yet."""
+    while worker.is_alive():
+        with suppress(KeyboardInterrupt):
+            worker.join()
 
 
 def read_stdin() -> bytes:

@@ -9,26 +9,30 @@ from tacit.models import Model
 from tacit.programs.layers import NAMES
 
 OPTIMISED_RUNS = 3
-"""Runs of a program that calls others, from which a session is at level 2."""
+"""Runs of a learned composite, from which a session is at level 2."""
 MASTERED_RUNS = 10
 """The same for level 3."""
 
 
 class ProgramUse(Model):
-    """One program in one session: runs that ended well, whether it calls capabilities, and tokens saved.
+    """One program in one session: whether it calls capabilities, whether it was learned, and what its runs saved.
 
-    A run saves the tokens of the source, which would have been written again, unless it is the first of a program
-    that was written here.
+    What was made or imported here is learned, what was shipped is not. Runs that ended well count. Each saves the
+    tokens of the source, which would have been written again, unless it is the first of a program written here.
     """
 
     program: str
     composite: bool
+    learned: bool = False
     runs: int = 0
     tokens_saved: int = 0
 
 
 class SessionUse(Model):
-    """One session: when it began (milliseconds since the Unix epoch), sources compiled by hand, and programs used."""
+    """One session: when it began (milliseconds since the Unix epoch), programs compiled in it, and programs used.
+
+    Compiled are what a person had the shell compile, and what a client made by `mutate_capability`.
+    """
 
     session: str
     started: int
@@ -47,10 +51,10 @@ class SessionUse(Model):
 
     @property
     def level(self) -> int:
-        """Return 0 raw, 1 compiled (a program ran), 2 optimised or 3 mastered (one that calls others ran often)."""
+        """Return 0 raw, 1 compiled (a program ran), 2 optimised or 3 mastered (a learned composite ran often)."""
         if not self.runs:
             return 0
-        most = max((each.runs for each in self.programs if each.composite), default=0)
+        most = max((each.runs for each in self.programs if each.composite and each.learned), default=0)
         return 1 + (most >= OPTIMISED_RUNS) + (most >= MASTERED_RUNS)
 
     @property
