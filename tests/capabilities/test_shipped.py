@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from shipped import FOLDER, IDS, MODULES, PROGRAMS, cases, manifest, workspace_members
 
-from tacit.models import Effect, Permissions
+from tacit.models import Contract, Effect, Permissions
 from tacit.programs import compile_source
 from tacit.programs.builtins import BUILTINS
 from tacit.sandbox.composites import Composite
@@ -17,7 +18,11 @@ from tacit.sandbox.grants import missing_for
 from tacit.sandbox.programs import Program
 from tacit.sandbox.verification import run_tests
 from tacit.schemas import compile_schema
+from tacit_builder.contracts import broken_contracts
 
+CONTRACTS = {
+    name: Contract(input_schema=manifest(name).input_schema, output_schema=manifest(name).output_schema) for name in IDS
+}
 PROMISED = {
     "calculate_percentage",
     "current_time",
@@ -89,8 +94,35 @@ def test_cases_cover_success_and_failure(name: str) -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program | Composite]) -> None:
     """The module answers every case as it says, with no more than the manifest's permissions."""
-    results = run_tests(sandbox, load(name), cases(name), manifest(name).permissions)
+    results = run_tests(sandbox, load(name), cases(name), manifest(name).permissions, callees=CONTRACTS)
     assert not [result for result in results if not result.passed]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_programs_are_answered_in_cases_is_what_their_callees_answer(name: str) -> None:
+    """Each input that a case gives a callee is one that it takes, and each output one that it promises."""
+    for case in cases(name):
+        assert not broken_contracts(case, CONTRACTS), case.name
+        assert not case.calls, "an answer to any input checks nothing of what is handed over"
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("team_payroll", "load ids\nload i\n", "load ids\npush 0\n"),
+        ("pay_at_exchange_rate", "push decimals\npush 2\n", "push decimals\npush 3\n"),
+        ("percentage_reversed_formatted", "push text\nload digits\n", "push text\nload result\ncall text 1\n"),
+    ],
+    ids=["the first employee each time", "other decimals", "with the sign"],
+)
+def test_cases_notice_what_is_handed_over_wrongly(name: str, right: str, wrong: str, sandbox: Sandbox) -> None:
+    """A program that hands its callees something else fails, whatever they would answer."""
+    source = (FOLDER / name / "src" / "main.program").read_text(encoding="utf-8")
+    changed = source.replace(right, wrong).encode()
+    assert changed != source.encode()
+    program = sandbox.load(sha256(changed).hexdigest(), lambda: changed, language="program")
+    results = run_tests(sandbox, program, cases(name), manifest(name).permissions, callees=CONTRACTS)
+    assert any("have none for the input" in result.difference for result in results)
 
 
 @pytest.mark.parametrize("name", MODULES)

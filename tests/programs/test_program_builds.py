@@ -170,7 +170,10 @@ def test_a_test_without_an_answer_for_a_callee_says_so(tmp_path: Path) -> None:
     tests = [{name: value for name, value in test.items() if name != "calls"} for test in LOUD]
     error = refusal(tmp_path, GREET_LOUDLY, tests=tests, permissions={"call": ["greet"]})
     assert error.stage == "tests"
-    assert "this test's world has no capability 'greet'; its 'calls' or 'exchanges' has none" in error.details["tests"][0].difference
+    assert (
+        "this test's world has no capability 'greet'; its 'calls' or 'exchanges' has none"
+        in error.details["tests"][0].difference
+    )
 
 
 def test_a_failed_test_of_a_program_says_how_it_differs(tmp_path: Path) -> None:
