@@ -11,7 +11,7 @@ from authors import played, write
 from scripted_llm import Author, Says, call
 
 from tacit.app import App
-from tacit.catalog import Version
+from tacit.catalog import Closure, Version
 from tacit.errors import TacitError
 from tacit.models import Effect, Expectation, Manifest, MutateRequest, Permissions, Status, TestCase
 from tacit.sandbox import Allowance, Cancellation, Execution, HostCall, effects_of
@@ -125,13 +125,13 @@ def attempt(
     failure: TacitError | None,
     *,
     depth: int = 0,
-    lowered: bool = False,
+    energy: int = 100,
     calls: Sequence[HostCall] = (),
     tests: tuple[TestCase, ...] = (),
     effects: frozenset[Effect] = frozenset(),
     text: bytes = b"null",
 ) -> Attempt:
-    """Return an attempt that ended with `failure`, or well."""
+    """Return an attempt that ended with `failure`, or well, and was allowed `energy` of the 100 units there are."""
     anything: dict[str, Any] = {}
     prepared = Prepared(
         replace(version(tests), effects=effects),
@@ -139,9 +139,11 @@ def attempt(
         compile_schema(anything),
         Permissions(),
         Allowance(Permissions()),
+        Closure(effects, (), boundless=False, pure=not effects, key="0" * 64),
     )
-    frame = Frame("0" * 16, None, depth, None, Budget(1, 0.0), None, Cancellation(), lowered)
-    return Attempt(prepared, text, frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), 1, 0)
+    path = ("calculate_share",) * (depth + 1)
+    frame = Frame("0" * 16, None, path, None, Budget(energy, 0.0), 100, None, Cancellation())
+    return Attempt(prepared, text, frame, Execution(b"", None, "", 1, 0.1, failure), list(calls), energy, 0)
 
 
 SHARE_BUGGY = """

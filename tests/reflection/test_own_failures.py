@@ -14,6 +14,7 @@ from tacit.errors import (
     CapabilityFailed,
     DivisionByZero,
     EnergyExhausted,
+    EnergyLow,
     FileConflict,
     FilesUnwritable,
     InternalError,
@@ -99,16 +100,31 @@ def test_a_run_error_is_own_where_the_capability_caused_it(kind: type[TacitError
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_nested_run_answers_for_all_but_what_its_caller_left_it(kind: type[TacitError]) -> None:
-    """A called capability that runs out of energy or time may have been left none."""
+    """A called capability that runs out of energy or time may have been left too little."""
     expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(failed(kind), depth=1)) is expected
+    assert own_failure(attempt(failed(kind), depth=1, energy=89)) is expected
+
+
+@pytest.mark.parametrize(("energy", "own"), [(100, True), (90, True), (89, False)])
+def test_a_nested_run_answers_for_nearly_all_energy_that_there_is(energy: int, own: bool) -> None:
+    """What used up nine tenths of the limit itself would have done so alone; asking for more than it has is no use."""
+    assert own_failure(attempt(EnergyExhausted("…"), depth=1, energy=energy)) is own
+    assert not own_failure(attempt(EnergyLow("…"), depth=1, energy=energy))
+    assert not own_failure(attempt(EnergyExhausted("…", details={"where": ["spin"]}), depth=1, energy=energy))
+
+
+@pytest.mark.parametrize(("computed", "own"), [(30.0, True), (27.0, True), (26.0, False)])
+def test_a_nested_run_answers_for_nearly_all_time_that_there_is(computed: float, own: bool) -> None:
+    """Whose own computing took nine tenths of the time left its caller none to have used."""
+    assert own_failure(attempt(failed(RunTimedOut, computed), depth=1, energy=10)) is own
+    assert not own_failure(attempt(failed(RunTimedOut, computed), depth=1, calls=[DENIED]))
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_lowered_energy_is_the_callers(kind: type[TacitError]) -> None:
     """A caller that lowers the limit answers for what that limit ends."""
     expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(failed(kind), lowered=True)) is expected
+    assert own_failure(attempt(failed(kind), energy=99)) is expected
 
 
 @pytest.mark.parametrize(

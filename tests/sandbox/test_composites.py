@@ -48,10 +48,10 @@ def test_a_program_is_compiled_once(sandbox: Sandbox) -> None:
     def unasked() -> bytes:
         raise AssertionError("the source was asked for again")
 
-    assert not sandbox.ready(digest_of(source))
+    assert not sandbox.holds(digest_of(source))
     made = sandbox.load(digest_of(source), lambda: source, "program")
     assert sandbox.load(digest_of(source), unasked, "program") is made
-    assert sandbox.ready(digest_of(source))
+    assert sandbox.holds(digest_of(source))
 
 
 def test_a_source_of_another_digest_is_damage(sandbox: Sandbox) -> None:

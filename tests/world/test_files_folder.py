@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tacit.errors import FilesUnwritable, PermissionDenied
+from tacit.errors import FileConflict, FilesUnwritable, PermissionDenied
 from tacit.sandbox.files import FilesFolder
 from tacit.sandbox.folder import list_folder, read_file
 from tacit.sandbox.world import FailureCode, HostFailure
@@ -159,9 +159,9 @@ def test_a_folder_is_not_overwritten(files: FilesFolder) -> None:
     assert _failure(caught) is FailureCode.INVALID
 
 
-def test_a_write_outside_the_locked_globs_is_a_bug(files: FilesFolder) -> None:
-    """A path that no lock protects cannot be written, whoever forgot it."""
-    with files.transaction(["a"]) as transaction, pytest.raises(RuntimeError):
+def test_a_write_outside_the_locked_globs_is_a_conflict(files: FilesFolder) -> None:
+    """A path that no lock protects cannot be written, allowed since the run began or not."""
+    with files.transaction(["a"]) as transaction, pytest.raises(FileConflict):
         transaction.write("b", b"1")
 
 

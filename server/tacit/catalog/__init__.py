@@ -1,7 +1,8 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
 from tacit.catalog.catalog import Archival, Catalog
-from tacit.catalog.composing import callees_in, effects_of_source, problem_calling
+from tacit.catalog.closures import Closure, own_effects
+from tacit.catalog.composing import callees_in, effects_of_source, problem_calling, refuse_cycle
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.kin import Relative
@@ -20,6 +21,7 @@ __all__ = [
     "CapabilityFolder",
     "Catalog",
     "Changes",
+    "Closure",
     "Origin",
     "Premise",
     "Relative",
@@ -30,8 +32,10 @@ __all__ = [
     "import_folder",
     "import_shipped",
     "install_sample",
+    "own_effects",
     "problem_calling",
     "read_folder",
+    "refuse_cycle",
     "tests_as_json",
     "write_folder",
 ]

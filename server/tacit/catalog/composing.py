@@ -15,7 +15,7 @@ from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.version import Version
 from tacit.errors import BuildRefused, UnknownCapability
-from tacit.models import Effect, Status
+from tacit.models import Effect, Manifest, Status
 from tacit.programs.callees import AGENT, at_lines, called, callees, compile_checked, source_in
 from tacit.programs.compiler import Program
 
@@ -44,6 +44,23 @@ def effects_of_source(catalog: CatalogReader, capability: str, source: Mapping[s
     """
     program = compile_checked(source_in(source))
     return compose(capability, program, callees_in(catalog), catalog.ids)
+
+
+def refuse_cycle(catalog: CatalogReader, manifest: Manifest) -> None:
+    """Raise `BuildRefused("imports")` where what a manifest permits to call by name leads back to its capability.
+
+    What `*` permits cannot be seen; the depth that calls may have bounds that.
+    """
+    name, find = manifest.id, callees_in(catalog)
+    rings = [(name, *way) for each in manifest.permissions.call if (way := _way_back(name, each, find))]
+    if rings:
+        shown = "; ".join(" → ".join(ring) for ring in rings)
+        raise BuildRefused(
+            "imports",
+            f"It may call what leads back to it: {shown}.",
+            hint="Recursion through calls is refused: take that out of permissions.call, and do without it.",
+            details={"diagnostics": shown},
+        )
 
 
 def callees_in(catalog: CatalogReader) -> Find:
@@ -103,7 +120,9 @@ def problem_calling(capability: str, name: str, find: Find) -> str:
 
 
 def _way_back(capability: str, start: str, find: Find) -> list[str]:
-    """Return how calls lead from one capability to another, both ends included; empty where none is seen to."""
+    """Return how calls lead from `start` to a capability, both ends included; empty where none is seen to."""
+    if start == capability:
+        return [start]
     pending, seen = [[start]], {start}
     while pending:
         way = pending.pop(0)

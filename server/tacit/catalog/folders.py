@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tacit.catalog.catalog import Catalog
-from tacit.catalog.composing import effects_of_source
+from tacit.catalog.composing import effects_of_source, refuse_cycle
 from tacit.catalog.folder_reader import FolderReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.source_paths import is_source_path, source_problems
@@ -60,10 +60,14 @@ def import_folder(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> Vers
 
     `effects_of` reads a module's effects and refuses one that may not run. Raises `InvalidManifest`, whose
     `details.violations` lists `{path, message}` for everything wrong, or `BuildRefused` for the module, or for what
-    a program calls.
+    it calls.
     """
     read = read_folder(folder)
-    effects = effects_of_source(catalog, read.manifest.id, read.source) if read.is_program else effects_of(read.wasm)
+    if read.is_program:
+        effects = effects_of_source(catalog, read.manifest.id, read.source)
+    else:
+        effects = effects_of(read.wasm)
+        refuse_cycle(catalog, read.manifest)
     return catalog.adopt(read.candidate(effects, "import"))
 
 

@@ -78,6 +78,7 @@ def _manifest(found: dict[str, Any]) -> dict[str, str]:
     manifest = found["manifest"]
     return {
         "effects": effects_text(found["effects"]),
+        "effects gained": ", ".join(found["effects_gained"]),
         "permissions": permissions_text(Permissions.model_validate(manifest["permissions"])),
         "not granted": permissions_text(Permissions.model_validate(found["permissions_not_granted"] or {})),
         "input schema": compact(manifest["input_schema"]),

@@ -1,7 +1,8 @@
 """Answers of pure runs, kept in memory.
 
-A module without effects gives the same output for the same input (its imports prove it), so a second run
-can be answered from the first. Nothing here outlives the process, and nothing with an effect enters.
+What has no effects, itself (its imports prove it) or by anything that it calls, gives the same output for the same
+input, so a second run can be answered from the first. It may not do without energy that it asks for, though it uses
+less, so the second has to be allowed as much as the first. Nothing here outlives the process.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ MIN_ENERGY = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class CachedRun:
-    """The answer of an earlier run: its record's id, output, and the energy that it took."""
+    """The answer of an earlier run: its record's id, output, and the energy that it took and that it was allowed."""
 
     run_id: str
     output: Any
     output_bytes: int
     energy: int
+    allowed: int
 
 
 class RunCache:
-    """A least-recently-used cache from (module digest, input bytes) to the run's answer; thread-safe.
+    """A least-recently-used cache from (key of what runs, input bytes) to the run's answer; thread-safe.
 
     It holds at most `max_bytes` of inputs and outputs together.
     """
@@ -37,27 +39,28 @@ class RunCache:
         self._runs: OrderedDict[tuple[str, bytes], CachedRun] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, digest: str, data: bytes, energy: int) -> CachedRun | None:
-        """Return the remembered run that `energy` units would have been enough for, or None."""
-        key = (digest, data)
+    def get(self, what: str, data: bytes, energy: int) -> CachedRun | None:
+        """Return the remembered run that was allowed `energy` units or less, or None."""
+        key = (what, data)
         with self._lock:
             found = self._runs.get(key)
-            if found is None or found.energy > energy:
+            if found is None or found.allowed > energy:
                 return None
             self._runs.move_to_end(key)
             return found
 
-    def put(self, digest: str, data: bytes, run: CachedRun) -> None:
-        """Remember a run if repeating it would cost more than remembering it."""
+    def put(self, what: str, data: bytes, run: CachedRun) -> None:
+        """Remember a run if repeating it would cost more than remembering it; of two, the one that was allowed less."""
         size = len(data) + run.output_bytes
         if run.energy < MIN_ENERGY or size > self._max_bytes // 8:
             return
-        key = (digest, data)
+        key = (what, data)
         with self._lock:
-            if key in self._runs:
+            before = self._runs.get(key)
+            if before is not None and before.allowed <= run.allowed:
                 return
             self._runs[key] = run
-            self._bytes += size
+            self._bytes += size - (len(data) + before.output_bytes if before is not None else 0)
             while self._bytes > self._max_bytes:
                 (_, oldest_data), oldest = self._runs.popitem(last=False)
                 self._bytes -= len(oldest_data) + oldest.output_bytes

@@ -83,9 +83,14 @@ class Sandbox:
             self._rehearse(program)
         return program
 
-    def ready(self, digest: str) -> bool:
-        """Whether a program is in memory and a place is free, so that loading and running it wait for nothing."""
-        return bool(self._free) and (self._programs.holds(digest) or self._composites.holds(digest))
+    @property
+    def has_room(self) -> bool:
+        """Whether a place is free, so that a run need not wait for one."""
+        return bool(self._free)
+
+    def holds(self, digest: str) -> bool:
+        """Whether a program is in memory, so that loading it waits for nothing."""
+        return self._programs.holds(digest) or self._composites.holds(digest)
 
     def run(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from tacit.errors import FileConflict
 from tacit.sandbox.folder import check_writable, list_folder, read_file
 from tacit.sandbox.journal import Journal
 from tacit.sandbox.locks import FileLocks
@@ -85,14 +86,21 @@ class Transaction:
             raise
 
     def write(self, path: str, data: bytes) -> None:
-        """Keep a file for the commit; raises `HostFailure` for what can be no file, or is too large."""
+        """Keep a file for the commit; raises `HostFailure` for what can be no file, or is too large.
+
+        Raises `FileConflict` for what was not to be locked when the run began: a capability that it calls may have
+        been allowed to write it meanwhile.
+        """
         segments = segments_of(path, "file_write")
         if names_folder(path):
             raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
         self._check_size(path, data)
         self._check_place(path, segments)
         if not self._locks.holds(path):
-            raise RuntimeError(f"{path!r} is written without its lock: the run's write globs do not name it")
+            raise FileConflict(
+                f"{path!r} may be written only since this run began, so it is not locked for it.",
+                hint="Run it again; nothing was written.",
+            )
         check_writable(self._root, segments)
         self._written[path] = bytes(data)
 

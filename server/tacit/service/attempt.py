@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from tacit.sandbox import Cancellation, Execution, HostCall, Transaction, encode_calls
 from tacit.service.prepared import Prepared
@@ -27,16 +28,30 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One run within a tree of calls; `lowered` says that its caller allowed it less energy than it could have."""
+    """One run within a tree of calls.
+
+    `path` are the ids from the outermost run's to its own, `limit` the energy that the outermost might have had. In a
+    tree that runs at once, `below` collects the runs that were called, each after those that it called itself.
+    """
 
     run_id: str
     parent_run: str | None
-    depth: int
+    path: tuple[str, ...]
     session: str | None
     budget: Budget
+    limit: int
     transaction: Transaction | None
     cancellation: Cancellation
-    lowered: bool = False
+    below: list[Attempt] | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many callers it has above it."""
+        return len(self.path) - 1
+
+    def of_call(self, run_id: str, capability: str, budget: Budget) -> Self:
+        """Return the frame of a run that this one calls."""
+        return replace(self, run_id=run_id, parent_run=self.run_id, path=(*self.path, capability), budget=budget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,5 +191,5 @@ class Failures:
             calls = decode_calls(record.calls)
         except (UnknownRun, StoreDamaged):  # dropped since it was listed, or of no use as a witness
             return False
-        given = Given(record.input, calls, bounded=outcome.nested or outcome.energy_limit < self._energy)
+        given = Given(record.input, calls, outcome.energy_limit / self._energy, nested=outcome.nested)
         return record.error is not None and is_own(record.error, version, given)

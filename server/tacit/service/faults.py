@@ -48,19 +48,23 @@ _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", 
 """The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
 
 _INVALID_INPUT = "invalid_input"
+_WHOLE = 0.9
+"""The part of a limit from which on a called capability that used it up itself would have done so alone."""
 _LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a run was given: its input, what the world answered it, and whether a caller `bounded` energy or time.
+    """What a run was given: its input, what the world answered it, and which `part` of the energy limit.
 
-    A caller does so that lowers the energy, or is itself a capability with so much of its own left.
+    That is less than 1 where its caller lowers the energy, or is itself a capability (the run is `nested`) with so
+    much of its own left.
     """
 
     text: bytes
     calls: Sequence[HostCall] = ()
-    bounded: bool = False
+    part: float = 1.0
+    nested: bool = False
 
     @property
     def much(self) -> bool:
@@ -74,15 +78,14 @@ def own_failure(attempt: Attempt) -> bool:
     failure, frame = attempt.execution.failure, attempt.frame
     if failure is None:
         return False
-    given = Given(attempt.text, attempt.calls, bounded=frame.lowered or frame.depth > 0)
+    given = Given(attempt.text, attempt.calls, attempt.energy_limit / frame.limit, nested=frame.depth > 0)
     return is_own(failure.to_dict(), attempt.prepared.version, given)
 
 
 def is_own(error: Mapping[str, Any], version: Version, given: Given) -> bool:
     """Return whether a run of `version` that ended with `error` (as `TacitError.to_dict` gives it) is its own failure.
 
-    A limit is, unless the run was given much, or a caller bounded what it used up. So is the time, if the guest
-    itself computed for half of what a run may take; hosts, locks and busy machines are waited for. An error that the
+    A limit is, unless the run was given much, or a caller left it less than its energy or time. An error that the
     capability reports is, unless a test of it expects that code, or it comes from what the world answered; and so is
     what a program does wrong. Energy that a called capability used up is not its caller's fault.
     """
@@ -93,9 +96,9 @@ def is_own(error: Mapping[str, Any], version: Version, given: Given) -> bool:
         return False
     if code not in _LIMITS:
         return code in _BROKEN
-    if given.much or (given.bounded and code in _SHARED):
+    if given.much:
         return False
-    return code != RunTimedOut.code or _computed(details, given)
+    return code not in _SHARED or _used_up(code, details, given)
 
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
@@ -107,12 +110,26 @@ def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
     return reported != _INVALID_INPUT or not _has_odd_integers(given.text)
 
 
+def _used_up(code: str, details: Mapping[str, Any], given: Given) -> bool:
+    """Whether a run came to the end of its energy or time by what it did itself.
+
+    Of the time it has to have computed for half of what a run may take: hosts, locks and busy machines are waited for.
+    One that was called has to have had nearly all of the limit, and to have used it up itself, so that its caller can
+    have used but little; one that asks for more energy than that may well be right to.
+    """
+    if not given.nested and given.part < 1:
+        return False
+    if code == RunTimedOut.code:
+        return _computed(details, given)
+    return not given.nested or (code == EnergyExhausted.code and given.part >= _WHOLE)
+
+
 def _computed(details: Mapping[str, Any], given: Given) -> bool:
     """Whether a guest that ran out of time used it itself; one that a call ended did not."""
     computed, limit = details.get("computed_seconds"), details.get("limit_seconds")
     if computed is None or limit is None or any(call.error for call in given.calls):
         return False
-    return bool(computed * 2 >= limit)
+    return bool(computed >= limit * (_WHOLE if given.nested else 0.5))
 
 
 def _has_odd_integers(text: bytes) -> bool:

@@ -82,7 +82,7 @@ class Finder:
             score=round(match.score, 4),
             input_schema=version.manifest.input_schema,
             example_input=example_input(version),
-            effects=tuple(sorted(version.effects)),
+            effects=tuple(sorted(self._catalog.closures.of(version).effects)),
             permissions_not_granted=not_granted(version.manifest.permissions, self._catalog.grants_for(version.id)),
         )
 

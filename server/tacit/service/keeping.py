@@ -31,7 +31,7 @@ class Keeper:
                     "version": version.version,
                     "status": str(version.capability_status),
                     "summary": version.manifest.summary,
-                    "effects": sorted(version.effects),
+                    "effects": sorted(self._catalog.closures.of(version).effects),
                 }
             )
         return rows
@@ -43,7 +43,7 @@ class Keeper:
         granted = self._catalog.grants_for(found.id)
         missing = not_granted(found.manifest.permissions, granted)
         return {
-            **_lineage(found),
+            **self._lineage(found),
             **origin.as_json(),
             "transcript": _turns(found, origin),
             "failing": found.failing,
@@ -56,8 +56,11 @@ class Keeper:
         }
 
     def history(self, capability: str) -> list[dict[str, Any]]:
-        """Return the capability's versions, oldest first, each with its parent, author and effects."""
-        return [_lineage(version) for version in self._catalog.history(capability)]
+        """Return the capability's versions, oldest first, each with its parent, author and effects.
+
+        `effects` are those that it has now; `effects_gained` those of them that what it calls did not have at first.
+        """
+        return [self._lineage(version) for version in self._catalog.history(capability)]
 
     def export(self, capability: str, folder: Path, version: int | None = None) -> Path:
         """Write a version as a folder named after its id into `folder`, and return that folder."""
@@ -66,11 +69,29 @@ class Keeper:
 
     def import_folder(self, folder: Path) -> dict[str, Any]:
         """Register a folder as `export` writes it; the same content again changes nothing."""
-        return _lineage(import_folder(self._catalog, folder, effects_of))
+        return self._lineage(import_folder(self._catalog, folder, effects_of))
 
     def lineage(self, capability: str) -> Lineage:
         """Return a capability's versions, what they come from and what comes from them, as a tree."""
         return Lineage.of(capability, [_member(relative) for relative in self._catalog.family(capability)])
+
+    def _lineage(self, version: Version) -> dict[str, Any]:
+        effects = self._catalog.closures.of(version).effects
+        known = version.effects if version.manifest.language == "program" else effects  # those of a module are its own
+        return {
+            "id": version.id,
+            "version": version.version,
+            "status": str(version.status),
+            "capability_status": str(version.capability_status),
+            "parent": version.parent,
+            "author": version.author,
+            "toolchain": version.toolchain,
+            "created": version.created,
+            "digest": version.digest,
+            "effects": sorted(effects),
+            "effects_gained": sorted(effects - known),
+            "tests_count": len(version.tests),
+        }
 
 
 def _member(relative: Relative) -> Member:
@@ -99,19 +120,3 @@ def _turns(version: Version, origin: Origin) -> list[dict[str, Any]]:
     except ValueError as error:
         _log.warning("%s@%s: %s", version.id, version.version, error)
         return []
-
-
-def _lineage(version: Version) -> dict[str, Any]:
-    return {
-        "id": version.id,
-        "version": version.version,
-        "status": str(version.status),
-        "capability_status": str(version.capability_status),
-        "parent": version.parent,
-        "author": version.author,
-        "toolchain": version.toolchain,
-        "created": version.created,
-        "digest": version.digest,
-        "effects": sorted(version.effects),
-        "tests_count": len(version.tests),
-    }

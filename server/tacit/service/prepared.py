@@ -1,7 +1,8 @@
 """Versions made ready to run: what a run of them needs and never changes, computed once.
 
-A version's content is immutable, so its validators and its compiled program are kept. Its status, its failures and
-what it is granted may change in any process; the catalog gives another object then, and the rest is made anew.
+A version's content is immutable, so its validators and its compiled program are kept. Its status, its failures, what
+it is granted and what it calls may change in any process; the catalog gives another object then, and the rest is made
+anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tacit.catalog import Catalog, Version
+from tacit.catalog import Catalog, Closure, Version, own_effects
 from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
 from tacit.sandbox import Allowance, Composite, Program, Sandbox
@@ -23,18 +24,19 @@ MAX_PREPARED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A version with its compiled schemas, what it is granted and what it may do here."""
+    """A version with its compiled schemas, what it is granted, what it may do here, and what it reaches by calls."""
 
     version: Version
     inputs: Validator
     outputs: Validator
     granted: Permissions
     allowance: Allowance
+    closure: Closure
 
     @property
-    def pure(self) -> bool:
-        """Whether its output depends on its input alone."""
-        return not self.version.effects
+    def effects(self) -> frozenset[Effect]:
+        """Its effects, with those of what it calls now."""
+        return self.closure.effects
 
     def check_input(self, value: Any) -> None:
         """Raise `InvalidInput` with every violation of the input schema."""
@@ -68,6 +70,10 @@ class Preparer:
         self._catalog = catalog
         self._sandbox = sandbox
         self._prepared: dict[tuple[str, int], Prepared] = {}
+
+    def generation(self) -> int:
+        """Return a number that grows with every change of the catalog by any process."""
+        return self._catalog.generation()
 
     def prepare(self, capability: str, version: int | None = None) -> Prepared:
         """Return the named version, or the current one, ready to run.
@@ -110,6 +116,7 @@ class Preparer:
             allowance=Allowance(
                 version.manifest.permissions, granted, capability=version.id, settings=self._catalog.grants.settings
             ),
+            closure=self._catalog.closures.of(version),
         )
         self._prepared[key] = prepared
         return prepared
@@ -132,22 +139,14 @@ class Preparer:
             self.program(version)
 
     def written_globs(self, prepared: Prepared) -> tuple[str, ...]:
-        """Return the globs that a run of it may write to, those of the capabilities that it calls included."""
-        return tuple(sorted(self._writes(prepared, set())))
-
-    def _writes(self, prepared: Prepared, seen: set[str]) -> set[str]:
-        version = prepared.version
-        seen.add(version.id)
-        globs: set[str] = set()
-        if Effect.WRITES in version.effects:
-            globs.update(prepared.allowance.write_patterns)
-        if Effect.CALLS in version.effects:
-            called = version.manifest.permissions.call
-            if "*" in called:
-                return globs | set(self._catalog.grants.everything().write)
-            for name in sorted(set(called) & set(self._catalog.ids()) - seen):
-                globs |= self._writes(self.keep(self._catalog.get(name)), seen)
-        return globs
+        """Return the globs that a run of it may write to, those of the capabilities that it reaches included."""
+        if Effect.WRITES not in prepared.effects and not prepared.closure.boundless:
+            return ()
+        globs: set[str] = set(self._catalog.grants.everything().write if prepared.closure.boundless else ())
+        for version in (prepared.version, *prepared.closure.callees):
+            if Effect.WRITES in own_effects(version):
+                globs.update(self.keep(version).allowance.write_patterns)
+        return tuple(sorted(globs))
 
 
 def _not_compiled() -> bytes:

@@ -77,6 +77,11 @@ def set_durable(connection: Any, durable: bool) -> None:
     connection.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
 
 
+def begin_writing(connection: Any) -> None:
+    """Begin a transaction with the write lock; `with connection` ends it."""
+    connection.execute("BEGIN IMMEDIATE")
+
+
 def set_patience(connection: Any, seconds: float) -> None:
     """Set how long statements wait for other processes."""
     connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")

@@ -1,0 +1,206 @@
+"""Carrying out one run in the sandbox, and the runs that it calls, and keeping their records.
+
+A capability that another one calls runs inside its caller's transaction, deadline and energy, under its own
+permissions; the energy of a run is that of the whole tree below it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+
+from tacit.config import Limits
+from tacit.errors import (
+    EnergyExhausted,
+    FileConflict,
+    PermissionDenied,
+    RequestError,
+    RunCancelled,
+    RunTimedOut,
+    StoreReadOnly,
+    TacitError,
+)
+from tacit.models import Effect
+from tacit.sandbox import Execution, FilesFolder, HttpGateway, LiveWorld, RecordingWorld, Sandbox, World
+from tacit.sandbox.world import Called, FailureCode, HostFailure
+from tacit.service import json_input
+from tacit.service.attempt import Attempt, Budget, Frame
+from tacit.service.delegating import Delegator
+from tacit.service.failing import Failures
+from tacit.service.prepared import Prepared, Preparer
+from tacit.service.replays import seed_of
+from tacit.store import Store, new_run_id
+
+AT_ONCE_BYTES = 16 * 1024
+"""Bytes of JSON that are read and checked without a thread of their own."""
+
+_ENDING = (EnergyExhausted, FileConflict, PermissionDenied, RunCancelled, RunTimedOut)
+"""What ends a caller as well: it would have nothing to go on with, or would hide what its own caller has to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What runs see of the outside: the files folder, the HTTP gateway, and an agent where one is configured."""
+
+    files: FilesFolder
+    http: HttpGateway
+    agent: Delegator | None = None
+
+
+class Executor:
+    """Executes runs with all that they call; thread-safe."""
+
+    def __init__(
+        self, limits: Limits, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside, failures: Failures
+    ) -> None:
+        self._limits = limits
+        self._store = store
+        self._preparer = preparer
+        self._sandbox = sandbox
+        self._outside = outside
+        self._failures = failures
+
+    def execute(self, prepared: Prepared, text: bytes, frame: Frame) -> Attempt:
+        """Run once in the sandbox, and check the output; nothing is committed, and of this run nothing recorded."""
+        now = time.time_ns() // 1_000_000
+        world = RecordingWorld(self._world(prepared, frame, now))
+        execution = self._sandbox.run(
+            self._preparer.program(prepared.version),
+            text,
+            world,
+            energy=frame.budget.energy,
+            now_millis=now if Effect.TIME in prepared.version.effects else 0,
+            seed=seed_of(prepared.version.digest, text),
+            cancellation=frame.cancellation,
+            wall_seconds=frame.budget.seconds(),
+        )
+        return Attempt(prepared, text, frame, checked(prepared, execution), world.calls, frame.budget.energy, now)
+
+    def is_light(self, prepared: Prepared) -> bool:
+        """Whether it and all that it calls are pure and in memory, and none of them failed by its own fault lately."""
+        closure = prepared.closure
+        return closure.pure and all(
+            self._sandbox.holds(version.digest) and not version.failing
+            for version in (prepared.version, *closure.callees)
+        )
+
+    def record(self, attempt: Attempt) -> str:
+        """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
+
+        Raises `StoreBusy`.
+        """
+        durable = attempt.frame.depth == 0 and Effect.WRITES in attempt.prepared.effects
+        try:
+            self._store.runs.record(attempt.record(), durable=durable)
+        except StoreReadOnly:
+            return ""
+        return attempt.frame.run_id
+
+    def record_at_once(self, attempt: Attempt) -> str:
+        """Keep the records of an attempt and of the runs below it, all or none; else as `record`, without waiting."""
+        below = attempt.frame.below or ()
+        try:
+            self._store.runs.record_at_once([each.record() for each in (*below, attempt)])
+        except StoreReadOnly:
+            return ""
+        return attempt.frame.run_id
+
+    def _world(self, prepared: Prepared, frame: Frame, now: int) -> World:
+        return LiveWorld(
+            prepared.allowance,
+            frame.transaction,
+            self._outside.http,
+            clock=lambda: now,
+            call=lambda capability, data, energy: self._call(capability, data, energy, frame),
+            delegate=lambda agent, task: self._delegate(agent, task, frame),
+            cancellation=frame.cancellation,
+            seconds_left=frame.budget.seconds,
+        )
+
+    def _delegate(self, agent: str, task: str, frame: Frame) -> bytes | None:
+        """Return an agent's answer, None where none is configured."""
+        asked = self._outside.agent
+        return asked(agent, task, frame.cancellation, frame.budget.seconds()) if asked else None
+
+    def _call(self, capability: str, data: bytes, energy: int, caller: Frame) -> Called:
+        """Run a capability for another one, on what that has left of its energy.
+
+        Its failure is the caller's to handle, its writes are then undone; what leaves the caller nothing to go on
+        with ends the caller as well.
+        """
+        if caller.depth >= self._limits.call_depth:
+            raise HostFailure(FailureCode.INVALID, _too_deep(capability, caller))
+        if caller.below is not None and len(data) > AT_ONCE_BYTES:
+            return _given_up()
+        try:
+            prepared = self._preparer.prepare(capability)
+            prepared.check_input(json_input.parse(data, self._limits.input_bytes))
+        except RequestError as error:
+            raise HostFailure(FailureCode.INVALID, str(error)) from error
+        if caller.below is not None and not self.is_light(prepared):
+            return _given_up()  # its newest version is another one than when the caller began
+        frame = caller.of_call(new_run_id(), capability, Budget(energy, caller.budget.deadline))
+        savepoint = frame.transaction.savepoint() if frame.transaction else None
+        attempt = self.execute(prepared, data, frame)
+        self._note(attempt)
+        failure = attempt.execution.failure
+        if frame.transaction is not None and savepoint is not None and failure and not isinstance(failure, _ENDING):
+            frame.transaction.rollback(savepoint)
+        return _told(attempt)
+
+    def _note(self, attempt: Attempt) -> None:
+        """Record a run that another one called, and count its failure; one at once waits for its caller's record."""
+        if attempt.frame.below is not None:
+            attempt.frame.below.append(attempt)
+        else:
+            self._failures.settle(attempt, self.record(attempt))
+
+
+def checked(prepared: Prepared, execution: Execution) -> Execution:
+    """Return an execution as failed where its output breaks the schema."""
+    if execution.failure is not None:
+        return execution
+    try:
+        prepared.check_output(execution.value)
+    except TacitError as failure:
+        return replace(execution, failure=failure)
+    return execution
+
+
+def _told(attempt: Attempt) -> Called:
+    """Return what a caller is told of a run that it called."""
+    execution, failure = attempt.execution, attempt.execution.failure
+    if failure is None:
+        return Called(execution.output, execution.energy)
+    if isinstance(failure, EnergyExhausted):
+        return Called(b"", execution.energy, _exhausted_in(attempt.prepared, failure))
+    if isinstance(failure, _ENDING):
+        return Called(b"", execution.energy, failure)
+    told = json.dumps(failure.to_dict(), ensure_ascii=False)
+    return Called(b"", execution.energy, HostFailure(FailureCode.FAILED, told))
+
+
+def _given_up() -> Called:
+    return Called(b"", 0, RunTimedOut("The run is not over at once."))
+
+
+def _too_deep(capability: str, caller: Frame) -> str:
+    """Return why a call is one too many: how deep calls may be, and which of them go round."""
+    message = f"capabilities may call each other {caller.depth} deep at most"
+    if capability not in caller.path:
+        return message
+    round_trip = caller.path[len(caller.path) - 1 - caller.path[::-1].index(capability) :]
+    return f"{message}, and {' → '.join((*round_trip, capability))} goes round"
+
+
+def _exhausted_in(prepared: Prepared, failure: EnergyExhausted) -> EnergyExhausted:
+    """Return the failure as the caller's: `details.where` names the callees that it was in, the outermost first."""
+    line = failure.details.get("line")
+    place = f"{prepared.version.id}@{prepared.version.version}{f' line {line}' if line else ''}"
+    where = [place, *failure.details.get("where", ())]
+    return EnergyExhausted(
+        f"The energy was used up in {' → '.join(where)}.",
+        hint="Run it with more energy, if the limit allows, or make it call what does less.",
+        details={"where": where},
+    )
