@@ -85,11 +85,16 @@ async def requested(
 async def made(ctx: Context[Backend, Any], request: Annotated[MutateRequest, Resolve(requested)]) -> MutateAnswer:
     """Return what the request is answered before anything is run; the same request again is not built again."""
     service = await ctx.request_context.lifespan_context.service()
-    report, client = progress_reporter(ctx), client_name(ctx)
+    report, client, session = progress_reporter(ctx), client_name(ctx), session_of(ctx)
 
     def work(cancellation: Cancellation) -> MutateAnswer:
         return service.make(
-            request, on_progress=report, wait_seconds=MUTATE_SECONDS, cancellation=cancellation, client=client
+            request,
+            on_progress=report,
+            wait_seconds=MUTATE_SECONDS,
+            cancellation=cancellation,
+            client=client,
+            session=session,
         )
 
     return await in_thread(work)

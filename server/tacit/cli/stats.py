@@ -38,7 +38,7 @@ def _described(found: dict[str, Any]) -> str:
         ]
         for each in sessions
     ]
-    headings = ["SESSION", "STARTED", "LEVEL", "COMPILED BY HAND", "PROGRAMS", "RUNS", "TOKENS SAVED"]
+    headings = ["SESSION", "STARTED", "LEVEL", "COMPILED", "PROGRAMS", "RUNS", "TOKENS SAVED"]
     runs, saved = sum(each["runs"] for each in sessions), sum(each["tokens_saved"] for each in sessions)
     total = f"{found['made']} made here, {runs} runs, {saved:,} tokens saved"
     return f"{table(headings, rows)}\n{total}"

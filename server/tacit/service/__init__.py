@@ -152,22 +152,26 @@ class Service:
         wait_seconds: float = 20.0,
         cancellation: Cancellation | None = None,
         client: str = "",
+        session: str | None = None,
     ) -> MutateAnswer:
         """Make a capability or a version, and run nothing.
 
         Without source, a configured language model writes it; where there is none, or it cannot be used, the answer
         is a brief of how to write it. Waits for the build at most `wait_seconds`, then answers `building` with a job
         to ask for again; the same request joins the same build. `on_progress` gets a message and a fraction from 0
-        to 1, on the calling thread; `client` is the name of the program that the request came through. What the
-        author can mend is an answer with status `refused`; what the operator can mend is raised (`ToolchainMissing`
-        …).
+        to 1, on the calling thread; `client` is the name of the program that the request came through, `session` what
+        `stats` counts it for. What the author can mend is an answer with status `refused`; what the operator can mend
+        is raised (`ToolchainMissing` …).
         """
         require(MutateRequest, request=request)
         require_seconds(wait_seconds=wait_seconds)
-        require_names(client=client)
+        require_names(client=client, **present(session=session))
         require_callables(**present(on_progress=on_progress))
         require(Cancellation, **present(cancellation=cancellation))
-        return self._author.make(request, on_progress, wait_seconds, cancellation, client)
+        answer = self._author.make(request, on_progress, wait_seconds, cancellation, client)
+        if answer.status == "registered" and answer.id is not None and answer.version is not None:
+            self._sessions.keep_made(session, answer.id, answer.version)
+        return answer
 
     def try_out(
         self, answer: MutateAnswer, request: MutateRequest, run: Callable[[str, int, Any], RunAnswer]

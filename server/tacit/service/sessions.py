@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from tacit.catalog import Catalog, Version
 from tacit.errors import StoreReadOnly, TacitError
-from tacit.models import Effect
+from tacit.models import Effect, Model
 from tacit.programs.shell import tokens_of
 from tacit.programs.use import ProgramUse, SessionUse
 from tacit.store import SessionTally, Store
@@ -18,6 +19,14 @@ COMMAND_LINE = "without a session"
 """The session of runs that name none: from the command line and from Python."""
 SHIPPED = "shipped"
 _KEY = "session:"
+_MADE_KEY = "made:"
+
+
+class _Made(Model):
+    """In which session a program was made, and when (milliseconds since the Unix epoch)."""
+
+    session: str
+    at: int
 
 
 class Sessions:
@@ -32,20 +41,38 @@ class Sessions:
         with suppress(StoreReadOnly), self._store.database.write() as connection:
             self._store.meta.put_in(connection, f"{_KEY}{use.session}", use.model_dump_json())
 
+    def keep_made(self, session: str | None, capability: str, version: int) -> None:
+        """Keep in which session a program was made; only the first one that is told of it made it."""
+        made = _Made(session=session or COMMAND_LINE, at=time.time_ns() // 1_000_000)
+        key = f"{_MADE_KEY}{capability}@{version}"
+        if not _is_program(self._catalog.get(capability, version)):
+            return
+        with suppress(StoreReadOnly), self._store.database.write() as connection:
+            if self._store.meta.get_in(connection, key) is None:
+                self._store.meta.put_in(connection, key, made.model_dump_json())
+
     def all(self) -> list[SessionUse]:
         """Return what each session used that compiled or ran a program, the last one that began first."""
-        found = {use.session: use for use in self._kept()}
-        for use in self._counted():
-            known = found.get(use.session)
-            found[use.session] = (
-                use if known is None else known.model_copy(update={"programs": (*known.programs, *use.programs)})
-            )
+        found = {use.session: use for use in self._counted()}
+        for session, times in self._made().items():
+            use = found.get(session) or SessionUse(session=session, started=times[0])
+            update = {"compiled": len(times), "started": min(use.started, *times)}
+            found[session] = use.model_copy(update=update)
+        found |= {use.session: use for use in self._kept()}  # which ran the rest from within their programs
         return sorted(found.values(), key=lambda use: use.started, reverse=True)
 
     def made(self) -> int:
         """Return how many versions were made here whose source is a program."""
         versions = (version for name in self._catalog.ids() for version in self._catalog.history(name))
         return sum(_is_program(version) and version.author != SHIPPED for version in versions)
+
+    def _made(self) -> dict[str, list[int]]:
+        """Return when each session made programs, in milliseconds."""
+        found: dict[str, list[int]] = {}
+        for text in self._store.meta.starting_with(_MADE_KEY):
+            made = _Made.model_validate_json(text)
+            found.setdefault(made.session, []).append(made.at)
+        return found
 
     def _kept(self) -> Iterable[SessionUse]:
         for text in self._store.meta.starting_with(_KEY):
@@ -73,6 +100,7 @@ def _use(version: Version, runs: int, first: bool) -> ProgramUse:
     return ProgramUse(
         program=f"{version.id}@{version.version}",
         composite=Effect.CALLS in version.effects,
+        learned=version.author != SHIPPED,
         runs=runs,
         tokens_saved=tokens * (runs - first),
     )
