@@ -8,8 +8,8 @@ import pytest
 
 from tacit.errors import CapabilityFailed, DivisionByZero, OutOfRange, ProgramError, ValueTooLarge, WrongType
 from tacit.programs import MiniRuntime, Reference
-from tacit.programs.arguments import LARGEST
 from tacit.programs.builtins import BUILTINS
+from tacit.programs.numerals import LARGEST
 from tacit.programs.structures import MAX_RANGE
 from tacit.programs.values import type_name
 
@@ -94,6 +94,11 @@ GIVES: list[tuple[str, tuple[Any, ...], Any]] = [
     ("text", ([1, "ü", None],), '[1,"ü",null]'),
     ("number", (" 4.50 ",), 4.5),
     ("number", ("12",), 12),
+    ("number", (str(LARGEST),), LARGEST),
+    ("number", (f"-{LARGEST}",), -LARGEST),
+    ("number", ("0" * 99 + "7",), 7),
+    ("number", (str(LARGEST + 1),), float(LARGEST + 1)),
+    ("number", ("." + "0" * 100_000 + "1",), 0.0),
     ("number", (7,), 7),
     ("upper", ("straße",), "STRASSE"),
     ("lower", ("ÀB",), "àb"),
@@ -106,6 +111,12 @@ GIVES: list[tuple[str, tuple[Any, ...], Any]] = [
     ("ends_with", ("abc", "ab"), False),
     ("format", ("{name} has {n} {", {"name": "Ada", "n": 3}), "Ada has 3 {"),
     ("json_parse", ('{"a": [1, null]}',), {"a": [1, None]}),
+    ("json_parse", ('["$"]',), ["$"]),
+    ("json_parse", ('{"\\u0024reference": "x"}',), Reference("x")),
+    ("map", ("$reference", "x"), Reference("x")),
+    ("put", ({}, "$reference", "x"), Reference("x")),
+    ("put", ({}, "$reference", 1), {"$reference": 1}),
+    ("remove", ({"$reference": "x", "b": 1}, "b"), Reference("x")),
     ("json_text", ({"a": Reference("x")},), '{"a":{"$reference":"x"}}'),
 ]
 
@@ -167,6 +178,8 @@ REFUSES: list[tuple[str, tuple[Any, ...], type[ProgramError]]] = [
     ("number", ("four",), OutOfRange),
     ("number", ("1e999",), OutOfRange),
     ("number", ("٣",), OutOfRange),
+    ("number", ("1" * 200_000 + "x",), OutOfRange),
+    ("number", ("1" * 200_000,), OutOfRange),
     ("upper", (1,), WrongType),
     ("split", ("a" * 200_000, ""), ValueTooLarge),
     ("join", (["a" * 1000] * 20_000, ""), ValueTooLarge),
@@ -176,6 +189,12 @@ REFUSES: list[tuple[str, tuple[Any, ...], type[ProgramError]]] = [
     ("format", ("{a}" * 10_000, {"a": "b" * 10_000}), ValueTooLarge),
     ("json_parse", ("{",), OutOfRange),
     ("json_parse", ("NaN",), OutOfRange),
+    ("json_parse", ("1e400",), OutOfRange),
+    ("json_parse", ("9" * 5_000,), OutOfRange),
+    ("json_parse", ('"\\ud800"',), OutOfRange),
+    ("json_parse", ("[1,",), OutOfRange),
+    ("json_parse", ("[" + "[]," * 200_000 + "1]",), ValueTooLarge),
+    ("json_parse", ("[" * 150 + "]" * 150,), ValueTooLarge),
     ("json_parse", ("[" * 100_000,), ValueTooLarge),
 ]
 
@@ -215,7 +234,7 @@ def test_no_argument_breaks_a_builtin(name: str, count: int) -> None:
         -1,
         1e308,
         "",
-        "\ud800",
+        "\U0001f600\0",
         "a{b}",
         [],
         [[]],
@@ -234,13 +253,40 @@ def test_no_argument_breaks_a_builtin(name: str, count: int) -> None:
         assert type_name(given)
 
 
+def cost(name: str, *arguments: Any) -> float:
+    """Return the units that a call of a built-in takes."""
+    made = MiniRuntime("test", budget=1e9)
+    made.call(name, list(arguments))
+    return made.energy_used
+
+
 def test_large_arguments_cost_more() -> None:
     """What looks at every byte is paid by the hundred; what does not costs its call alone."""
-
-    def cost(name: str, *arguments: Any) -> float:
-        made = MiniRuntime("test", budget=1e9)
-        made.call(name, list(arguments))
-        return made.energy_used
-
     assert cost("length", "a" * 100_000) == 1
     assert 10 < cost("upper", "a" * 100_000) < 12
+
+
+def test_large_results_cost_more() -> None:
+    """What makes much of little is paid for by what it makes."""
+    assert cost("range", 10_000) > 60
+    assert cost("split", "a" * 10_000, "") > 60
+    assert cost("replace", "a" * 100, "a", "b" * 10_000) > 100
+    assert cost("json_parse", "[" + "1," * 9_999 + "1]") > 60
+
+
+def test_what_is_got_is_paid_for_by_its_own_size() -> None:
+    """Whatever lies beside it: a loop over a list of records costs what these do."""
+    record = {"name": "a" * 100}
+    assert cost("get", [record] * 1_000, 5) == cost("get", [record], 0) < 1.1
+    assert cost("get", {"all": [record] * 1_000}, "all") > 20
+
+
+def test_comparing_long_texts_costs_more() -> None:
+    """As much as the shorter one has; numbers cost nothing more."""
+    assert cost("less", 10**15, 1.5) == cost("less", "a", "b" * 100_000) == 1
+    assert cost("greater_equal", "a" * 100_000, "a" * 50_000) == 6
+
+
+def test_each_brace_of_a_format_costs() -> None:
+    """A hundredth, for each is looked at as the start of a place."""
+    assert round(cost("format", "{a}{a}" + " " * 12, {"a": 1}) - cost("format", "{a}" + " " * 15, {"a": 1}), 2) == 0.01

@@ -51,6 +51,16 @@ def problems(source: str) -> list[dict[str, Any]]:
         (".5", 0.5),
         ("1e3", 1000.0),
         ("123456789012345678901", 123456789012345678901.0),
+        ("9223372036854775807", 9223372036854775807),
+        ("-9223372036854775807", -9223372036854775807),
+        ("9223372036854775808", 9223372036854775808.0),
+        ("00000000000000000000000007", 7),
+        ("-0.0", -0.0),
+        ("[123456789012345678901]", [123456789012345678901]),
+        ("٣", "٣"),
+        ("1" * 100_000 + "x", "1" * 100_000 + "x"),
+        ("a\0\x85\u2028\u202eb", "a\0\x85\u2028\u202eb"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
         ("true", True),
         ("false", False),
         ("null", None),
@@ -103,10 +113,28 @@ def test_comments_and_blank_lines_are_no_instructions() -> None:
     assert [program.line(address) for address in (0, 1, 2, -1)] == [3, 5, None, None]
 
 
-@pytest.mark.parametrize("source", ["", "\n\n", "# nothing", "   "])
+@pytest.mark.parametrize("source", ["", "\n\n", "# nothing", "   ", "\ufeff", "\ufeff# nothing", "\n" * 100_000])
 def test_empty_sources_compile_to_nothing(source: str) -> None:
     """A program without instructions is one."""
     assert compile_source(source).instructions == ()
+
+
+def test_lines_end_as_they_do_for_people() -> None:
+    """With either or both of the two characters; a byte order mark before the first is no part of it."""
+    assert compile_source("\ufeffpush 1\r\npop\rpush\x0b2\x0c\n").instructions == (Push(1), Pop(), Push(2))
+
+
+@pytest.mark.parametrize("source", [None, 5, b"push 1", ["push 1"]], ids=repr)
+def test_what_is_no_text_is_no_source(source: Any) -> None:
+    """An error of the language's, with the type that it was."""
+    with pytest.raises(InvalidProgram, match=type(source).__name__):
+        compile_source(source)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_labels_may_have_the_names_of_instructions(name: str) -> None:
+    """Also before that very instruction."""
+    assert compile_source(f"{name}: push true\njump_if {name}\n").labels == {name: 0}
 
 
 def test_labels_stand_for_addresses() -> None:
@@ -136,7 +164,14 @@ def test_what_it_calls_is_known() -> None:
         ("push 1e999", "a finite number"),
         ("push [NaN]", "JSON"),
         (f"push {'[' * 500}{']' * 500}", "deeper"),
-        (f"push {'[' * 100_000}", "depth"),
+        (f"push {'[' * 100_000}", "at most 100 lists"),
+        (f"push [{'9' * 5_000}]", "5000 digits"),
+        ("push [1e400]", "JSON"),
+        ("push " + "1" * 100_000, "a finite number"),
+        ('push "\\ud800"', "\\ud800 is half"),
+        ('push {"\\udfff": 1}', "\\udfff is half"),
+        ('assert "\\ud800"', "\\ud800 is half"),
+        ("delegate agent \ud800", "\\ud800 is half"),
         ("pop 1", "nothing after pop"),
         ("return x", "nothing after return"),
         ("call", "call NAME COUNT"),
@@ -165,7 +200,10 @@ def test_what_it_calls_is_known() -> None:
         ("assert", "a description after assert"),
         ("PUSH 1", "one of push, pop"),
         ("explode now", "one of push, pop"),
-        ("\ud800", "one of push, pop"),
+        ("\ud800", "\\ud800 is half"),
+        ("energy_check " + "1" * 100_000 + "x", "a number of energy units"),
+        ("energy_check " + "1" * 100_000, "another threshold"),
+        ("jump_if ٣", "an address or a label"),
     ],
 )
 def test_mistakes_name_their_line_and_what_was_expected(source: str, expected: str) -> None:

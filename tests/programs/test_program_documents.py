@@ -10,9 +10,9 @@ import pytest
 from tacit.cli.shell_commands import COMMANDS
 from tacit.errors import InvalidProgram, ProgramError
 from tacit.programs import MiniRuntime
-from tacit.programs.builtins import BUILTINS, BYTES_PER_HUNDREDTH, Builtin
+from tacit.programs.builtins import BUILTINS, Builtin
 from tacit.programs.compiler import MAX_ARGUMENTS, MAX_INSTRUCTIONS, MAX_PROBLEMS, MAX_SOURCE, compile_source
-from tacit.programs.energy import FUEL_PER_UNIT, units
+from tacit.programs.energy import BYTES_PER_HUNDREDTH, FUEL_PER_UNIT, units
 from tacit.programs.instructions import KINDS
 from tacit.programs.language import language
 from tacit.programs.layers import NAMES
@@ -38,7 +38,8 @@ def rows(heading: str) -> list[list[str]]:
 def described(builtin: Builtin) -> list[str]:
     """Return a built-in's row."""
     count = str(builtin.least) if builtin.least == builtin.most else f"{builtin.least} to {builtin.most}"
-    return [f"`{builtin.name}`", count, "1 + size" if builtin.walks else "1", builtin.description]
+    cost = "1 + size" if builtin.walks else "1 + item" if builtin.measures else "1"
+    return [f"`{builtin.name}`", count, cost, builtin.description]
 
 
 def test_every_instruction_is_there_with_its_cost() -> None:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit.errors import OutOfRange, WrongType
+from tacit.programs.numerals import LARGEST
 from tacit.programs.sizes import Sized
 from tacit.programs.values import Reference, Value, as_number, type_name
-
-LARGEST = (1 << 63) - 1
-"""The largest whole number to calculate with; JSON's readers elsewhere take no larger one exactly, if any at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tacit.errors import DivisionByZero, OutOfRange
-from tacit.programs.arguments import LARGEST, Arguments
+from tacit.programs.arguments import Arguments
+from tacit.programs.energy import BYTES_PER_HUNDREDTH
+from tacit.programs.numerals import LARGEST
 from tacit.programs.sizes import Sized, sized
 from tacit.programs.values import is_truthy
 
@@ -102,6 +104,12 @@ def total(given: Arguments) -> Sized:
         return _number(given, math.fsum(numbers))
     except OverflowError as error:
         raise _out_of_range(given) from error
+
+
+def compared(given: Arguments) -> int:
+    """Return the hundredths of a unit that it costs to compare texts; numbers cost nothing more."""
+    both = (given.value(0), given.value(1))
+    return min([len(each) if isinstance(each, str) else 0 for each in both]) // BYTES_PER_HUNDREDTH
 
 
 def less(given: Arguments) -> Sized:

@@ -1,7 +1,8 @@
 """The built-in functions of programs: their names, how many arguments they take, and what they cost.
 
 Each costs its `call` (1 unit). Those that look at every part of a value (`walks`) cost another hundredth of a unit
-for each 100 bytes that their arguments weigh. None changes a value: `append` and `put` give new ones.
+for each 100 bytes that their arguments weigh, or their result where it weighs more; `get` pays so for its result
+alone. None changes a value: `append` and `put` give new ones.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from tacit.errors import WrongType
 from tacit.programs import arithmetic, structures, wording
 from tacit.programs.arguments import Arguments
+from tacit.programs.energy import BYTES_PER_HUNDREDTH
 from tacit.programs.sizes import Sized
 
-BYTES_PER_HUNDREDTH = 100
 ANY = 64
 
 Apply = Callable[[Arguments], Sized]
@@ -30,24 +31,34 @@ class Builtin:
     apply: Apply
     description: str
     walks: bool = False
-    fixed_cost: int = 0
-    """Hundredths of a unit beside the call."""
+    measures: bool = False
+    """Whether its result has to be measured, and is paid for."""
+    further: Callable[[Arguments], int] | None = None
+    """What it costs besides, in hundredths of a unit."""
 
-    def cost(self, arguments: Sequence[Sized]) -> int:
-        """Return the hundredths of a unit that these arguments cost beside the call."""
-        weight = sum(each.weight for each in arguments) if self.walks else 0
-        return self.fixed_cost + weight // BYTES_PER_HUNDREDTH
-
-    def __call__(self, arguments: Sequence[Sized]) -> Sized:
-        """Return its result; raises a `ProgramError`."""
+    def __call__(self, arguments: Sequence[Sized], spend: Callable[[int], None]) -> Sized:
+        """Return its result, paid for beside the call by `spend` (hundredths); raises a `ProgramError`."""
         if not self.least <= len(arguments) <= self.most:
             wanted = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
             raise WrongType(f"{self.name} takes {wanted} arguments and got {len(arguments)}.", hint=self.description)
-        return self.apply(Arguments(self.name, arguments))
+        given, paid = Arguments(self.name, arguments), 0
+        if self.walks:
+            paid = sum([each.weight for each in arguments]) // BYTES_PER_HUNDREDTH
+            spend(paid)
+        if self.further:
+            spend(self.further(given))
+        made = self.apply(given)
+        if self.walks or self.measures:
+            spend(max(made.weight // BYTES_PER_HUNDREDTH - paid, 0))
+        return made
 
 
 def _table(*rows: tuple[str, int, int, Apply, str]) -> dict[str, Builtin]:
     return {row[0]: Builtin(*row) for row in rows}
+
+
+def _comparing(*rows: tuple[str, Apply, str]) -> dict[str, Builtin]:
+    return {row[0]: Builtin(row[0], 2, 2, row[1], row[2], further=arithmetic.compared) for row in rows}
 
 
 def _walking(*rows: tuple[str, int, int, Apply, str]) -> dict[str, Builtin]:
@@ -67,12 +78,6 @@ BUILTINS: dict[str, Builtin] = {
         ("round", 1, 2, arithmetic.rounded, "a [digits]: rounded, halves to the even digit; 0 digits at first"),
         ("floor", 1, 1, arithmetic.floor, "a: the largest whole number not above it"),
         ("ceiling", 1, 1, arithmetic.ceiling, "a: the smallest whole number not below it"),
-        ("minimum", 1, ANY, arithmetic.minimum, "numbers, or one list of them: the smallest"),
-        ("maximum", 1, ANY, arithmetic.maximum, "numbers, or one list of them: the largest"),
-        ("less", 2, 2, arithmetic.less, "a b: whether a < b; numbers or texts"),
-        ("less_equal", 2, 2, arithmetic.less_equal, "a b: whether a ≤ b"),
-        ("greater", 2, 2, arithmetic.greater, "a b: whether a > b"),
-        ("greater_equal", 2, 2, arithmetic.greater_equal, "a b: whether a ≥ b"),
         ("and", 2, 2, arithmetic.both, "a b: whether both are truthy"),
         ("or", 2, 2, arithmetic.either, "a b: whether one is truthy"),
         ("not", 1, 1, arithmetic.negated, "a: whether it is not truthy"),
@@ -80,15 +85,34 @@ BUILTINS: dict[str, Builtin] = {
         ("list", 0, ANY, structures.made_list, "values: a list of them"),
         ("map", 0, ANY, structures.made_map, "name value …: a map of them"),
         ("length", 1, 1, structures.length, "a list, map or text: how many items, names or characters"),
-        ("get", 2, 3, structures.get, "container key [default]: an item by index (-1 the last) or by name"),
         ("has", 2, 2, structures.has, "a map and a name, or a list and an index: whether get would find it"),
-        ("range", 1, 2, structures.numbers, "[start] end: the list of whole numbers from start (0) to before end"),
         ("fail", 2, 2, wording.fail, "code message: end the run with an error of the program's own"),
     ),
+    **_comparing(
+        ("less", arithmetic.less, "a b: whether a < b; numbers or texts"),
+        ("less_equal", arithmetic.less_equal, "a b: whether a ≤ b"),
+        ("greater", arithmetic.greater, "a b: whether a > b"),
+        ("greater_equal", arithmetic.greater_equal, "a b: whether a ≥ b"),
+    ),
+    "get": Builtin(
+        "get", 2, 3, structures.get, "container key [default]: an item by index (-1 the last) or by name", measures=True
+    ),
+    "format": Builtin(
+        "format",
+        2,
+        2,
+        wording.formatted,
+        "text map: with each {name} replaced by the map's value as text",
+        walks=True,
+        further=wording.places,
+    ),
     **_walking(
+        ("minimum", 1, ANY, arithmetic.minimum, "numbers, or one list of them: the smallest"),
+        ("maximum", 1, ANY, arithmetic.maximum, "numbers, or one list of them: the largest"),
         ("sum", 1, 1, arithmetic.total, "list: its numbers added up"),
         ("equal", 2, 2, structures.same, "a b: whether they are the same value"),
         ("not_equal", 2, 2, structures.different, "a b: whether they are not"),
+        ("range", 1, 2, structures.numbers, "[start] end: the list of whole numbers from start (0) to before end"),
         ("append", 2, 2, structures.append, "list item: the list with the item at its end"),
         ("put", 3, 3, structures.put, "container key value: with that item replaced, or that name added"),
         ("remove", 2, 2, structures.remove, "container key: without that item or name"),
@@ -110,7 +134,6 @@ BUILTINS: dict[str, Builtin] = {
         ("replace", 3, 3, wording.replace, "text part other: with every such part replaced"),
         ("starts_with", 2, 2, wording.starts_with, "text part: whether it begins with that"),
         ("ends_with", 2, 2, wording.ends_with, "text part: whether it ends with that"),
-        ("format", 2, 2, wording.formatted, "text map: with each {name} replaced by the map's value as text"),
         ("json_parse", 1, 1, wording.json_parse, "text: the JSON value in it"),
         ("json_text", 1, 1, wording.json_text, "a: as JSON"),
     ),

@@ -14,6 +14,7 @@ A `#` outside of quotes begins a comment. The language is that of lau-agent-runt
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any
 from tacit.errors import InvalidArgument, InvalidProgram
 from tacit.programs.energy import hundredths
 from tacit.programs.instructions import (
+    KINDS,
     Assert,
     Call,
     Delegate,
@@ -35,7 +37,8 @@ from tacit.programs.instructions import (
     Return,
     Store,
 )
-from tacit.programs.values import Value, from_json
+from tacit.programs.numerals import read_number, read_whole
+from tacit.programs.values import MAX_DEPTH, Value, from_json, to_json
 
 MAX_SOURCE = 256 * 1024
 """Characters of one source."""
@@ -48,8 +51,9 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for people as well; a text may hold what Python takes for more line ends."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*:")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_JSON = frozenset({"nan", "inf", "infinity"})
+_BOM = "\ufeff"
+"""What some editors begin a file with."""
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 
 
@@ -78,12 +82,14 @@ class Program:
 
 def compile_source(source: str) -> Program:
     """Return the program; raises `InvalidProgram`, whose `details.problems` has every mistake with its line."""
+    if not isinstance(source, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # of untyped callers
+        raise InvalidProgram(f"A source is a text, and this is a {type(source).__name__}.", hint="Decode it as UTF-8.")
     if len(source) > MAX_SOURCE:
         raise InvalidProgram(
             f"The source has {len(source)} characters; the limit is {MAX_SOURCE}.", hint="Make it shorter."
         )
     reading = _Reading()
-    for number, text in enumerate(_LINE_END.split(source), start=1):
+    for number, text in enumerate(_LINE_END.split(source.removeprefix(_BOM)), start=1):
         reading.read(number, text)
     return reading.program()
 
@@ -109,6 +115,7 @@ class _Reading:
     def read(self, number: int, text: str) -> None:
         """Read one line."""
         try:
+            _encodable(text)
             code = _without_comment(text).strip()
             label = _LABEL.match(code)
             if label and not code.startswith(("push ", "push\t")):
@@ -145,7 +152,7 @@ class _Reading:
         else:
             parse = _PARSERS.get(name)
             if parse is None:
-                raise _Wrong(f"expected one of {', '.join([*_PARSERS, 'jump_if'])}; got {name[:40]!r}")
+                raise _Wrong(f"expected one of {', '.join(KINDS)}; got {name[:40]!r}")
             made = parse(rest)
         self._instructions.append(made)
         self._lines.append(number)
@@ -189,19 +196,16 @@ def _push(rest: str) -> Instruction:
         return Push(_json(rest))
     if rest in _WORDS:
         return Push(_WORDS[rest])
-    if _NUMBER.fullmatch(rest):
-        return Push(_number(rest))
+    number = read_number(rest)
+    if number is not None:
+        return Push(_finite(number, rest))
     if rest.lstrip("+-").lower() in _NOT_JSON:
         raise _Wrong(f'expected a finite number; for the text write "{rest}"')
     return Push(rest)
 
 
-def _number(text: str) -> int | float:
-    digits = text.lstrip("+-")
-    if digits.isdecimal() and len(digits) <= 18:
-        return int(text)
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
+def _finite(number: int | float, text: str) -> int | float:
+    if isinstance(number, float) and math.isinf(number):
         raise _Wrong(f"expected a finite number; {text[:40]} is too large")
     return number
 
@@ -211,18 +215,30 @@ def _json(text: str) -> Value:
         value, end = _DECODER.raw_decode(text)
         if text[end:].strip():
             raise _Wrong(f"expected nothing after the value; got {text[end:].strip()[:40]!r}")
-        return from_json(value)
+        value = from_json(value)
+        if "\\u" in text:
+            _encodable(json.dumps(to_json(value), ensure_ascii=False))
+        return value
     except RecursionError as error:
-        raise _Wrong("expected a value of a sane depth") from error
+        raise _Wrong(f"expected at most {MAX_DEPTH} lists and maps within each other") from error
     except ValueError as error:
         raise _Wrong(f"expected JSON: {error}") from error
+
+
+def _encodable(text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            lone = ascii(text[error.start])[1:-1]
+            raise _Wrong(f"expected text; {lone} is half of a character and stands alone") from error
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=read_whole)
 
 
 def _pop(rest: str) -> Instruction:
@@ -252,10 +268,11 @@ def _delegate(rest: str) -> Instruction:
 
 
 def _energy_check(rest: str) -> Instruction:
+    number = read_number(rest)
+    if number is None:
+        raise _Wrong(f"expected a number of energy units after energy_check; got {rest[:40]!r}")
+    threshold = float(number)
     try:
-        if not _NUMBER.fullmatch(rest):
-            raise _Wrong(f"expected a number of energy units after energy_check; got {rest[:40]!r}")
-        threshold = float(rest)
         hundredths(threshold, "threshold")
     except InvalidArgument as error:
         raise _Wrong(f"expected another threshold: {error.message}") from error

@@ -14,6 +14,8 @@ from tacit.errors import InvalidArgument
 HUNDREDTHS = 100
 FUEL_PER_UNIT = 10_000
 """Fuel for a unit: a call of a built-in takes the VM about as long as a guest takes for this much."""
+BYTES_PER_HUNDREDTH = 100
+"""What a built-in that looks at all of a value looks at for a hundredth of a unit."""
 
 MAX_UNITS = 1_000_000_000_000.0
 
@@ -24,9 +26,9 @@ def hundredths(units: float, what: str = "budget") -> int:
     Raises `InvalidArgument` for what is negative, not finite, no number or over `MAX_UNITS`.
     """
     number = isinstance(units, int | float) and not isinstance(units, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
-    if not number or not math.isfinite(units) or not 0 <= units <= MAX_UNITS:
+    if not number or not 0 <= units <= MAX_UNITS:  # NaN is neither; a vast whole number is no float
         raise InvalidArgument(
-            f"The {what} is {units!r}; it has to be a number of energy units from 0 to {MAX_UNITS:.0f}."
+            f"The {what} is {units!r:.40}; it has to be a number of energy units from 0 to {MAX_UNITS:.0f}."
         )
     return math.floor(round(units * HUNDREDTHS, 6))
 

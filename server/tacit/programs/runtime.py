@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from tacit.errors import InvalidArgument, ValueTooLarge
+from tacit.errors import InvalidArgument, ValueTooLarge, WrongType
 from tacit.programs.arguments import Arguments
 from tacit.programs.builtins import ANY, Builtin
 from tacit.programs.compiler import Program, compile_source
 from tacit.programs.energy import hundredths, units
-from tacit.programs.instructions import KINDS, Call, Instruction
-from tacit.programs.machine import Alone, Machine, Outside
+from tacit.programs.instructions import KINDS, Instruction
+from tacit.programs.intake import taken, taken_all
+from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK, Alone, Machine, Outside
 from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
-from tacit.programs.sizes import Sized, sized
-from tacit.programs.values import Value, from_json, to_json
+from tacit.programs.sizes import MAX_WEIGHT, Sized
+from tacit.programs.values import Value, to_json
 
 MAX_LEVEL = 3
 """Beyond three layers of abstraction returns diminish, as the authors of lau-agent-runtime observed."""
@@ -43,8 +44,9 @@ class MiniRuntime:
         self.name = name
         self.domain = domain
         self.budget = budget
-        self._machine = Machine(hundredths(budget), sized(given), outside or Alone())
+        self._machine = Machine(hundredths(budget), taken(given), outside or Alone())
         self._level = 0
+        self._written: dict[int, str] = {}
         self._fingerprint = fingerprint(self._machine.program)
 
     @property
@@ -91,17 +93,24 @@ class MiniRuntime:
         return self._level
 
     def register_builtin(self, name: str, function: Callable[[list[Value]], Value], *, cost: float = 0.0) -> None:
-        """Let `call` reach a function of a list of values; it costs `cost` units besides the call itself."""
+        """Let `call` reach a function of a list of values; it costs `cost` units besides the call itself.
+
+        What it gives has to be a value, else the call fails with `WrongType`; what it raises comes through as it is.
+        """
 
         def apply(given: Arguments) -> Sized:
-            return sized(function([each.value for each in given.sized]))
+            made = function([each.value for each in given.sized])
+            try:
+                return taken(made)
+            except InvalidArgument as error:
+                raise WrongType(f"{name} gave a {type(made).__name__}: {error.message}", hint=error.hint) from error
 
         paid = hundredths(cost, "cost")
-        self._machine.registered[name] = Builtin(name, 0, ANY, apply, "registered", fixed_cost=paid)
+        self._machine.registered[name] = Builtin(name, 0, ANY, apply, "registered", further=lambda _: paid)
 
     def give(self, value: Value) -> None:
-        """Let `call input 0` push this value from now on; raises `ValueTooLarge`."""
-        self._machine.given = sized(value)
+        """Let `call input 0` push this value from now on; raises `InvalidArgument` or `ValueTooLarge`."""
+        self._machine.given = taken(value)
 
     def compile(self, source: str) -> tuple[Instruction, ...]:
         """Compile a source into this runtime, and go to its beginning; raises `InvalidProgram`."""
@@ -110,6 +119,7 @@ class MiniRuntime:
     def load(self, program: Program) -> tuple[Instruction, ...]:
         """Take a compiled program, without variables, and go to its beginning."""
         self._machine.program = program
+        self._written.clear()
         self._fingerprint = fingerprint(program)  # here, so that a snapshot costs what its state does
         self._machine.memory.clear()
         self._machine.restart()
@@ -141,15 +151,22 @@ class MiniRuntime:
     def step(self) -> StepResult:
         """Carry out one instruction; past the end, nothing."""
         machine = self._machine
-        instructions = machine.program.instructions
-        shown = str(instructions[machine.counter]) if not machine.done else ""
+        shown = "" if machine.done else self._shown(machine.counter)
         machine.step()
         return StepResult(instruction=shown, remaining_energy=self.energy_remaining, done=machine.done)
 
+    def _shown(self, address: int) -> str:
+        """Return an instruction as sources write it, made once: a loop may push a large literal often."""
+        if address not in self._written:
+            self._written[address] = str(self.program.instructions[address])
+        return self._written[address]
+
     def call(self, function: str, arguments: Sequence[Value]) -> Value:
-        """Call a built-in directly, or a capability on one argument, at the cost of a `call`."""
-        self._machine.spend(Call.cost)
-        return self._machine.call(function, [sized(each) for each in arguments]).value
+        """Call a built-in directly, or a capability on one argument, at the cost of a `call`.
+
+        Raises `InvalidArgument` for arguments that are no values.
+        """
+        return self._machine.call(function, taken_all(arguments)).value
 
     def reset(self) -> None:
         """Clear counter, stack and instruction count; variables, and the energy used, stay as they are."""
@@ -179,12 +196,7 @@ class MiniRuntime:
         """
         machine = self._machine
         self._check(snapshot)
-        try:
-            stack = [sized(from_json(each)) for each in snapshot.stack]
-            memory = {name: sized(from_json(each)) for name, each in snapshot.memory.items()}
-            last = sized(from_json(snapshot.last))
-        except (ValueError, ValueTooLarge) as error:
-            raise InvalidArgument(f"The snapshot holds what is no value: {error}.") from error
+        stack, memory, last = _held(snapshot)
         machine.stack, machine.memory, machine.last = stack, memory, last
         machine.counter, machine.executed, machine.done = snapshot.counter, snapshot.executed, snapshot.done
         machine.used, machine.observations = snapshot.energy_used, list(snapshot.observations)
@@ -204,6 +216,23 @@ class MiniRuntime:
             )
         if snapshot.executed < 0 or not 0 <= snapshot.compilation_level <= MAX_LEVEL:
             raise InvalidArgument("The snapshot's counts are none that a runtime can have.")
+
+
+def _held(snapshot: RuntimeSnapshot) -> tuple[list[Sized], dict[str, Sized], Sized]:
+    """Return stack, variables and last result; raises `InvalidArgument` for more than a machine can hold."""
+    observed = [each.value for each in snapshot.observations]
+    if len(snapshot.stack) > MAX_STACK or len(observed) > MAX_OBSERVATIONS:
+        raise InvalidArgument(
+            f"A runtime has at most {MAX_STACK} values on its stack, {MAX_OBSERVATIONS} observations."
+        )
+    try:
+        stack, memory = taken_all(snapshot.stack), taken_all(tuple(snapshot.memory.values()))
+        last, seen = taken(snapshot.last), taken_all(observed)
+    except (InvalidArgument, ValueTooLarge) as error:
+        raise InvalidArgument(f"The snapshot holds what is no value: {error.message}") from error
+    if sum(each.weight for each in (*stack, *memory)) > MAX_WEIGHT or sum(each.weight for each in seen) > MAX_OBSERVED:
+        raise InvalidArgument("The snapshot holds more than a runtime can.")
+    return stack, dict(zip(snapshot.memory, memory, strict=True)), last
 
 
 def fingerprint(program: Program) -> str:

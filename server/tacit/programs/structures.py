@@ -7,7 +7,7 @@ from typing import Any
 from tacit.errors import OutOfRange, WrongType
 from tacit.programs.arguments import Arguments
 from tacit.programs.sizes import Sized, grown, list_of, map_of, sized
-from tacit.programs.values import as_number, equal, type_name
+from tacit.programs.values import REFERENCE_KEY, Reference, as_number, equal, type_name
 
 MAX_RANGE = 100_000
 
@@ -36,7 +36,7 @@ def made_map(given: Arguments) -> Sized:
     """Return the map of names and values that follow each other."""
     if len(given) % 2:
         raise WrongType(f"map takes names and values in turn and got {len(given)} arguments.")
-    return map_of({given.text(position): given.sized[position + 1] for position in range(0, len(given), 2)})
+    return _mapped(map_of({given.text(position): given.sized[position + 1] for position in range(0, len(given), 2)}))
 
 
 def length(given: Arguments) -> Sized:
@@ -90,7 +90,7 @@ def put(given: Arguments) -> Sized:
     """Return a list or map with one item replaced, or a name added."""
     container = given.value(0)
     if isinstance(container, dict):
-        return sized({**container, given.text(1): given.value(2)})
+        return _mapped(sized({**container, given.text(1): given.value(2)}))
     items = list(given.items(0))
     items[_index(given, len(items))] = given.value(2)
     return sized(items)
@@ -101,7 +101,7 @@ def remove(given: Arguments) -> Sized:
     container = given.value(0)
     if isinstance(container, dict):
         name = given.text(1)
-        return sized({each: value for each, value in container.items() if each != name})
+        return _mapped(sized({each: value for each, value in container.items() if each != name}))
     items = list(given.items(0))
     del items[_index(given, len(items))]
     return sized(items)
@@ -116,7 +116,7 @@ def concat(given: Arguments) -> Sized:
 
 def merge(given: Arguments) -> Sized:
     """Return two maps as one."""
-    return grown({**given.named(0), **given.named(1)}, given.sized[0], given.sized[1])
+    return _mapped(grown({**given.named(0), **given.named(1)}, given.sized[0], given.sized[1]))
 
 
 def sliced(given: Arguments) -> Sized:
@@ -158,6 +158,14 @@ def values(given: Arguments) -> Sized:
     """Return the values of a map in the order of its names."""
     named = given.named(0)
     return sized([named[name] for name in sorted(named)])
+
+
+def _mapped(made: Sized) -> Sized:
+    """Return a map, or the reference that it is the form of: JSON cannot tell the two apart."""
+    named: Any = made.value
+    if len(named) == 1 and isinstance(name := named.get(REFERENCE_KEY), str):
+        return sized(Reference(name))
+    return made
 
 
 def _index(given: Arguments, size: int) -> int:

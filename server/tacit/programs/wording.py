@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
+from json import JSONEncoder
 from typing import Any
 
+from tacit import strict_json
 from tacit.errors import CapabilityFailed, OutOfRange, ValueTooLarge, WrongType
 from tacit.programs.arguments import Arguments
-from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_large
+from tacit.programs.numerals import read_number
+from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_deep, too_large
 from tacit.programs.values import as_number as number_in
 from tacit.programs.values import from_json, to_json
 
 MAX_PARTS = 100_000
 MAX_PARSED = 1 << 20
 """Characters of JSON that `json_parse` reads."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_ENCODER = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=to_json)
+"""Only references come to `to_json`; values hold no circles, for none is ever changed in place."""
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -30,11 +34,10 @@ def as_number(given: Arguments) -> Sized:
     if number_in(value) is not None:
         return given.sized[0]
     text = given.text(0).strip()
-    if not _NUMBER.fullmatch(text):
+    number = read_number(text)
+    if number is None:
         raise OutOfRange(f"number: {text[:60]!r} is no number.")
-    digits = text.lstrip("+-")
-    number = int(text) if digits.isdecimal() and len(digits) <= 18 else float(text)
-    if number in (float("inf"), float("-inf")):
+    if isinstance(number, float) and math.isinf(number):
         raise OutOfRange(f"number: {text[:60]!r} is too large.")
     return sized(number)
 
@@ -87,16 +90,21 @@ def ends_with(given: Arguments) -> Sized:
     return sized(given.text(0).endswith(given.text(1)))
 
 
+def places(given: Arguments) -> int:
+    """Return how many places of a format there may be; each costs a hundredth of a unit to look at."""
+    return given.text(0).count("{")
+
+
 def formatted(given: Arguments) -> Sized:
     """Return a text with each `{name}` replaced by that value of a map."""
-    text, named = given.text(0), given.named(1)
-    names = _PLACE.findall(text)
+    parts, named = _PLACE.split(given.text(0)), given.named(1)
+    names = parts[1::2]
     missing = sorted(set(names) - named.keys())
     if missing:
         raise OutOfRange(f"format: the map has no {', '.join(missing[:5])}.")
     filled = {name: _text(named[name]) for name in set(names)}
-    most = len(text) + sum(len(filled[name]) for name in names)
-    return _fitting(most, lambda: _PLACE.sub(lambda place: filled[place[1]], text))
+    parts[1::2] = [filled[name] for name in names]
+    return _fitting(sum(map(len, parts)), lambda: "".join(parts))
 
 
 def json_parse(given: Arguments) -> Sized:
@@ -105,12 +113,13 @@ def json_parse(given: Arguments) -> Sized:
     if len(text) > MAX_PARSED:
         raise ValueTooLarge(f"json_parse reads at most {MAX_PARSED} characters.", hint="Read it in parts.")
     try:
-        value = json.loads(text)
-        return sized(from_json(sized(value).value))
-    except RecursionError as error:
-        raise ValueTooLarge("json_parse: the text nests too deep.") from error
+        value = strict_json.parse(text.encode())
     except ValueError as error:
+        if "recursion" in str(error):
+            raise too_deep() from error
         raise OutOfRange(f"json_parse: {error}.") from error
+    measured = sized(value)
+    return sized(from_json(value)) if "$" in text or "\\u" in text else measured
 
 
 def json_text(given: Arguments) -> Sized:
@@ -125,11 +134,13 @@ def fail(given: Arguments) -> Sized:
 
 
 def _text(value: Any) -> str:
+    if value.__class__ is int:  # of which a list may hold many; the encoder takes ten times as long
+        return str(value)
     return value if isinstance(value, str) else _json(value)
 
 
 def _json(value: Any) -> str:
-    return json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _fitting(most: int, make: Any) -> Sized:
