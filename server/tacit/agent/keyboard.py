@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from tacit.agent.asking import abandonable
+from tacit.agent.entered import kept_history
 from tacit.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings
     from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 
@@ -95,19 +94,6 @@ async def confirm_at_terminal(question: str) -> bool | None:
     except EOFError:
         return False
     return said.strip().lower() in ("y", "yes")
-
-
-def kept_history(path: Path) -> History:
-    """Return the history kept in a file, which only its owner may read; in memory where it cannot be kept."""
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-        path.chmod(0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(path)
 
 
 def _bindings() -> KeyBindings:
