@@ -41,14 +41,6 @@ def broken_contracts(test: TestCase, callees: Mapping[str, Contract]) -> list[st
     return [told for name in sorted(test.callees & callees.keys()) for told in _broken(test, name, callees[name])]
 
 
-def contracts_text(callees: Mapping[str, Contract]) -> str:
-    """Return contracts as a model reads them, a line of JSON each; empty where there are none."""
-    return "\n".join(
-        json.dumps({"id": name, **contract.model_dump()}, ensure_ascii=False)
-        for name, contract in sorted(callees.items())
-    )
-
-
 def _broken(test: TestCase, name: str, contract: Contract) -> list[str]:
     takes, gives = compile_schema(contract.input_schema), compile_schema(contract.output_schema)
     found: list[str] = []

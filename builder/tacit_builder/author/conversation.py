@@ -18,6 +18,7 @@ from tacit.models import Usage
 from tacit.schemas import shorten
 from tacit.strict_json import parse
 from tacit_builder.author.desk import Desk
+from tacit_builder.author.lookups import Lookups
 from tacit_builder.author.prompts import CUT, NUDGE
 
 MAX_CONTEXT = 160_000
@@ -82,23 +83,38 @@ class Conversation:
             )
         return calls
 
-    def obtain(self, accept: Callable[[dict[str, Any]], Accepted], stage: str) -> Accepted:
-        """Return what `accept` makes of the arguments that the model hands in to the one tool there is.
+    def obtain(
+        self,
+        accept: Callable[[dict[str, Any]], Accepted],
+        stage: str,
+        lookups: Lookups | None = None,
+    ) -> Accepted:
+        """Return what `accept` makes of the arguments that the model hands in to the first tool.
 
         `accept` raises `InvalidArgument` for what does not hold, whose words the model is told. After
         `MAX_SUBMISSIONS` of them, `BuildRefused` is raised at `stage`, or at the `details.stage` of the last error.
+        What is looked up meanwhile counts only once `lookups` are spent.
         """
         tool = self._names[0]
         error = InvalidArgument(f"No call of {tool} could be read.")
-        for _ in range(MAX_SUBMISSIONS):
+        tries = MAX_SUBMISSIONS
+        while tries:
             found: list[Accepted] = []
+            counts = False
             for call in self.exchange():
+                if lookups and not found and (looked_up := lookups.answer(call)) is not None:
+                    self.answer(call, looked_up)
+                    counts |= lookups.spent
+                    continue
+                counts = True
                 try:
                     self.answer(call, _consider(call, tool, accept, found))
                 except InvalidArgument as wrong:
                     error = wrong
                     self.answer(call, f"Not accepted. {wrong} Mend that and call {tool} again with all of it.")
-            self._desk.findings.note(f"What was wrong with the last call of {tool}", "" if found else str(error))
+            tries -= counts
+            if counts:
+                self._desk.findings.note(f"What was wrong with the last call of {tool}", "" if found else str(error))
             if found:
                 return found[0]
         raise BuildRefused(

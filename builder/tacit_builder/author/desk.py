@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -11,10 +11,15 @@ from tacit.building.orders import Budget, Machine
 from tacit.building.protocol import Answer, Attempt, Progress, Question, Reply
 from tacit.errors import BuildRefused, LlmMissing
 from tacit.llm import ChatModel
+from tacit.models import Contract, TestCase
+from tacit.programs.callees import AGENT
 from tacit_builder.answers import Inquiry
 from tacit_builder.author.findings import Findings
 from tacit_builder.author.meter import Meter
 from tacit_builder.toolchain import find_confinement, find_sdk, find_toolchain
+
+EVERYTHING = "*"
+"""What permissions name that let call any capability."""
 
 
 @dataclass(slots=True)
@@ -29,6 +34,7 @@ class Desk:
     say: Callable[[Reply], None]
     findings: Findings = field(default_factory=Findings)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _contracts: dict[str, Contract | None] = field(default_factory=dict[str, "Contract | None"])
     _fraction: float = 0.0
 
     def report(self, stage: str, message: str, fraction: float) -> None:
@@ -40,6 +46,18 @@ class Desk:
         """Count one more source that is compiled, and tell the server; raises `BuildRefused("budget")`."""
         self.meter.count_attempt()
         self.say(Attempt())
+
+    def contracts(self, names: Iterable[str]) -> dict[str, Contract]:
+        """Return what those of the capabilities that there are take and answer; each is asked for once in a build."""
+        wanted = {*names} - {AGENT, EVERYTHING}
+        unknown = wanted - self._contracts.keys()
+        found = self.inquiry.contracts(unknown)
+        self._contracts |= {name: found.get(name) for name in unknown}
+        return {name: contract for name in sorted(wanted) if (contract := self._contracts[name]) is not None}
+
+    def contracts_in(self, tests: Iterable[TestCase]) -> dict[str, Contract]:
+        """Return the contracts of those whose answers the tests give."""
+        return self.contracts(name for test in tests for name in test.callees)
 
     @contextmanager
     def timing(self, stage: str) -> Generator[None]:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from tacit.building.orders import AuthorRequest, Material
-from tacit.models import TestCase
+from tacit.models import Contract, TestCase
 from tacit.schemas import shorten
 from tacit_builder.author import prompts
 
@@ -69,6 +69,12 @@ def _shown(material: Material, *, whole: bool) -> str:
         text += f"\n{source_text(material.source)}"
         text += "\n" + tests_text(material.tests)
     return prompts.framed(f"capability {manifest['id']}", text)
+
+
+def contracts_text(callees: Mapping[str, Contract]) -> str:
+    """Return what capabilities that may be called do, take and answer, as data; empty where there are none."""
+    told = "\n".join(_json({"id": name, **contract.model_dump()}) for name, contract in sorted(callees.items()))
+    return f"What it may call, as it is now:\n{prompts.framed('capabilities', told)}" if told else ""
 
 
 def source_text(source: Mapping[str, str]) -> str:

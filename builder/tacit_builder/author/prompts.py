@@ -34,9 +34,10 @@ Whoever writes its tests, and whoever writes its source, sees your specification
 what it answers: the form of every field, order, rounding, units, what happens with empty, unusual and wrong input, \
 and which error code each failure has. Leave nothing to taste. Do not say how it is to be written.
 Prefer pure capabilities. Ask for an effect only where the task cannot be done without, and for no more permissions \
-than that effect needs. An existing capability that does a part of it may be called instead of written again.
-Choose the language program only where the task does nothing but combine capabilities that exist, such as those shown \
-with it. Then permissions.call names each of them, the only effect is calls, and there is no other permission.
+than that effect needs. An existing capability that does a part of it may be called instead of written again; look \
+for what there is with search_capabilities, a part of the task at a time, beyond what is shown with it.
+Choose the language program only where the task does nothing but combine capabilities that exist. Then \
+permissions.call names each of them, the only effect is calls, and there is no other permission.
 {DATA}
 Hand it in by calling submit_specification. You are told what does not hold."""
 
@@ -46,7 +47,8 @@ sees only the tests in `seen`; those in `held_out` then tell whether it does wha
 what the tests show. So the two sets cover the same behaviours with different values.
 Work out each expected value yourself, step by step, from the specification alone; a wrong test ruins the build. \
 Leave out what the specification does not settle. Cover the usual case, edge cases and every error code. A program \
-that echoes its input, or always answers the same, must fail both sets.
+that echoes its input, or always answers the same, must fail both sets. Where it calls capabilities, give each input \
+that one is to be handed its own answer in `exchanges`, so that the tests see what is handed over; a loop needs several.
 {TESTS_FORM}
 At least 3 tests in `seen` and 2 in `held_out`, with names and inputs of their own. Each held-out test also has \
 `behaviour`: one sentence that says which behaviour it checks, as the specification would, without a value of the \
@@ -70,8 +72,8 @@ You write a capability that combines others, as a program, from its specificatio
 with write_file, check it with build, run the tests with test, and call complete once all of them pass. Tests that you \
 are not shown come afterwards, so do what the specification says, for every input, and never what only the tests show.
 {language()}
-In tests, what a capability answers stands in `calls`, whatever it is given: look up with search_capabilities which \
-input each of those that you call takes.
+What each capability that you may call takes and answers stands below the specification. In tests, `exchanges` are \
+what it answers to those inputs, and it answers no others; `calls` is for any input that it takes.
 The specification, its permissions and its schemas stay as they are, and so do the tests.
 {DATA}"""
 
@@ -165,6 +167,24 @@ _EXPECT: dict[str, Any] = {
 }
 
 
+_EXCHANGE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "input": {"description": "What it is handed, compared whole"},
+        "output": {"description": "What it answers, whole"},
+        "error": {
+            "type": "object",
+            "properties": {"code": _text("The error's code"), "message": _text("What is said")},
+            "required": ["code"],
+            "additionalProperties": False,
+        },
+    },
+    "required": ["input"],
+    "additionalProperties": False,
+    "description": "Exactly one of output and error",
+}
+
+
 def _tests(**further: dict[str, Any]) -> dict[str, Any]:
     test = {
         "type": "object",
@@ -175,7 +195,8 @@ def _tests(**further: dict[str, Any]) -> dict[str, Any]:
             "files": _map({"type": "string"}, "Files that exist: path to text"),
             "http": _map({}, "What URLs answer: URL to a body, or to {status, body}"),
             "now": {"type": "integer", "description": "What the clock says, in milliseconds since 1970"},
-            "calls": _map({}, "What calling other capabilities gives: id to output"),
+            "exchanges": _map(_list(_EXCHANGE), "What capabilities that it calls answer: id to input and answer"),
+            "calls": _map({}, "What they answer whatever they are given: id to output"),
             **further,
         },
         "required": ["name", "input", "expect", *further],

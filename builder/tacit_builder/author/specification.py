@@ -34,6 +34,7 @@ from tacit.schemas import check_schema, compile_schema, shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk
+from tacit_builder.author.lookups import Lookups
 from tacit_builder.author.materials import brief_of, fixed_id
 from tacit_builder.author.worlds import closed_doors
 from tacit_builder.request import asserts_output
@@ -99,7 +100,8 @@ def respecify(desk: Desk, request: AuthorRequest, before: Specification, reason:
 
 
 def _converse(desk: Desk, request: AuthorRequest, brief: str, fixed: Specification | None) -> Specification:
-    tools = [prompts.SUBMIT_SPECIFICATION]
+    lookups = Lookups(desk.inquiry.search)
+    tools = [prompts.SUBMIT_SPECIFICATION, *lookups.tools]
 
     def accept(arguments: dict[str, Any]) -> Specification:
         found = _checked(arguments, request, fixed)
@@ -110,7 +112,7 @@ def _converse(desk: Desk, request: AuthorRequest, brief: str, fixed: Specificati
         return found
 
     with Conversation(desk, "specification", prompts.SPECIFICATION, brief, tools) as talk:
-        found = talk.obtain(accept, "specification")
+        found = talk.obtain(accept, "specification", lookups)
     desk.findings.note("The specification", found.text())
     return found
 

@@ -18,20 +18,22 @@ from tacit.building.orders import BuildRequest
 from tacit.building.quality import trivial_program
 from tacit.differences import same_value
 from tacit.errors import BuildRefused, InvalidArgument
-from tacit.models import Model, Permissions, TestCase, problems_in
+from tacit.models import Contract, Model, Permissions, TestCase, problems_in
 from tacit.plain_text import made_plain
 from tacit.sandbox.grants import Allowance
 from tacit.schemas import shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk
-from tacit_builder.author.materials import tests_text
+from tacit_builder.author.materials import contracts_text, tests_text
 from tacit_builder.author.specification import Specification
 from tacit_builder.author.worlds import closed_doors
 from tacit_builder.request import asserts_output, check_request
 
 LEAST_SEEN = 3
 LEAST_HELD_OUT = 2
+MAX_TOLD = 6000
+"""Characters told of what does not hold; the schemas of a callee are among it."""
 _WORD = re.compile(r"\w{4,}")
 _ANY_SOURCE = {"main.rs": "fn main() {}"}
 
@@ -60,12 +62,13 @@ def write_suite(desk: Desk, specification: Specification, given: tuple[TestCase,
     Raises `BuildRefused("tests")` when there come none that hold.
     """
     desk.report("tests", "Writing tests again" if revised else "Writing tests", 0.32 if revised else 0.1)
-    brief = f"The specification:\n{specification.text()}"
+    callable_now = contracts_text(desk.contracts(specification.manifest.permissions.call))
+    brief = "\n\n".join(filter(None, (f"The specification:\n{specification.text()}", callable_now)))
     if given:
         brief += f"\n\nThese tests are in `seen` already; add others:\n{tests_text(given)}"
 
     def accept(arguments: dict[str, Any]) -> Suite:
-        return _checked(arguments, specification, given)
+        return _checked(desk, arguments, specification, given)
 
     with Conversation(desk, "tests", prompts.TESTS, brief, [prompts.SUBMIT_TESTS]) as talk:
         suite = talk.obtain(accept, "tests")
@@ -75,7 +78,7 @@ def write_suite(desk: Desk, specification: Specification, given: tuple[TestCase,
     return suite
 
 
-def _checked(arguments: dict[str, Any], specification: Specification, given: tuple[TestCase, ...]) -> Suite:
+def _checked(desk: Desk, arguments: dict[str, Any], specification: Specification, given: tuple[TestCase, ...]) -> Suite:
     """Return the suite that was handed in; raises `InvalidArgument` with what is wrong."""
     try:
         submitted = _Submitted.model_validate(arguments)
@@ -83,7 +86,7 @@ def _checked(arguments: dict[str, Any], specification: Specification, given: tup
         raise InvalidArgument(f"{shorten(problems_in(error), 2000)}.") from error
     held_out = tuple(TestCase.model_validate(test.model_dump(exclude={"behaviour"})) for test in submitted.held_out)
     suite = Suite((*given, *submitted.seen), held_out, {})
-    _check_form(suite, specification)
+    _check_form(suite, specification, desk.contracts_in((*suite.seen, *suite.held_out)))
     problems = list(_problems(suite, specification))
     if problems:
         raise InvalidArgument(" ".join(problems))
@@ -92,7 +95,7 @@ def _checked(arguments: dict[str, Any], specification: Specification, given: tup
     return Suite(suite.seen, suite.held_out, behaviours)
 
 
-def _check_form(suite: Suite, specification: Specification) -> None:
+def _check_form(suite: Suite, specification: Specification, callees: dict[str, Contract]) -> None:
     manifest = specification.manifest
     request = BuildRequest(
         job="",
@@ -102,12 +105,13 @@ def _check_form(suite: Suite, specification: Specification) -> None:
         tests=(*suite.seen, *suite.held_out),
         input_schema=manifest.input_schema,
         output_schema=manifest.output_schema,
+        callees=callees,
     )
     try:
         check_request(request)
     except BuildRefused as refused:
         said = f"{refused} {refused.details.get('diagnostics', '')}".strip()
-        raise InvalidArgument(shorten(said, 2000)) from refused
+        raise InvalidArgument(shorten(said, MAX_TOLD)) from refused
 
 
 def _problems(suite: Suite, specification: Specification) -> Iterator[str]:
@@ -160,8 +164,9 @@ def _holds(text: str, value: str) -> bool:
 
 def _values(test: TestCase) -> Iterator[str]:
     expect = test.expect
-    http = test.model_dump(mode="json", include={"http"})["http"]
-    for value in (test.input, test.files, http, test.calls, expect.output, expect.files, expect.output_matches):
+    given = test.model_dump(mode="json", include={"http", "exchanges"})
+    world = (test.files, given["http"], test.calls, given["exchanges"])
+    for value in (test.input, *world, expect.output, expect.files, expect.output_matches):
         yield from _leaves(value)
     if test.now:
         yield str(test.now)

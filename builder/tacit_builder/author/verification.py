@@ -45,7 +45,8 @@ def verify(
     inherited = tuple(test for test in parent_tests if test not in own)
     manifest, machine = specification.manifest, desk.machine
     with desk.timing("verification"):
-        results = run_suite(module, (*own, *inherited), manifest, machine)
+        tests = (*own, *inherited)
+        results = run_suite(module, tests, manifest, machine, desk.contracts_in(tests))
         repeated: tuple[TestResult, ...] = ()
         if replays:
             repeated = run_replays(module, replays, [test.input for test in own], machine, terms=manifest)

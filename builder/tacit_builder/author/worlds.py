@@ -32,7 +32,7 @@ def closed_doors(test: TestCase, permissions: Permissions) -> Iterator[str]:
             continue
         if not allowance.http(parsed.host, parsed.port):
             yield f"the permissions do not reach the host {parsed.host!r}"
-    if uncallable := [each for each in test.calls if not allowance.call(each)]:
+    if uncallable := [each for each in sorted(test.callees) if not allowance.call(each)]:
         yield f"the permissions do not let it call {_some(uncallable)}"
 
 

@@ -10,7 +10,7 @@ from tacit.building.protocol import Answer, Authored, BuildResult, Question, Rep
 from tacit_builder.author import prompts
 from tacit_builder.author.desk import Desk, open_desk
 from tacit_builder.author.implementation import Implemented, Interrupted, Judge, implement
-from tacit_builder.author.materials import source_text, tests_text
+from tacit_builder.author.materials import contracts_text, source_text, tests_text
 from tacit_builder.author.revision import judge, recorded
 from tacit_builder.author.specification import Specification, narrowed, respecify, specify
 from tacit_builder.author.suite import Suite, write_suite
@@ -59,18 +59,24 @@ def _implement(
     judged_by: Judge | None,
 ) -> Implemented | Interrupted:
     parent_tests = request.parent.tests if request.parent and request.renews else ()
-    plan = WorkPlan(specification.manifest, suite.seen, parent_tests, source)
+    callees = desk.contracts_in((*suite.seen, *parent_tests))
+    plan = WorkPlan(specification.manifest, suite.seen, parent_tests, source, callees)
 
     def verified(module: Module) -> Verified:
         return verify(desk, module, specification, suite, parent_tests, request.replays)
 
     with desk.timing("implementation"):
-        return implement(desk, plan, _brief(request, specification, suite, source), verified, judged_by)
+        callable_now = contracts_text(desk.contracts(specification.manifest.permissions.call))
+        brief = _brief(request, specification, callable_now, suite, source)
+        return implement(desk, plan, brief, verified, judged_by)
 
 
-def _brief(request: AuthorRequest, specification: Specification, suite: Suite, source: Mapping[str, str]) -> str:
+def _brief(
+    request: AuthorRequest, specification: Specification, callable_now: str, suite: Suite, source: Mapping[str, str]
+) -> str:
     parts = [
         f"The specification:\n{specification.text()}",
+        *([callable_now] if callable_now else []),
         f"The tests that you see:\n{tests_text(suite.seen)}",
     ]
     if source:

@@ -29,7 +29,7 @@ def _tool(name: str, description: str, **texts: str) -> dict[str, Any]:
 
 _BUILD = _tool("build", "Compile the source and see what is wrong with it.")
 _TEST = _tool("test", "Compile the source if it changed, and run the tests.")
-_SEARCH = _tool(
+SEARCH = _tool(
     "search_capabilities",
     "Find existing capabilities that the source may call, by what they do.",
     query="What it should do, in a few words.",
@@ -51,7 +51,7 @@ _RUST = (
     _BUILD,
     _TEST,
     _tool("rustc_explain", "Read the compiler's explanation of an error code.", code="Such as E0308."),
-    _SEARCH,
+    SEARCH,
     _COMPLETE,
 )
 _PROGRAM = (
@@ -59,7 +59,7 @@ _PROGRAM = (
     _tool("write_file", "Write the program, whole.", path=f"src/{ROOT}.", text="The whole text of the program."),
     _BUILD,
     _TEST,
-    _SEARCH,
+    SEARCH,
     _COMPLETE,
 )
 _OF_LANGUAGE: dict[Language, tuple[dict[str, Any], ...]] = {"rust": _RUST, "program": _PROGRAM}

@@ -9,19 +9,23 @@ from hashlib import sha256
 
 from tacit.building.orders import Machine
 from tacit.errors import BuildRefused
-from tacit.models import Manifest, TestCase, TestResult
+from tacit.models import Contract, Manifest, TestCase, TestResult
 from tacit_builder.pipeline import Module, compile_module, compile_program, described, run_suite
 from tacit_builder.request import check_source
 
 
 @dataclass(frozen=True, slots=True)
 class WorkPlan:
-    """What is to be implemented: the specification, the tests that the author sees, and the source to start from."""
+    """What is to be implemented: the specification, the tests that the author sees, and the source to start from.
+
+    `callees` are the contracts of those whose answers the tests give.
+    """
 
     manifest: Manifest
     tests: tuple[TestCase, ...]
     parent_tests: tuple[TestCase, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict[str, str])
+    callees: Mapping[str, Contract] = field(default_factory=dict[str, Contract])
 
 
 @dataclass(slots=True)
@@ -61,7 +65,8 @@ class Trials:
         trial = self._compiled(source)
         if trial.refusal is None and trial.module is not None and not trial.results:
             try:
-                trial.results = run_suite(trial.module, self._suite, self._plan.manifest, self._machine)
+                plan = self._plan
+                trial.results = run_suite(trial.module, self._suite, plan.manifest, self._machine, plan.callees)
             except BuildRefused as refused:
                 trial.refusal = refused
         return _told(trial.refusal) if trial.refusal is not None else _report(trial.results)
