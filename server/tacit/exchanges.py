@@ -10,6 +10,9 @@ from tacit.plain_text import require_plain
 
 MAX_EXCHANGES = 200
 """Exchanges with one callee in a test."""
+MAX_CODE = 100
+MAX_MESSAGE = 2000
+"""Characters of what a callee fails with."""
 
 _PlainText = Annotated[str, AfterValidator(require_plain)]
 
@@ -19,8 +22,8 @@ class ExchangeError(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    code: _PlainText = Field(min_length=1, max_length=100)
-    message: _PlainText = Field(default="", max_length=2000)
+    code: _PlainText = Field(min_length=1, max_length=MAX_CODE)
+    message: _PlainText = Field(default="", max_length=MAX_MESSAGE)
 
 
 class Exchange(BaseModel):

@@ -9,7 +9,7 @@ import pytest
 from reflection_samples import CAUSE, SHARE_SCHEMA, SHARE_TESTS, ZERO_TEST, share_manifest
 
 from tacit.building.orders import Budget, Material, RepairRequest, Replay
-from tacit.errors import InvalidArgument
+from tacit.errors import CapabilityFailed, InvalidArgument, MemoryExhausted
 from tacit.models import Permissions, TestCase, TestResult
 from tacit.sandbox import HostCall, encode_calls
 from tacit.sandbox.fixture import FixtureWorld
@@ -149,6 +149,44 @@ def test_a_record_becomes_the_world_of_a_test() -> None:
         "now": 1234,
         "calls": {"other_one": {"a": 1}},
     }
+
+
+def test_a_record_of_several_calls_of_one_callee_is_given_whole() -> None:
+    """Each input has the answer that it got first, errors as well; what was not run is left out."""
+    gone = CapabilityFailed("…", details={"code": "not_there", "message": "No 3."}).to_dict()
+    late = MemoryExhausted("It took too much.").to_dict()
+    calls = (
+        HostCall("capability_call", "pay", b'{"a": 1, "b": 2}', b"10"),
+        HostCall("capability_call", "pay", b'{"a": 2}', b"null"),
+        HostCall("capability_call", "pay", b'{"b": 2.0, "a": 1}', b"11"),
+        HostCall("capability_call", "pay", b'{"a": 3}', failure=(-1, json.dumps(gone))),
+        HostCall("capability_call", "pay", b'{"a": 4}', failure=(-5, "the input does not fit")),
+        HostCall("capability_call", "heavy", b"1", failure=(-1, json.dumps(late))),
+        HostCall("delegate", "helper", b"count", b'"three"'),
+        HostCall("delegate", "helper", b"guess", None),
+    )
+    made = recorded_test(recorded(*calls))
+    assert made["exchanges"] == {
+        "pay": [
+            {"input": {"a": 1, "b": 2}, "output": 10},
+            {"input": {"a": 2}, "output": None},
+            {"input": {"a": 3}, "error": {"code": "not_there", "message": "No 3."}},
+        ],
+        "heavy": [{"input": 1, "error": {"code": "memory_exhausted", "message": "It took too much."}}],
+    }
+    assert made["calls"] == {"agent": "three"}
+    assert TestCase.model_validate({**made, "name": "made", "expect": {"output": 1}}).callees == {
+        "pay",
+        "heavy",
+        "agent",
+    }
+
+
+@pytest.mark.parametrize("said", ["", "[]", "5", '{"code": ""}', '{"code": "capability_error"}', "{", "\ud800"])
+def test_a_failure_that_is_no_callees_own_is_left_out(said: str) -> None:
+    """A test has no words for it."""
+    made = recorded_test(recorded(HostCall("capability_call", "pay", b"1", failure=(-1, said))))
+    assert made.keys() == {"input"}
 
 
 def test_a_file_is_as_it_was_before_the_run_wrote_it() -> None:
