@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from catalog_samples import register, start_script
 from pydantic import ValidationError
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from tacit.catalog import EVERY, Catalog
-from tacit.errors import InvalidArgument, StoreDamaged, UnknownCapability
+from tacit.errors import InvalidArgument, UnknownCapability
 from tacit.models import Permissions
 from tacit.store import Decision
 
@@ -182,13 +183,38 @@ def test_processes_that_grant_at_once_lose_nothing(granting: Catalog, folder: Pa
     assert len(granting.store.audit.entries(100)) == 60
 
 
-def test_a_damaged_grant_is_damage(granting: Catalog) -> None:
-    """Nothing is granted by guessing."""
+DAMAGED = [("http", "not a host"), ("flights", "all"), ("read", "/etc/passwd"), ("read", b"\xff")]
+
+
+def damage(granting: Catalog, capability: str, kind: str, value: object) -> None:
+    """Store a grant as no Tacit would."""
     with granting.store.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO grants VALUES ('count_words', 'http', 'not a host', 1)")
+        row = {"capability": capability, "kind": kind, "value": value}
+        connection.execute(text("INSERT INTO grants VALUES (:capability, :kind, :value, 1)"), row)
         granting.store.meta.next_generation(connection)
-    with pytest.raises(StoreDamaged, match="a grant cannot be read"):
-        granting.grants_for("count_words")
+
+
+@pytest.mark.parametrize(("kind", "value"), DAMAGED)
+@pytest.mark.parametrize("whose", ["count_words", "*"])
+def test_a_damaged_grant_grants_nothing(
+    granting: Catalog, whose: str, kind: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged and listed; what else is granted to it, and everything of others, still is."""
+    granting.grant("count_words", Permissions(read=("own.txt",)))
+    before = granting.grants_for("count_words")
+    damage(granting, whose, kind, value)
+    caplog.set_level(logging.WARNING)
+    assert granting.grants_for("count_words") == before
+    assert granting.grants.unreadable() == ((whose, kind, value),)
+    assert "cannot be read and grants nothing" in caplog.text
+
+
+def test_a_damaged_grant_is_revoked_with_all_of_its_capability(granting: Catalog) -> None:
+    """The answer has what could be read of it."""
+    granting.grant("count_words", Permissions(read=("own.txt",)))
+    damage(granting, "count_words", "http", "not a host")
+    assert granting.revoke("count_words") == Permissions(read=("own.txt",))
+    assert granting.grants.unreadable() == ()
 
 
 def test_many_grants_are_revoked_in_few_statements(granting: Catalog) -> None:

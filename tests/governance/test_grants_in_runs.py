@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from governance_samples import OpenApp, add, asks, gives
+from governance_samples import OpenApp, add, asks, gives, says
 
 from tacit.app import App
 from tacit.errors import InvalidArgument, PermissionDenied, UnknownCapability
@@ -189,3 +189,20 @@ def test_a_run_under_way_keeps_what_it_began_with(reader: App) -> None:
             reader.service.run("fetch_it", 1)
         server.shutdown()
     assert len(outputs) == 1
+
+
+def test_a_damaged_grant_blocks_nothing_but_what_it_granted(reader: App) -> None:
+    """What needs no grant runs, what was granted soundly runs, and `tacit doctor` says which grant is denied."""
+    service = reader.service
+    add(reader, "give_one", says("1"))
+    service.grant("read_notes", READS)
+    with reader.catalog.store.database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO grants VALUES ('read_notes', 'http', 'not a host', 1)")
+        connection.exec_driver_sql("INSERT INTO grants VALUES ('*', 'read', '/etc/passwd', 1)")
+        reader.catalog.store.meta.next_generation(connection)
+    assert service.run("give_one", 1).output == 1
+    assert service.run("read_notes", 1).output == [1]
+    (check,) = (each for each in service.doctor() if each.name == "grants")
+    assert not check.ok
+    assert "http 'not a host' of read_notes" in check.detail
+    assert "read '/etc/passwd' of *" in check.detail

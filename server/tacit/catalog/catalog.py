@@ -195,7 +195,7 @@ class Catalog(CatalogReader):
         self._check_grantee(capability)
         with self.store.database.write(durable=True) as connection:
             gone = granting.remove(connection, capability, permissions, self.grants.settings)
-            removed = granting.permissions_of(gone)
+            removed = granting.permissions_of(granting.readable(gone))
             if gone:
                 self._grants_changed(connection, "revoke", capability, removed, by)
         return removed

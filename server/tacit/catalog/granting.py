@@ -1,13 +1,14 @@
 """What the operator grants: the settings' grants, and those kept in the store for one capability or for all.
 
 A grant counts from every process's next call on, since it begins a generation of the catalog; a run that is under
-way keeps what it began with.
+way keeps what it began with. A stored grant that cannot be read grants nothing, and is logged.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,6 @@ from sqlalchemy import Connection, bindparam, delete, select
 from tacit.errors import InvalidArgument
 from tacit.models import Permissions
 from tacit.store import Store
-from tacit.store.failures import damaged
 from tacit.store.sqlite import insert_missing
 from tacit.store.tables import grants
 
@@ -25,9 +25,12 @@ EVERY = "*"
 """In place of an id: every capability."""
 
 _TIME = "true"
+_log = logging.getLogger(__name__)
 
 Grant = tuple[str, str]
 """A field of `Permissions` and one value of it."""
+Row = tuple[str, str, str]
+"""A grant as the store keeps it: capability, kind and value."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,8 @@ class _Known:
     """What is granted in one generation, and the unions that were asked for."""
 
     generation: int
-    rows: tuple[tuple[str, str, str], ...] = ()
+    rows: tuple[Row, ...] = ()
+    unreadable: tuple[Row, ...] = ()
     stored: dict[str, Permissions] = field(default_factory=dict[str, Permissions])
     unions: dict[str, Permissions] = field(default_factory=dict[str, Permissions])
 
@@ -67,6 +71,10 @@ class Grants:
         """Return what the store grants to a capability, or to `*`, itself."""
         return self._current().stored.get(capability, Permissions())
 
+    def unreadable(self) -> tuple[Row, ...]:
+        """Return the stored grants that grant nothing, damaged or written by a newer Tacit."""
+        return self._current().unreadable
+
     def _current(self) -> _Known:
         generation = self._store.generation()
         known = self._known
@@ -74,19 +82,22 @@ class Grants:
             with self._store.database.read() as connection:
                 rows = rows_in(connection)
             if rows != known.rows or known.generation < 0:
-                known = _Known(generation, rows, self._by_capability(rows))
+                known = _read(generation, rows)
             known.generation = generation
             self._known = known
         return known
 
-    def _by_capability(self, rows: Iterable[tuple[str, str, str]]) -> dict[str, Permissions]:
-        found: dict[str, list[Grant]] = {}
-        for capability, kind, value in rows:
-            found.setdefault(capability, []).append((kind, value))
-        try:
-            return {capability: permissions_of(some) for capability, some in found.items()}
-        except ValidationError as error:
-            raise damaged(self._store.database.path, "a grant cannot be read, or a newer Tacit wrote it") from error
+
+def _read(generation: int, rows: tuple[Row, ...]) -> _Known:
+    found: dict[str, list[Grant]] = {}
+    for capability, kind, value in rows:
+        found.setdefault(capability, []).append((kind, value))
+    stored = {capability: readable(some) for capability, some in found.items()}
+    granted = {(capability, *each) for capability, some in stored.items() for each in some}
+    unreadable = tuple(row for row in rows if row not in granted)
+    for capability, kind, value in unreadable:
+        _log.warning("The stored grant %r %r of %r cannot be read and grants nothing.", kind, value, capability)
+    return _Known(generation, rows, unreadable, {name: permissions_of(some) for name, some in stored.items()})
 
 
 def union(*some: Permissions) -> Permissions:
@@ -113,7 +124,16 @@ def permissions_of(some: Iterable[Grant]) -> Permissions:
     return Permissions.model_validate(fields)
 
 
-def rows_in(connection: Connection) -> tuple[tuple[str, str, str], ...]:
+def readable(some: Sequence[Grant]) -> Sequence[Grant]:
+    """Return those single grants that `permissions_of` takes."""
+    try:
+        permissions_of(some)
+    except ValidationError:
+        return () if len(some) == 1 else [grant for each in some for grant in readable([each])]
+    return some
+
+
+def rows_in(connection: Connection) -> tuple[Row, ...]:
     """Return every stored grant as capability, kind and value, in the order in which they were granted."""
     wanted = select(grants.c.capability, grants.c.kind, grants.c.value)
     ordered = wanted.order_by(grants.c.created, grants.c.capability, grants.c.kind, grants.c.value)
@@ -150,9 +170,7 @@ def remove(
     return wanted
 
 
-def _not_stored(
-    capability: str, grant: Grant, stored: Iterable[tuple[str, str, str]], settings: Permissions
-) -> InvalidArgument:
+def _not_stored(capability: str, grant: Grant, stored: Iterable[Row], settings: Permissions) -> InvalidArgument:
     """Return the error that says where a grant that cannot be revoked here comes from, and how to change it there."""
     shown = grant[0] if grant[0] == "time" else f"{grant[0]} {grant[1]}"
     whom = "every capability" if capability == EVERY else capability

@@ -48,5 +48,12 @@ class Doctor:
         granted = self._settings.grants
         shown = "nothing" if granted == Permissions() else granted.model_dump_json(exclude_defaults=True)
         folder = self._settings.files_folder
+        unreadable = self._catalog.grants.unreadable()
+        if unreadable:
+            told = "; ".join(f"{kind} {value!r} of {name}" for name, kind, value in unreadable)
+            advice = "`tacit revoke ID` takes all that is granted to it back"
+            return Check(
+                name="grants", ok=False, detail=f"Stored, but not to be read, and so denied: {told}. {advice}."
+            )
         ok = os.access(folder, os.R_OK) if folder.exists() else True
         return Check(name="grants", ok=ok, detail=f"{shown} in {folder}")
