@@ -1,4 +1,4 @@
-"""Databases of the first revision: brought to the newest with all that is in them, whoever opens them first."""
+"""Databases of earlier revisions: brought to the newest with all that is in them, whoever opens them first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -45,16 +46,21 @@ with Store.open(Path(sys.argv[1])) as store:
 """
 
 
-@pytest.fixture
-def old(folder: Path) -> Path:
-    """A data folder as the first revision left it, with something in most tables."""
+def migrate(folder: Path, change: Callable[[Config, str], None], revision: str) -> None:
+    """Bring a data folder's tables to a revision, by Alembic's `upgrade` or `downgrade`."""
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
     database = Database.open(folder, 5.0)
     with database.write() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        change(config, revision)
     database.close()
+
+
+@pytest.fixture
+def old(folder: Path) -> Path:
+    """A data folder as the first revision left it, with something in most tables."""
+    migrate(folder, command.upgrade, "0001")
     with closing(sqlite3.connect(folder / "tacit.db")) as connection:
         connection.executescript(ROWS)
     return folder
@@ -74,6 +80,19 @@ def test_an_old_database_is_upgraded_with_its_data(old: Path) -> None:
 def test_an_upgraded_database_has_the_tables_that_the_code_knows(old: Path) -> None:
     """Alembic finds no difference after the upgrade either."""
     with Store.open(old) as store, store.database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
+def test_every_released_revision_is_upgraded_with_its_data(old: Path, revision: str) -> None:
+    """Also one in between: what was recorded is there, and what is new is empty and can be written."""
+    migrate(old, command.upgrade, revision)
+    with Store.open(old) as store:
+        assert store.runs.get(f"{7:016x}").output == b"2"
+        assert store.uses.last() == {}
+        store.uses.note(("count_words", 1))
+    with Store.open(old) as store, store.database.read() as connection:
+        assert set(store.uses.last()) == {("count_words", 1)}
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -135,13 +154,7 @@ def test_the_upgrade_can_be_undone(old: Path) -> None:
     """Going back to the first revision keeps what that one had."""
     with Store.open(old) as store:
         store.runs.record(run_record())
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
-    database = Database.open(old, 5.0)
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-    database.close()
+    migrate(old, command.downgrade, "0001")
     with closing(sqlite3.connect(old / "tacit.db")) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
         assert connection.execute("SELECT job, owner FROM builds").fetchall() == [("000000000000002a", "host:1:1")]

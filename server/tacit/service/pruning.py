@@ -74,6 +74,7 @@ class Pruner:
             policy=self._policies.pruning(),
             now=now,
             tallies=store.runs.tallies(),
+            uses=store.uses.last(),
             oldest_run=store.runs.oldest_millis(),
             decided=store.audit.last_decisions(),
             parents=frozenset(
@@ -88,11 +89,12 @@ class Pruner:
 
 @dataclass(frozen=True, slots=True)
 class _Sweep:
-    """What a plan goes by: the policy, the time, the runs that are kept, and what was decided and made lately."""
+    """What a plan goes by: the policy, the time, the runs and uses that are known, what was decided and made lately."""
 
     policy: Pruning
     now: int
     tallies: dict[tuple[str, int], Tally]
+    uses: dict[tuple[str, int], int]
     oldest_run: int | None
     decided: dict[str, int]
     parents: frozenset[str]
@@ -106,6 +108,12 @@ class _Sweep:
             if reason is not None:
                 tally = self.tallies.get((each.id, each.version))
                 yield Candidate(each, reason, tally and tally.last_millis, tally.runs if tally else 0)
+
+    def _last_used(self, each: Standing) -> int:
+        """Return when a version ran or answered from a cache last, in milliseconds; 0 where that is not known."""
+        name = (each.id, each.version)
+        tally = self.tallies.get(name)
+        return max(tally.last_millis if tally else 0, self.uses.get(name, 0))
 
     def _kept(self, each: Standing) -> bool:
         return each.status == Status.ARCHIVED or each.author == SHIPPED or each.name in self.parents
@@ -139,9 +147,8 @@ class _Sweep:
         return self.decided.get(each.id, 0) <= self.now - self.policy.superseded_days * DAY_MILLIS
 
     def _is_over(self, versions: list[Standing], days: float, since: int = 0) -> bool:
-        """Whether nothing was run, registered or decided about the versions for so long."""
-        ran = (self.tallies.get((each.id, each.version)) for each in versions)
-        last = [since, self.decided.get(versions[0].id, 0), *(tally.last_millis for tally in ran if tally)]
+        """Whether none of the versions was used, registered or decided about for so long."""
+        last = [since, self.decided.get(versions[0].id, 0), *map(self._last_used, versions)]
         return max(*last, *(each.created for each in versions)) <= self.now - days * DAY_MILLIS
 
 

@@ -76,6 +76,7 @@ class Runner:
         allowed = min(energy or self._limits.energy, self._limits.energy)
         pure = prepared.closure.pure
         if pure and not fresh and (known := self._cache.get(prepared.closure.key, text, allowed)):
+            self._note_use(prepared)
             return _answer(prepared, known.run_id, known.output, known.energy, 0.0, cached=True)
         stop = cancellation or Cancellation()
         budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
@@ -148,6 +149,11 @@ class Runner:
         if execution.failure is not None:
             raise _with_run(execution.failure, run_id)
         return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+
+    def _note_use(self, prepared: Prepared) -> None:
+        """Tell pruning of a cached answer, which leaves no record: the version is used, and all that it calls."""
+        reached = ((each.id, each.version) for each in prepared.closure.callees)
+        self._store.uses.note((prepared.version.id, prepared.version.version), reached)
 
     def _learn(self, attempt: Attempt, run_id: str, generation: int) -> None:
         """Remember a pure run's answer, and whether the next run of its capability is worth trying at once.

@@ -11,6 +11,7 @@ from tacit.store.ids import new_job_id, new_run_id, started_millis
 from tacit.store.runs import Outcome, RunRecord, Runs, SessionTally, Tally
 from tacit.store.store import Store
 from tacit.store.transcripts import pack_transcript, unpack_transcript
+from tacit.store.uses import Uses
 from tacit.store.vectors import Vectors
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SessionTally",
     "Store",
     "Tally",
+    "Uses",
     "Vectors",
     "new_job_id",
     "new_run_id",

@@ -13,6 +13,7 @@ from tacit.store.meta import Meta
 from tacit.store.retention import Retention
 from tacit.store.runs import Runs
 from tacit.store.schema import ensure_schema
+from tacit.store.uses import Uses
 from tacit.store.vectors import Vectors
 
 RUNS_KEPT = 100_000
@@ -30,6 +31,7 @@ class Store:
         self.builds = Builds(database)
         self.audit = Audit(database)
         self.health = Health(database, self.meta)
+        self.uses = Uses(database)
         self._retention = Retention(database, runs_kept, bytes_kept)
         self.runs = Runs(database, self._retention.recorded)
 

@@ -118,6 +118,15 @@ health = Table(
 )
 """How often in a row a version has failed by its own fault, and in which run last."""
 
+uses = Table(
+    "uses",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+"""When a version was last used without a run of its own, to the hour (see `uses`)."""
+
 audit = Table(
     "audit",
     metadata,
