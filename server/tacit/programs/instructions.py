@@ -11,6 +11,9 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from tacit.errors import InvalidArgument
 from tacit.programs.values import Value, from_json, to_json
 
+_QUOTED = frozenset({"value", "task", "description"})
+"""Operands that are no names: sources may hold them in quotes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
@@ -25,9 +28,12 @@ class Instruction:
         return {"op": self.name, **{each.name: to_json(getattr(self, each.name)) for each in fields(self)}}
 
     def __str__(self) -> str:
-        """Return it as sources write it, texts as JSON."""
-        shown = (json.dumps(to_json(getattr(self, each.name)), ensure_ascii=False) for each in fields(self))
-        return " ".join((self.name, *shown))
+        """Return it as sources write it: values and words as JSON, names and numbers as they are."""
+        return " ".join((self.name, *(self._shown(each.name) for each in fields(self))))
+
+    def _shown(self, operand: str) -> str:
+        value = getattr(self, operand)
+        return json.dumps(to_json(value), ensure_ascii=False) if operand in _QUOTED else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The stack machine that carries programs out, one instruction at a time, within an energy budget.
 
 An instruction whose cost is not left is not begun, so the energy used never decreases and never passes the budget.
+One that fails leaves everything else as it was, so that it can be tried again, with more energy or another outside.
 What lies outside (capabilities, agents, cancellation) is behind `Outside`.
 """
 
@@ -22,7 +23,7 @@ from tacit.errors import (
 )
 from tacit.programs.builtins import BUILTINS, Builtin
 from tacit.programs.compiler import Program
-from tacit.programs.energy import hundredths, units
+from tacit.programs.energy import units
 from tacit.programs.instructions import (
     Assert,
     Call,
@@ -39,7 +40,7 @@ from tacit.programs.instructions import (
 )
 from tacit.programs.records import Observation
 from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_large
-from tacit.programs.values import Reference, Value, is_truthy, to_json, type_name
+from tacit.programs.values import Reference, Value, from_json, is_truthy, to_json, type_name
 
 MAX_STACK = 10_000
 MAX_OBSERVATIONS = 1_000
@@ -122,13 +123,16 @@ class Machine:
         self.done = not self.program.instructions
         self.stack.clear()
         self.observations.clear()
-        self._observed = 0
         self.last = NOTHING
         self.weigh()
 
     def weigh(self) -> None:
-        """Add up what stack and memory weigh; for where they, or the energy used, were set from without."""
+        """Add up what stack, memory and observations weigh; for where they, or the energy used, were set from without.
+
+        Raises `ValueTooLarge` for an observation that is.
+        """
         self._check_at = 0
+        self._observed = sum(sized(from_json(each.value)).weight for each in self.observations)
         self._weight = sum(each.weight for each in (*self.stack, *self.memory.values()))
 
     def step(self) -> None:
@@ -141,21 +145,30 @@ class Machine:
             self._check_at = self.used + CHECKED_EVERY
             self._outside.check()
         try:
-            self.spend(instruction.cost)
-            self.executed += 1
-            self.counter = address + 1
-            _DO[instruction.__class__](self, instruction)
+            if instruction.__class__ is not Call:  # which pays for itself, since its arguments decide what it costs
+                self.spend(instruction.cost)
+            target = _DO[instruction.__class__](self, instruction)
         except TacitError as error:
-            raise _placed(error, address, instruction, self.program.line(address)) from error
+            if "address" not in error.details:  # else it is the place in a program further in
+                place = {"address": address, "instruction": str(instruction)[:200], "line": self.program.line(address)}
+                error.details = {**error.details, **place}
+            raise
+        self.executed += 1
+        self.counter = address + 1 if target is None else target
         if self.counter == len(self.program.instructions):
             self.done = True
 
     def call(self, name: str, arguments: Sequence[Sized]) -> Sized:
-        """Return what a built-in, or else a capability on its one argument, makes of the arguments."""
+        """Return what a built-in, or else a capability on its one argument, makes of the arguments, and pay for it."""
+        before = self.used
+        self.spend(Call.cost)
         builtin = self.registered.get(name) or BUILTINS.get(name)
         if builtin is not None:
-            self.spend(builtin.cost(arguments))
-            return builtin(arguments)
+            try:
+                return builtin(arguments, self.spend)
+            except EnergyExhausted:
+                self.used = before  # as if it had not begun
+                raise
         if name == INPUT:
             return self._input(arguments)
         if len(arguments) == 1 and (answer := self._capability(name, arguments[0])):
@@ -169,37 +182,39 @@ class Machine:
         """Use up energy; raises `EnergyExhausted` and uses none where it is not left."""
         if self.used + cost > self.limit:
             raise EnergyExhausted(
-                f"The program used {units(self.used):g} of its {units(self.limit):g} units of energy, and its next "
-                f"step costs {units(cost):g}.",
+                f"The program used {units(self.used):.15g} of its {units(self.limit):.15g} units of energy, and its "
+                f"next step costs {units(cost):.15g}.",
                 hint="Run it with more energy, or make it do less.",
             )
         self.used += cost
 
     def push(self, value: Sized) -> None:
         """Put a value on the stack; raises `ValueTooLarge`."""
-        self._weight += value.weight
-        if self._weight > MAX_WEIGHT:
-            raise too_large(self._weight)
-        if len(self.stack) >= MAX_STACK:
-            raise ValueTooLarge(f"The stack has {MAX_STACK} values already.", hint="Pop or store what is on it.")
+        weight = self._weight + value.weight
+        self._require_room(weight, len(self.stack))
         self.stack.append(value)
+        self._weight = weight
+
+    def exchange(self, count: int, value: Sized) -> None:
+        """Put a value in the place of so many on the stack, which has them; raises `ValueTooLarge`."""
+        start = len(self.stack) - count
+        weight = self._weight + value.weight - sum([each.weight for each in self.stack[start:]])
+        self._require_room(weight, start)
+        self.stack[start:] = (value,)
+        self._weight = weight
 
     def pop(self) -> Sized:
         """Take the top of the stack; raises `StackUnderflow`."""
-        if not self.stack:
-            raise StackUnderflow("The stack is empty.", hint="Push or load what the instruction takes.")
-        value = self.stack.pop()
+        value = self.top()
+        del self.stack[-1]
         self._weight -= value.weight
         return value
 
-    def take(self, count: int) -> list[Sized]:
-        """Take so many values from the stack, which has them; the top comes last."""
-        start = len(self.stack) - count
-        taken = self.stack[start:]
-        del self.stack[start:]
-        for each in taken:
-            self._weight -= each.weight
-        return taken
+    def top(self) -> Sized:
+        """Return the top of the stack; raises `StackUnderflow`."""
+        if not self.stack:
+            raise StackUnderflow("The stack is empty.", hint="Push or load what the instruction takes.")
+        return self.stack[-1]
 
     def literal(self, instruction: Push) -> Sized:
         """Return the value of a push, measured once: a loop may push a large one often."""
@@ -208,27 +223,37 @@ class Machine:
             known = self._literals[id(instruction)] = (instruction, sized(instruction.value))
         return known[1]
 
-    def store(self, name: str, value: Sized) -> None:
-        """Keep a value under a name."""
+    def store(self, name: str) -> Sized:
+        """Move the top of the stack to where a name says; return it."""
+        value = self.top()
         before = self.memory.get(name)
-        self._weight += value.weight - (before.weight if before else 0)
-        if self._weight > MAX_WEIGHT:
-            raise too_large(self._weight)
         self.memory[name] = value
+        del self.stack[-1]
+        if before is not None:
+            self._weight -= before.weight
+        return value
 
     def observe(self, name: str, value: Sized) -> None:
-        """Put a value into the record of the run."""
+        """Put a value into the record of the run; raises `ValueTooLarge`."""
         if len(self.observations) >= MAX_OBSERVATIONS:
             raise ValueTooLarge(f"The program recorded {MAX_OBSERVATIONS} observations already.", hint="Observe less.")
-        self._observed += value.weight
-        if self._observed > MAX_OBSERVED:
+        observed = self._observed + value.weight
+        if observed > MAX_OBSERVED:
             raise ValueTooLarge(f"The program's observations weigh over {MAX_OBSERVED} bytes.", hint="Observe less.")
-        self.observations.append(Observation(address=self.counter - 1, name=name, value=to_json(value.value)))
+        self.observations.append(Observation(address=self.counter, name=name, value=to_json(value.value)))
+        self._observed = observed
 
     def delegate(self, agent: str, task: str) -> Sized:
         """Return an agent's answer, or a reference to the task."""
         answer = self._outside.delegate(agent, task)
         return sized(Reference(f"{agent}:{task}") if answer is None else answer)
+
+    def _require_room(self, weight: int, values: int) -> None:
+        """Raise `ValueTooLarge` where so many bytes are too many, or a value on so many others is."""
+        if weight > MAX_WEIGHT:
+            raise too_large(weight)
+        if values >= MAX_STACK:
+            raise ValueTooLarge(f"The stack has {MAX_STACK} values already.", hint="Pop or store what is on it.")
 
     def _input(self, arguments: Sequence[Sized]) -> Sized:
         if arguments:
@@ -264,13 +289,13 @@ def _call(machine: Machine, instruction: Any) -> None:
             f"{instruction.callee} takes {count} values, and the stack has {len(machine.stack)}.",
             hint="Push or load its arguments first, the first one first.",
         )
-    machine.last = machine.call(instruction.callee, machine.take(count))
-    machine.push(machine.last)
+    made = machine.call(instruction.callee, machine.stack[len(machine.stack) - count :])
+    machine.exchange(count, made)
+    machine.last = made
 
 
 def _store(machine: Machine, instruction: Any) -> None:
-    machine.last = machine.pop()
-    machine.store(instruction.variable, machine.last)
+    machine.last = machine.store(instruction.variable)
 
 
 def _load(machine: Machine, instruction: Any) -> None:
@@ -281,12 +306,11 @@ def _load(machine: Machine, instruction: Any) -> None:
     machine.push(value)
 
 
-def _jump_if(machine: Machine, instruction: Any) -> None:
+def _jump_if(machine: Machine, instruction: Any) -> int | None:
     target, length = instruction.address, len(machine.program.instructions)
     if not 0 <= target <= length:
         raise JumpOutOfRange(f"There is no address {target} in this program of {length} instructions.")
-    if is_truthy(machine.pop().value):
-        machine.counter = target
+    return target if is_truthy(machine.pop().value) else None
 
 
 def _return(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it has no operand
@@ -294,17 +318,18 @@ def _return(machine: Machine, instruction: Any) -> None:  # noqa: ARG001  # it h
 
 
 def _energy_check(machine: Machine, instruction: Any) -> None:
-    left = machine.limit - machine.used
-    if left < hundredths(instruction.threshold, "threshold"):
+    left = units(machine.limit - machine.used)
+    if left < instruction.threshold:
         raise EnergyLow(
-            f"{units(left):g} units of energy are left, and {instruction.threshold:g} are asked for.",
+            f"{left:.15g} units of energy are left, and {instruction.threshold:.15g} are asked for.",
             hint="Run it with more energy.",
         )
 
 
 def _delegate(machine: Machine, instruction: Any) -> None:
-    machine.last = machine.delegate(instruction.agent, instruction.task)
-    machine.push(machine.last)
+    answer = machine.delegate(instruction.agent, instruction.task)
+    machine.push(answer)
+    machine.last = answer
 
 
 def _observe(machine: Machine, instruction: Any) -> None:
@@ -312,20 +337,25 @@ def _observe(machine: Machine, instruction: Any) -> None:
     found = machine.memory.get(name)
     if found is None:
         found = sized(last[name]) if isinstance(last, dict) and name in last else NOTHING
-    machine.observe(name, found)
     machine.push(found)
+    try:
+        machine.observe(name, found)
+    except TacitError:
+        machine.pop()
+        raise
 
 
 def _assert(machine: Machine, instruction: Any) -> None:
-    value = machine.pop()
+    value = machine.top()
     if not is_truthy(value.value):
         raise AssertionFailed(
             f"It does not hold that {instruction.description} (a {type_name(value.value)} that is not truthy)."
         )
     machine.observe(instruction.description, value)
+    machine.pop()
 
 
-_DO: dict[type[Instruction], Callable[[Machine, Any], None]] = {
+_DO: dict[type[Instruction], Callable[[Machine, Any], int | None]] = {
     Push: _push,
     Pop: _pop,
     Call: _call,
@@ -338,10 +368,3 @@ _DO: dict[type[Instruction], Callable[[Machine, Any], None]] = {
     Observe: _observe,
     Assert: _assert,
 }
-
-
-def _placed(error: TacitError, address: int, instruction: Instruction, line: int | None) -> TacitError:
-    """Return the error with where in the program it happened; the innermost place stays."""
-    if "address" not in error.details:
-        error.details = {**error.details, "address": address, "instruction": str(instruction)[:200], "line": line}
-    return error

@@ -68,23 +68,20 @@ def as_text(value: Value) -> str | None:
 
 def equal(left: object, right: object) -> bool:
     """Return whether two values are the same: numbers by value (1 is 1.0), true never 1, maps in any order."""
-    pending: list[tuple[Any, Any]] = [(left, right)]
+    if left != right:
+        return False
+    pending: list[tuple[Any, Any]] = [([left], [right])]  # of one shape, where only true and 1 are to be told apart
     while pending:
-        one, other = pending.pop()
-        if type_name(one) != type_name(other):
-            return False
-        if isinstance(one, list):
-            items = cast("list[Any]", one)
-            if len(items) != len(other):
+        some, others = pending.pop()
+        if isinstance(some, dict):
+            named = cast("dict[str, Any]", some)
+            some, others = named.values(), [others[name] for name in named]
+        for one, other in zip(some, others, strict=True):
+            kind: type[Any] = one.__class__
+            if kind is list or kind is dict:
+                pending.append((one, other))
+            elif (kind is bool) is not (other.__class__ is bool):
                 return False
-            pending.extend(zip(items, other, strict=True))
-        elif isinstance(one, dict):
-            named = cast("dict[str, Any]", one)
-            if named.keys() != other.keys():
-                return False
-            pending.extend((each, other[name]) for name, each in named.items())
-        elif one != other:
-            return False
     return True
 
 

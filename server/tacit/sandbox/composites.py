@@ -52,6 +52,8 @@ FUEL_PER_HUNDREDTH = FUEL_PER_UNIT // HUNDREDTHS
 
 _ID = re.compile(ID_PATTERN)
 _REFERENCE = REFERENCE_KEY.encode()
+_ESCAPED = b"\\u"
+"""What begins a character by its number in JSON, which may be one of a reference's key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,7 +253,7 @@ def _encoded(value: Value) -> bytes:
 def _value(text: bytes) -> Any:
     """Return the value in JSON, references included; raises ValueError."""
     value = strict_json.parse(text)
-    return from_json(value) if _REFERENCE in text else value
+    return from_json(value) if _REFERENCE in text or _ESCAPED in text else value
 
 
 def _input(text: bytes) -> Any:
