@@ -9,6 +9,7 @@ from callee_samples import add_guest, add_program, calls, echoes, writes
 from program_samples import OpenApp
 
 from tacit.app import App
+from tacit.cli.lineage_drawing import UNICODE, draw
 from tacit.errors import FileConflict, TacitError
 from tacit.models import Effect, Permissions
 from tacit.sandbox import Cancellation, FilesFolder
@@ -55,6 +56,8 @@ def test_effects_that_were_gained_are_named(app: App) -> None:
     grow(app)
     assert app.service.show("use_echo")["effects_gained"] == ["writes"]
     assert app.service.history("use_echo")[0]["effects_gained"] == ["writes"]
+    drawn = "\n".join(draw(app.service.lineage("use_echo"), UNICODE, None, whole=True))
+    assert "calls · now also writes" in drawn
     assert app.service.show("call_echo")["effects_gained"] == []
 
 

@@ -62,6 +62,7 @@ def _as_data(place: Place, *, diff: bool) -> dict[str, Any]:
         "author": member.author,
         "created": member.created,
         "effects": sorted(member.effects),
+        "effects_gained": sorted(member.gained),
         "tests_count": len(member.tests),
         "task": member.task,
         "cause": member.cause,

@@ -108,7 +108,10 @@ class _Drawing:
         member, strokes = place.member, self._strokes
         count = len(member.tests)
         facts = [member.standing, made_plain(member.author), date(member.created)]
-        facts += [effects_text(sorted(member.effects)), f"{count} test" if count == 1 else f"{count} tests"]
+        facts.append(effects_text(sorted(member.effects)))
+        if member.gained:
+            facts.append(f"now also {effects_text(sorted(member.gained))}")
+        facts.append(f"{count} test" if count == 1 else f"{count} tests")
         below = self._bars(self._going_on)
         mark = strokes.offered if member.standing == "offered" else strokes.other
         yield from wrapped(strokes.dot.join(facts), self._limit, f"{left}{mark} {member.name}  ", f"{below}    ")

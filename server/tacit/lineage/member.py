@@ -15,6 +15,7 @@ class Member:
     `parent` is the `id@version` that it was made from, whether or not that is known here; `offered` says that
     running its id without a version runs it. `author` is `caller`, `shipped`, `import` or a model's name, `task` what
     it was made for in a user's words, `cause` what a repair found wrong with its parent. `created` is in milliseconds.
+    `effects` are those that it was registered with, `gained` those that what it calls gave it since.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Member:
     tests: tuple[TestCase, ...]
     task: str = ""
     cause: str = ""
+    gained: frozenset[Effect] = frozenset()
 
     @property
     def name(self) -> str:

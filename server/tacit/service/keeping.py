@@ -8,7 +8,7 @@ from typing import Any
 
 from tacit.catalog import Catalog, Origin, Relative, Version, import_folder, tests_as_json, write_folder
 from tacit.lineage import Lineage, Member
-from tacit.models import Status
+from tacit.models import Effect, Status
 from tacit.sandbox import effects_of, not_granted
 
 _log = logging.getLogger(__name__)
@@ -73,11 +73,10 @@ class Keeper:
 
     def lineage(self, capability: str) -> Lineage:
         """Return a capability's versions, what they come from and what comes from them, as a tree."""
-        return Lineage.of(capability, [_member(relative) for relative in self._catalog.family(capability)])
+        family = self._catalog.family(capability)
+        return Lineage.of(capability, [_member(relative, self._gained(relative.version)) for relative in family])
 
     def _lineage(self, version: Version) -> dict[str, Any]:
-        effects = self._catalog.closures.of(version).effects
-        known = version.effects if version.manifest.language == "program" else effects  # those of a module are its own
         return {
             "id": version.id,
             "version": version.version,
@@ -88,13 +87,19 @@ class Keeper:
             "toolchain": version.toolchain,
             "created": version.created,
             "digest": version.digest,
-            "effects": sorted(effects),
-            "effects_gained": sorted(effects - known),
+            "effects": sorted(self._catalog.closures.of(version).effects),
+            "effects_gained": sorted(self._gained(version)),
             "tests_count": len(version.tests),
         }
 
+    def _gained(self, version: Version) -> frozenset[Effect]:
+        """Return the effects that what a program calls gave it since; of modules only their own are kept."""
+        if version.manifest.language != "program":
+            return frozenset()
+        return self._catalog.closures.of(version).effects - version.effects
 
-def _member(relative: Relative) -> Member:
+
+def _member(relative: Relative, gained: frozenset[Effect]) -> Member:
     version = relative.version
     return Member(
         id=version.id,
@@ -110,6 +115,7 @@ def _member(relative: Relative) -> Member:
         tests=version.tests,
         task=relative.task,
         cause=relative.cause,
+        gained=gained,
     )
 
 
