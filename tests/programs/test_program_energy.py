@@ -93,7 +93,7 @@ def test_an_exhaustion_says_where_it_was(app: App) -> None:
         app.service.run("level_three", 1, energy=100_000)
     details = caught.value.details
     assert details["where"] == ["level_two@1", "level_one@1 line 2", "base_echo@1"]
-    assert (details["line"], details["instruction"]) == (2, 'call "level_two" 1')
+    assert (details["line"], details["instruction"]) == (2, "call level_two 1")
     assert "level_two@1 → level_one@1 line 2 → base_echo@1" in caught.value.message
 
 

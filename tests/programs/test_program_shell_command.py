@@ -108,12 +108,12 @@ def test_more_steps_than_there_are_end_at_the_end(shell: Shell, adding: Path) ->
 def test_a_snapshot_is_resumed_in_another_shell(shell: Shell, adding: Path, tmp_path: Path) -> None:
     """It goes on where it was, with its stack, memory, input and the energy used."""
     adding.write_text(f"call input 0\nstore given\n{ADD}")
-    shell(f"compile {adding}", 'input {"é": "\\ud800"}', "step 4", "snapshot kept.json")
+    shell(f"compile {adding}", 'input {"é": "\\u0000"}', "step 4", "snapshot kept.json")
     adding.unlink()
     done = shell("resume kept.json", "energy", "step 1", "run")
     assert "0.45 units" not in done.stdout.splitlines()[0]
     assert "runtime-1: 2.75 of 1000 units used, 997.25 left (conserved)" in done.stdout
-    assert json.loads((tmp_path / "kept.json").read_text())["given"] == {"é": "\ud800"}
+    assert json.loads((tmp_path / "kept.json").read_text())["given"] == {"é": "\0"}
 
 
 def test_a_snapshot_takes_no_other_files_place(shell: Shell, adding: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tacit.errors import ValueTooLarge
-from tacit.programs.sizes import MAX_WEIGHT, grown, list_of, sized
+from tacit.programs.sizes import MAX_WEIGHT, joined, list_of, map_of, sized
 from tacit.programs.values import (
     MAX_DEPTH,
     Reference,
@@ -128,7 +128,17 @@ def test_weights_grow_with_what_values_hold() -> None:
 
 def test_doubling_a_value_ends() -> None:
     """Values that share their parts cannot grow without end."""
-    value = sized("x" * (MAX_WEIGHT // 3))
-    value = grown([value.value, value.value], value, value)
+    text = "x" * (MAX_WEIGHT // 3)
+    one = list_of([sized(text)])
+    two = joined([text, text], one, one)
     with pytest.raises(ValueTooLarge):
-        grown([value.value, value.value], value, value)
+        joined([text] * 4, two, two)
+
+
+def test_what_is_put_together_is_measured_exactly() -> None:
+    """As it would be if every part was looked at again: a snapshot, which does, changes nothing."""
+    one, other = sized([1, "ab", [[]]]), sized([{"a": None}])
+    both: list[Any] = [1, "ab", [[]], {"a": None}]
+    assert joined(both, one, other) == sized(both)
+    assert list_of([one, other]) == sized([[1, "ab", [[]]], [{"a": None}]])
+    assert map_of({"é": one, "b": other}) == sized({"é": [1, "ab", [[]]], "b": [{"a": None}]})

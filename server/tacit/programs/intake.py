@@ -1,4 +1,7 @@
-"""What callers in Python hand in as values: checked, so that whatever is made of it can be written as JSON."""
+"""What callers in Python hand in as values, checked, so that whatever is made of it can be written as JSON.
+
+What they get is a copy: values are shared within a program, so none may be changed in place.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from tacit.errors import InvalidArgument
 from tacit.programs.sizes import Sized, sized
-from tacit.programs.values import from_json, to_json
+from tacit.programs.values import Value, from_json, to_json
 
 
 def taken(value: object) -> Sized:
@@ -19,6 +22,15 @@ def taken(value: object) -> Sized:
     """
     (measured,) = taken_all([value])
     return measured
+
+
+def copied(value: Value) -> Value:
+    """Return a value whose lists and maps are new ones, for callers who may change them."""
+    if isinstance(value, list):
+        return [copied(each) for each in value]
+    if isinstance(value, dict):
+        return {name: copied(each) for name, each in value.items()}
+    return value
 
 
 def taken_all(values: Sequence[object]) -> list[Sized]:

@@ -17,7 +17,7 @@ from tacit.programs.builtins import ANY, Builtin
 from tacit.programs.compiler import Program, compile_source
 from tacit.programs.energy import hundredths, units
 from tacit.programs.instructions import KINDS, Instruction
-from tacit.programs.intake import taken, taken_all
+from tacit.programs.intake import copied, taken, taken_all
 from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK, Alone, Machine, Outside
 from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
 from tacit.programs.sizes import MAX_WEIGHT, Sized
@@ -61,13 +61,13 @@ class MiniRuntime:
 
     @property
     def stack(self) -> list[Value]:
-        """The values on the stack, the top last."""
-        return [each.value for each in self._machine.stack]
+        """Copies of the values on the stack, the top last."""
+        return [copied(each.value) for each in self._machine.stack]
 
     @property
     def memory(self) -> dict[str, Value]:
-        """The variables."""
-        return {name: each.value for name, each in self._machine.memory.items()}
+        """Copies of the variables."""
+        return {name: copied(each.value) for name, each in self._machine.memory.items()}
 
     @property
     def done(self) -> bool:
@@ -99,7 +99,7 @@ class MiniRuntime:
         """
 
         def apply(given: Arguments) -> Sized:
-            made = function([each.value for each in given.sized])
+            made = function([copied(each.value) for each in given.sized])
             try:
                 return taken(made)
             except InvalidArgument as error:

@@ -70,9 +70,12 @@ def map_of(items: dict[str, Sized]) -> Sized:
     return _container({name: each.value for name, each in items.items()}, parts, _names_weight(items))
 
 
-def grown(value: Value, *parts: Sized) -> Sized:
-    """Return a container that was made by adding to one of the parts; its weight is at most theirs together."""
-    return _container(value, parts, 0)
+def joined(items: list[Any], one: Sized, other: Sized) -> Sized:
+    """Return the list that has the items of two others."""
+    weight = one.weight + other.weight - _PLAIN
+    if weight > MAX_WEIGHT:
+        raise too_large(weight)
+    return Sized(items, weight, max(one.depth, other.depth))
 
 
 def too_large(weight: int) -> ValueTooLarge:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tacit.errors import OutOfRange, WrongType
 from tacit.programs.arguments import Arguments
-from tacit.programs.sizes import Sized, grown, list_of, map_of, sized
+from tacit.programs.sizes import Sized, joined, list_of, map_of, sized
 from tacit.programs.values import REFERENCE_KEY, Reference, as_number, equal, type_name
 
 MAX_RANGE = 100_000
@@ -83,7 +83,7 @@ def numbers(given: Arguments) -> Sized:
 
 def append(given: Arguments) -> Sized:
     """Return a list with an item at its end."""
-    return grown([*given.items(0), given.value(1)], given.sized[0], given.sized[1])
+    return joined([*given.items(0), given.value(1)], given.sized[0], list_of([given.sized[1]]))
 
 
 def put(given: Arguments) -> Sized:
@@ -111,12 +111,12 @@ def concat(given: Arguments) -> Sized:
     """Return two lists or two texts as one."""
     if isinstance(given.value(0), str):
         return sized(given.text(0) + given.text(1))
-    return grown([*given.items(0), *given.items(1)], given.sized[0], given.sized[1])
+    return joined([*given.items(0), *given.items(1)], given.sized[0], given.sized[1])
 
 
 def merge(given: Arguments) -> Sized:
     """Return two maps as one."""
-    return _mapped(grown({**given.named(0), **given.named(1)}, given.sized[0], given.sized[1]))
+    return _mapped(sized({**given.named(0), **given.named(1)}))
 
 
 def sliced(given: Arguments) -> Sized:
