@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
@@ -58,7 +58,8 @@ class App:
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
             opening.callback(sandbox.close)
             files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
-            http = HttpGateway(settings.limits)
+            agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None
+            outside = Outside(files, HttpGateway(settings.limits), agent)
             index = SearchIndex(
                 _embedder(settings),
                 store.vectors,
@@ -89,7 +90,7 @@ class App:
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
-            runner = Runner(settings, store, preparer, sandbox, _outside(settings, files, http), failures)
+            runner = Runner(settings, store, preparer, sandbox, outside, failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)
@@ -115,10 +116,6 @@ def _embedder(settings: Settings) -> Embedder | None:
     except EmbedderMissing as error:  # what goes without meaning still works: runs, ids, words
         _log.warning("%s Search goes by words alone.", error)
         return None
-
-
-def _outside(settings: Settings, files: FilesFolder, http: HttpGateway) -> Outside:
-    return Outside(files, http, Delegator(settings) if settings.delegate else None)
 
 
 def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from functools import partial
 
 import click
@@ -17,9 +19,12 @@ INSTEAD = "set TACIT_AGENT_TOKEN instead."
 @click.argument("task", required=False)
 @click.option("--url", help="A server that runs already, such as http://127.0.0.1:8765/mcp; else one is started.")
 @click.option("--token", help="The server's bearer token, seen by others in the list of processes; " + INSTEAD)
+@click.option("--until-stdin-ends", "tied", is_flag=True, hidden=True)
 @use_case()
-def agent(session: Session, task: str | None, url: str | None, token: str | None) -> None:
+def agent(session: Session, task: str | None, url: str | None, token: str | None, *, tied: bool) -> None:
     """Solve TASK with capabilities; without one, hold a conversation."""
+    if tied:
+        threading.Thread(target=_end_with_stdin, name="lifeline", daemon=True).start()
     # The MCP client takes most of a second to load, which no other command needs.
     from tacit.agent import Address, converse, record, solve
 
@@ -41,6 +46,13 @@ def agent(session: Session, task: str | None, url: str | None, token: str | None
 
 def _configured(settings: Settings) -> str | None:
     return settings.agent_token.get_secret_value() if settings.agent_token else None
+
+
+def _end_with_stdin() -> None:
+    """End this process when stdin ends, which a program's run that waits for the answer holds open."""
+    while os.read(0, 1 << 16):
+        pass
+    os._exit(1)
 
 
 COMMANDS = [agent]

@@ -1,14 +1,18 @@
 """Tasks that programs hand to an agent: `tacit agent` as a process of its own, with the settings of this one.
 
-It gets the task and nothing of the program. It may not hand tasks on, so there is one agent below a run at most, and
-it is killed when the run is cancelled or its time is up.
+It gets the task and nothing of the program. It may not hand tasks on, so there is one agent below a run at most. It
+is killed when the run is cancelled, its time is up or Tacit closes, and ends by itself where this process was killed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,27 +27,21 @@ _MAX_SHOWN = 500
 
 
 class Delegator:
-    """Starts agents; thread-safe."""
+    """Starts agents; thread-safe. Close it before the sandbox, which waits for the runs that wait for agents."""
 
     def __init__(self, settings: Settings) -> None:
-        self._command = [sys.executable, "-m", "tacit.cli", "agent", "--json", "--data", str(settings.data), "--"]
+        options = ["--json", "--until-stdin-ends", "--data", str(settings.data)]
+        self._command = [sys.executable, "-m", "tacit.cli", "agent", *options, "--"]
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
 
     def __call__(self, agent: str, task: str, cancellation: Cancellation, seconds: float) -> bytes:
         """Return what the agent answered to a task, as a JSON text.
 
         Raises `HostFailure` where it gave no answer, `RunCancelled` or `RunTimedOut` where it was killed.
         """
-        try:
-            process = subprocess.Popen(
-                [*self._command, task],
-                env={**inherited_environment(), "TACIT_DELEGATE": "false"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        except (OSError, ValueError) as error:  # a task that is too long, or that no command line can hold
-            raise HostFailure(FailureCode.INVALID, f"The task cannot be handed to {agent}: {error}.") from error
-        with process:
+        with self._agent(agent, task) as process:
             cancellation.on_cancel(process.kill)
             try:
                 said, _ = process.communicate(timeout=seconds)
@@ -52,11 +50,53 @@ class Delegator:
                     f"The time of the run was up before {agent} had answered.",
                     hint="Raise TACIT_LIMITS__WALL_SECONDS, or give it less to do.",
                 ) from error
-            finally:
-                process.kill()
-        if cancellation.cancelled:
-            raise RunCancelled("The run was cancelled.")
+        if cancellation.cancelled or self._closed:
+            raise _cancelled()
         return _answer(agent, said)
+
+    def close(self) -> None:
+        """Kill the agents that are under way, whose runs are cancelled by that, and start no more."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.kill()
+
+    @contextmanager
+    def _agent(self, agent: str, task: str) -> Generator[subprocess.Popen[bytes]]:
+        """Start an agent, and kill it at the end; its stdin ends where this process is killed before that."""
+        stdin, lifeline = os.pipe()
+        try:
+            with self._start(agent, task, stdin) as process:
+                try:
+                    yield process
+                finally:
+                    process.kill()
+                    with self._lock:
+                        self._running.discard(process)
+        finally:
+            os.close(stdin)
+            os.close(lifeline)
+
+    def _start(self, agent: str, task: str, stdin: int) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._closed:
+                raise _cancelled()
+            try:
+                process = subprocess.Popen(
+                    [*self._command, task],
+                    env={**inherited_environment(), "TACIT_DELEGATE": "false"},
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            except (OSError, ValueError) as error:  # a task that is too long, or that no command line can hold
+                raise HostFailure(FailureCode.INVALID, f"The task cannot be handed to {agent}: {error}.") from error
+            self._running.add(process)
+            return process
+
+
+def _cancelled() -> RunCancelled:
+    return RunCancelled("The run was cancelled.")
 
 
 def _answer(agent: str, said: bytes) -> bytes:

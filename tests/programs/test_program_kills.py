@@ -1,0 +1,168 @@
+"""What is left of a program's run whose process is killed or closed: files whole, and no agent that goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from callee_samples import add_guest, add_program, writes
+from program_samples import OpenApp, registered
+from scripted_llm import ChatRequest, Says, ScriptedLlm, hang
+
+from tacit.errors import RunCancelled
+from tacit.models import MutateRequest, Permissions
+from tacit.service import Service
+
+RUN = """
+import os, signal, sys
+import tacit
+from tacit.config import Settings
+from tacit.models import Permissions
+data, capability, given, steps = sys.argv[1:]
+grants = Permissions(write=("*.json",), call=("*",))
+with tacit.open(Settings.load(data=data, embedder="none", shipped=False, grants=grants)) as app:
+    left, rename = int(steps), os.rename
+    def counted(*arguments, **options):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(*arguments, **options)
+    os.rename = counted
+    app.service.run(capability, int(given))
+"""
+"""Runs a capability, and is killed in place of its renaming a file for the last of so many times and one."""
+
+ASK = """\
+delegate agent "What is 15 percent of 240?"
+push name
+call input 0
+push name
+call get 2
+call map 2
+call list 2
+"""
+
+
+@pytest.fixture
+def thinking(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A model that never answers, for the agents of this process and of those that it starts; set when it is asked."""
+    asked = threading.Event()
+
+    def says(_: ChatRequest) -> Says:
+        asked.set()
+        return hang()
+
+    with ScriptedLlm(says) as llm:
+        for name, value in llm.settings().items():
+            monkeypatch.setenv(f"TACIT_{name.upper()}", str(value))
+        monkeypatch.setenv("TACIT_DELEGATE", "true")
+        yield asked
+
+
+def make_asking(service: Service) -> None:
+    """Make the program that asks an agent."""
+    tests = [
+        {
+            "name": name,
+            "input": {"name": name},
+            "calls": {"agent": 36},
+            "expect": {"output": [36, {"name": name}]},
+        }
+        for name in ("Ada", "Bob")
+    ]
+    request = {
+        "id": "ask_agent",
+        "summary": "Puts a name beside what an agent answers to a question on percentages.",
+        "language": "program",
+        "source": ASK,
+        "tests": [*tests, {"name": "nobody", "input": {}, "expect": {"error": "out_of_range"}, "calls": {"agent": 1}}],
+        "permissions": {"call": ["agent"]},
+    }
+    registered(service.mutate(MutateRequest.model_validate(request)))
+
+
+def agents_of(data: Path) -> list[int]:
+    """Return the agents that run on a data folder, and their servers."""
+    found: list[int] = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and int(process.name) != os.getpid():
+            try:
+                line = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:  # it has just ended
+                continue
+            if str(data).encode() in line and {b"agent", b"serve"} & set(line):
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.parametrize(("steps", "landed"), [(1, 1), (2, 2), (3, 2), (4, 2)])
+def test_a_kill_in_the_commit_leaves_all_or_nothing(open_app: OpenApp, tmp_path: Path, steps: int, landed: int) -> None:
+    """The writes of three callees are none of them there, or all from the next opening on."""
+    app = open_app(shipped=False, grants=Permissions(write=("*.json",), call=("*",)))
+    for name in "abc":
+        add_guest(app, f"write_{name}", writes(f"{name}.json"), write=[f"{name}.json"])
+    add_program(app, "write_all", "call input 0\ncall write_a 1\ncall write_b 1\ncall write_c 1")
+    app.service.run("write_all", 1)
+    app.close()
+    command = [sys.executable, "-c", RUN, str(tmp_path / "data"), "write_all", "2", str(steps)]
+    assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
+    again = open_app(shipped=False, grants=app.settings.grants)
+    files = {each.name: int(each.read_text()) for each in again.settings.files_folder.glob("*.json")}
+    assert files == dict.fromkeys(("a.json", "b.json", "c.json"), landed)
+
+
+def test_closing_ends_a_run_that_waits_for_an_agent(
+    open_app: OpenApp, thinking: threading.Event, tmp_path: Path
+) -> None:
+    """The agent is killed, and the run ends as a cancelled one; it does not use up its time."""
+    app = open_app(delegate=True, llm="none", shipped=False, limits={"wall_seconds": 3600})
+    make_asking(app.service)
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            app.service.run("ask_agent", {"name": "Ada"})
+        except RunCancelled as error:
+            raised.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert thinking.wait(120)
+    app.close()
+    asking.join()
+    assert [type(error) for error in raised] == [RunCancelled]
+    assert not any(_is_agent(pid) for pid in agents_of(tmp_path / "data"))
+
+
+def test_an_agent_ends_with_the_process_that_asked_it(
+    open_app: OpenApp, thinking: threading.Event, tmp_path: Path
+) -> None:
+    """Where that is killed, and so cannot kill it; the agent's own server ends with it."""
+    data = tmp_path / "data"
+    app = open_app(shipped=False)
+    make_asking(app.service)
+    app.close()
+    command = [sys.executable, "-m", "tacit.cli", "run", "ask_agent", '{"name": "Ada"}', "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        assert thinking.wait(120)
+        assert agents_of(data)
+        process.kill()
+    deadline = time.monotonic() + 60
+    while agents_of(data) and time.monotonic() < deadline:
+        os.sched_yield()
+    assert agents_of(data) == []
+
+
+def _is_agent(pid: int) -> bool:
+    try:
+        return b"agent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
