@@ -163,16 +163,25 @@ def test_findings_keep_the_last_of_each_kind() -> None:
 def test_a_meter_refuses_before_it_is_exceeded() -> None:
     """Attempts are counted as they begin, exchanges once they are over."""
     meter = Meter(Budget(tokens=100, llm_calls=2, attempts=1))
-    meter.require_exchange()
+    meter.require_exchange(99)
     meter.count(Usage(llm_calls=1, prompt_tokens=99))
-    meter.require_exchange()
+    meter.require_exchange(1)
     meter.count(Usage(llm_calls=1, completion_tokens=1))
     with pytest.raises(BuildRefused, match="calls of the language model"):
-        meter.require_exchange()
+        meter.require_exchange(0)
     meter.count_attempt()
     with pytest.raises(BuildRefused, match="attempts"):
         meter.count_attempt()
     assert (meter.take_attempts(), meter.take_attempts()) == (1, 0)
+
+
+def test_a_meter_refuses_an_exchange_that_would_not_fit() -> None:
+    """There has to be room for what is said and for an answer as long as the last one."""
+    meter = Meter(Budget(tokens=100, llm_calls=9, attempts=1))
+    meter.count(Usage(llm_calls=1, prompt_tokens=30, completion_tokens=20))
+    meter.require_exchange(30)
+    with pytest.raises(BuildRefused, match="has used 50 tokens, the next exchange takes about 51, and 100 are"):
+        meter.require_exchange(31)
 
 
 def test_answers_reach_those_who_asked() -> None:

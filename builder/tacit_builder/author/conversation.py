@@ -23,6 +23,8 @@ from tacit_builder.author.prompts import CUT, NUDGE
 
 MAX_CONTEXT = 160_000
 """Characters of a context, about 40,000 tokens; when there are more, old ones are cut down to half of it."""
+CHARACTERS_OF_A_TOKEN = 4
+"""About; endpoints count by themselves."""
 MAX_RESULT = 26_000
 """Characters of what one call is answered."""
 MAX_ARGUMENTS = 200_000
@@ -140,8 +142,9 @@ class Conversation:
         self._unsent.append(message)
 
     def _ask(self, choice: str) -> tuple[ToolCall, ...]:
-        self._desk.meter.require_exchange()
         cut_short(self._messages)
+        said = sum(map(_size, [*self._messages, *self._tools]))
+        self._desk.meter.require_exchange(said // CHARACTERS_OF_A_TOKEN)
         reply = self._desk.model.complete(self._messages, self._tools, tool_choice=choice)
         self._desk.meter.count(reply.usage)
         message, calls = settled(reply)
