@@ -64,7 +64,6 @@ def _answer(line: bytes, say: Say, ask: Ask) -> Reply:
             hint=refused.hint,
             diagnostics=str(refused.details.get("diagnostics", "")),
             tests=tuple(refused.details.get("tests", ())),
-            learnt=str(refused.details.get("learnt", "")),
         )
     except OperatorError as error:
         return Failure(code=error.code, message=error.message, hint=error.hint)

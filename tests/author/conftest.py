@@ -14,7 +14,7 @@ from scripted_llm import Author, ScriptedLlm
 
 from tacit.building import Builder
 from tacit.building.orders import AuthorRequest, Machine
-from tacit.building.protocol import Answer, BuildResult, Progress, Question, Reply, Turn
+from tacit.building.protocol import Answer, BuildResult, Finding, Progress, Question, Reply, Turn
 from tacit.config import Settings
 from tacit.errors import TacitError
 from tacit.llm import Endpoint
@@ -34,6 +34,7 @@ class Outcome:
     turns: list[Turn] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    findings: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -50,6 +51,8 @@ class Outcome:
             self.turns.append(reply)
         elif isinstance(reply, Progress):
             self.progress.append(reply)
+        elif isinstance(reply, Finding):
+            self.findings[reply.about] = reply.text
 
     def answering(self, answer: Answers | None) -> Answers:
         """Return what keeps each question, and answers it."""

@@ -63,7 +63,9 @@ def test_a_question_is_answered(builder_of: Make) -> None:
     """The answer of that number arrives as a line on stdin."""
     program = "ask(7, 'q'); progress(json.dumps(heard())); result()"
     answers: Callable[[Question], Answer] = lambda question: Answer(number=0, text=question.query * 2)  # noqa: E731
-    assert told(builder_of(program), answer=answers) == ['{"number": 7, "text": "qq", "refused": false}']
+    assert told(builder_of(program), answer=answers) == [
+        '{"number": 7, "text": "qq", "refused": false, "callees": {}}'
+    ]
 
 
 def test_a_slow_answer_holds_nothing_up(builder_of: Make) -> None:
@@ -178,3 +180,27 @@ def test_what_a_listener_raises_passes_through(builder_of: Make) -> None:
 
     with pytest.raises(StoreBusy):
         builder_of("say(kind='turn', step='s', sent=[], reply={}, usage={}); result()").build(AUTHOR, on_turn=busy)
+
+
+FOUND = """
+say(kind="finding", about="The cause", text="first")
+say(kind="finding", about="Gone", text="wrong")
+say(kind="finding", about="The cause", text="then this")
+say(kind="finding", about="Gone", text="")
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        ('say(kind="refusal", stage="tests", message="no")', BuildRefused),
+        ('say(kind="failure", code="llm_overloaded", message="no")', LlmError),
+        ("time.sleep(60)", BuildRefused),
+    ],
+    ids=["refused", "without a model", "out of time"],
+)
+def test_what_an_author_found_out_outlives_its_build(builder_of: Make, end: str, error: type[Exception]) -> None:
+    """However it ends, the latest of each finding is among the error's details; none is, where it was taken back."""
+    with pytest.raises(error) as caught:
+        told(builder_of(f"{FOUND}{end}", author_seconds=3))
+    assert caught.value.details["learnt"] == "The cause:\nthen this"  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from authors import any_of, at_random, good, loops
+from authors import any_of, at_random, good, loops, played, specify
 from llm_apps import await_that
 from samples import COUNT_VOWELS, REVERSE_WORDS
 from scripted_llm import API_KEY, ScriptedLlm, call, hang, raw, say, status
@@ -153,6 +153,19 @@ def test_a_build_over_its_budget_is_refused_with_what_it_learnt(open_app: OpenAp
     assert record["transcript"]
     assert record["learnt"]
     assert answer.usage is not None
+
+
+def test_a_model_that_fails_half_way_leaves_what_it_learnt(open_app: OpenApp) -> None:
+    """The record says why the model could not go on, and what it had found out; the answer to the caller does not."""
+    author = played(specification=[specify(COUNT_VOWELS)], tests=[status(401)])
+    with ScriptedLlm(author) as llm:
+        service = open_app(**llm.settings()).service
+        answer = service.mutate(VOWELS, wait_seconds=60)
+        learnt = service.builds(1)[0]["learnt"]
+    assert (answer.status, (answer.author_error or {})["code"]) == ("needs_source", "llm_key_refused")
+    assert learnt.startswith(str((answer.author_error or {})["message"]))
+    assert COUNT_VOWELS.specification["summary"] in learnt
+    assert COUNT_VOWELS.specification["summary"] not in answer.model_dump_json()
 
 
 def test_a_day_that_is_used_up_leaves_it_to_the_caller(open_app: OpenApp) -> None:

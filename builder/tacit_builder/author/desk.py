@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tacit.building.orders import Budget, Machine
 from tacit.building.protocol import Answer, Attempt, Progress, Question, Reply
-from tacit.errors import BuildRefused, LlmMissing
+from tacit.errors import LlmMissing
 from tacit.llm import ChatModel
 from tacit.models import Contract, TestCase
 from tacit.programs.callees import AGENT
@@ -32,7 +32,7 @@ class Desk:
     meter: Meter
     inquiry: Inquiry
     say: Callable[[Reply], None]
-    findings: Findings = field(default_factory=Findings)
+    findings: Findings
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     _contracts: dict[str, Contract | None] = field(default_factory=dict[str, "Contract | None"])
     _fraction: float = 0.0
@@ -76,7 +76,7 @@ def open_desk(
     *,
     compiles: bool = True,
 ) -> Generator[Desk]:
-    """Give a desk, and close its model; a `BuildRefused` that leaves it carries `details.learnt`.
+    """Give a desk, and close its model.
 
     Raises `LlmMissing` where the machine has no model, and what else of an `OperatorError` it lacks to compile with,
     before the model is asked anything; a desk at which nothing `compiles` needs no toolchain.
@@ -88,9 +88,4 @@ def open_desk(
         find_sdk(settings, find_toolchain(settings))
         find_confinement(settings)
     with closing(ChatModel(machine.llm)) as model:
-        desk = Desk(model, machine.llm.model, machine, Meter(budget), Inquiry(ask), say)
-        try:
-            yield desk
-        except BuildRefused as refused:
-            refused.details["learnt"] = desk.findings.text()
-            raise
+        yield Desk(model, machine.llm.model, machine, Meter(budget), Inquiry(ask), say, Findings(say))

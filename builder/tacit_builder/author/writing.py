@@ -25,8 +25,8 @@ def write(
 ) -> BuildResult:
     """Return a module that a language model wrote for the task and that passed every stage.
 
-    `say` gets a `Progress` at each step and a `Turn` after each exchange. Raises `BuildRefused`, with what was found
-    out until then in `details.learnt`, or an `OperatorError`, among them every `LlmError`.
+    `say` gets a `Progress` at each step, a `Turn` after each exchange and each `Finding`. Raises `BuildRefused`, or an
+    `OperatorError`, among them every `LlmError`.
     """
     with open_desk(machine, request.budget, say, ask, compiles=request.language != "program") as desk:
         with desk.timing("specification"):

@@ -33,8 +33,8 @@ def repair(
 ) -> BuildResult:
     """Return the module of the next version, which does not fail as the recorded run did.
 
-    `say` gets a `Progress` at each step and a `Turn` after each exchange. Raises `BuildRefused`, with what was found
-    out until then in `details.learnt`, or an `OperatorError`, among them every `LlmError`.
+    `say` gets a `Progress` at each step, a `Turn` after each exchange and each `Finding`. Raises `BuildRefused`, or an
+    `OperatorError`, among them every `LlmError`.
     """
     with open_desk(machine, request.budget, say, ask) as desk:
         with desk.timing("tests"):

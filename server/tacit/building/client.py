@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from tacit.building.protocol import (
     Attempt,
     BuildResult,
     Failure,
+    Finding,
     Progress,
     Question,
     Refusal,
@@ -127,7 +128,8 @@ class Builder:
         `answer` is called on another thread, one question at a time. What `on_turn` raises ends the build. Raises
         `BuildRefused`, `ToolchainMissing`, `ConfinementMissing`, `BuilderFailed`, `RunCancelled`, an `LlmError`
         where the author's model cannot be used, and `ServiceClosed` after `close`. Whatever is raised, no process
-        and no file of the build is left.
+        and no file of the build is left; `details.learnt` of the first and the last but one is what an author had
+        found out by then.
         """
         authors = not isinstance(request, BuildRequest)
         machine = self._machine_of_authors() if authors else self._machine
@@ -248,12 +250,16 @@ class _Listeners:
 
 def _converse(process: BuilderProcess, listeners: _Listeners, seconds: float) -> BuildResult:
     stage = "compile"
+    found: dict[str, str] = {}
     try:
         for reply in map(decode_reply, process.lines(time.monotonic() + seconds, MAX_REPLY_BYTES)):
             if isinstance(reply, Failure) and reply.code not in _FAILURES:
                 raise BuilderFailed(reply.message, hint=reply.hint)
             if isinstance(reply, BuildResult | Refusal | Failure):
-                return _outcome(reply)
+                return _outcome(reply, _learnt(found))
+            if isinstance(reply, Finding):
+                found[reply.about] = reply.text
+                continue
             stage = reply.stage if isinstance(reply, Progress) else stage
             listeners.hear(reply)
     except TimeoutError:
@@ -261,23 +267,26 @@ def _converse(process: BuilderProcess, listeners: _Listeners, seconds: float) ->
             stage,
             f"The build took longer than {seconds:g} seconds.",
             hint="Make the task, the source or its tests smaller.",
+            details=_learnt(found),
         ) from None
     except BuilderFailed as error:
         raise _broken(error.message, process) from error
     raise _broken("The builder ended without an answer.", process)
 
 
-def _outcome(reply: BuildResult | Refusal | Failure) -> BuildResult:
+def _outcome(reply: BuildResult | Refusal | Failure, learnt: dict[str, str]) -> BuildResult:
     if isinstance(reply, BuildResult):
         return reply
     if isinstance(reply, Failure):
-        raise _FAILURES[reply.code](reply.message, hint=reply.hint)
-    details = {
-        "diagnostics": reply.diagnostics,
-        "tests": [test.model_dump() for test in reply.tests],
-        **({"learnt": reply.learnt} if reply.learnt else {}),
-    }
+        raise _FAILURES[reply.code](reply.message, hint=reply.hint, details=dict(learnt))
+    details = {"diagnostics": reply.diagnostics, "tests": [test.model_dump() for test in reply.tests], **learnt}
     raise BuildRefused(reply.stage, reply.message, hint=reply.hint, details=details)
+
+
+def _learnt(found: Mapping[str, str]) -> dict[str, str]:
+    """Return `learnt`: all findings as paragraphs, what each is about before it; nothing where there are none."""
+    told = "\n\n".join(f"{about}:\n{text}" for about, text in found.items() if text)
+    return {"learnt": told} if told else {}
 
 
 def _broken(message: str, process: BuilderProcess) -> BuilderFailed:

@@ -1,9 +1,9 @@
 """What the server and the builder subprocess say to each other: JSON lines over the builder's stdin and stdout.
 
-One `Order` goes in; any number of `Progress`, `Turn`, `Attempt` and `Question` lines and then one of `BuildResult`,
-`Refusal` and `Failure` come out. Each `Question` is answered by one `Answer` line on stdin. The server keeps the
-builder's stdin open until it has the last line: the end of stdin tells the builder that its server is gone. Neither
-end trusts the other's line lengths. The values of a request are in `orders`.
+One `Order` goes in; any number of `Progress`, `Turn`, `Attempt`, `Finding` and `Question` lines and then one of
+`BuildResult`, `Refusal` and `Failure` come out. Each `Question` is answered by one `Answer` line on stdin. The server
+keeps the builder's stdin open until it has the last line: the end of stdin tells the builder that its server is gone.
+Neither end trusts the other's line lengths. The values of a request are in `orders`.
 """
 
 from __future__ import annotations
@@ -66,6 +66,17 @@ class Attempt(Model):
     """The author's next source is about to be compiled; said at once, so that a build that is cut off counts it."""
 
     kind: Literal["attempt"] = "attempt"
+
+
+class Finding(Model):
+    """What the author has found out, in place of what it said `about` the same before; an empty text takes that back.
+
+    It is said at once, so that a build that ends without a version, or is cut off, leaves it for its record.
+    """
+
+    kind: Literal["finding"] = "finding"
+    about: str
+    text: str
 
 
 class Question(Model):
@@ -143,8 +154,6 @@ class Refusal(Model):
     hint: str = ""
     diagnostics: str = ""
     tests: tuple[TestResult, ...] = ()
-    learnt: str = ""
-    """What an author that was stopped had found out by then; for the build's record."""
 
 
 class Failure(Model):
@@ -156,7 +165,7 @@ class Failure(Model):
     hint: str = ""
 
 
-Reply = Progress | Turn | Attempt | Question | BuildResult | Refusal | Failure
+Reply = Progress | Turn | Attempt | Finding | Question | BuildResult | Refusal | Failure
 
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 

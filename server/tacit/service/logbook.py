@@ -29,7 +29,7 @@ class Logbook:
         try:
             try:
                 answer = work()
-                learnt = "" if answer.status == "registered" else answer.message
+                learnt = "" if answer.status == "registered" else _together(answer.message, transcript.learnt)
             except BuildRefused as refusal:
                 answer = answers.refused(refusal, author=author, job=job.id)
                 learnt = str(refusal.details.get("learnt") or "")
@@ -44,7 +44,7 @@ class Logbook:
             status = "cancelled"
             raise
         except TacitError as error:
-            learnt = transcript.redact(str(error))
+            learnt = _together(str(error), str(error.details.get("learnt", "")))
             raise
         finally:
             transcript.close(learnt)
@@ -67,3 +67,8 @@ class Logbook:
                     self._builds.progress(job.id, stage)
 
         return pass_on
+
+
+def _together(problem: str, learnt: str) -> str:
+    """Return why a build ended, and what its author had found out by then."""
+    return f"{problem}\n\n{learnt}" if learnt else problem

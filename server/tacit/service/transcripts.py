@@ -27,6 +27,8 @@ class Transcript:
 
     def __init__(self, job: str, builds: Builds, secrets: tuple[str, ...]) -> None:
         self.usage = Usage()
+        self.learnt = ""
+        """What the author had found out when its model could not be used any more."""
         self._job = job
         self._builds = builds
         self._secrets = secrets

@@ -114,6 +114,7 @@ class Workshop:
             try:
                 return self._author(commission, budget, job, transcript, consultant)
             except LlmError as error:
+                transcript.learnt = str(error.details.get("learnt", ""))
                 return brief(type(error)(transcript.redact(error.message), hint=transcript.redact(error.hint)))
 
         with consultant.consulted():
