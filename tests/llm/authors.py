@@ -87,6 +87,22 @@ def mends_program(sample: Sample, first: str) -> Author:
     return played(**{**good_moves(sample), "implementation": [*attempts[0], *attempts[1], call("complete")]})
 
 
+def searches_first(sample: Sample, *queries: str) -> Author:
+    """Return an author that specifies a program of what it has found, in order of the queries, and nothing else."""
+
+    def author(request: ChatRequest) -> Says:
+        if request.step != "specification":
+            return rest(request)
+        if request.turn < len(queries):
+            return call("search_capabilities", query=queries[request.turn])
+        said = "".join(message["content"] or "" for message in request.messages if message["role"] == "tool")
+        found = [name for name in sample.specification["permissions"]["call"] if f" {name}" in said]
+        return call("submit_specification", **{**sample.specification, "permissions": {"call": found}})
+
+    rest = good(sample)
+    return author
+
+
 def specifies_first(sample: Sample, **changes: Any) -> Author:
     """Return an author whose first specification differs, and who then hands in the good one."""
     first = call("submit_specification", **{**sample.specification, **changes})

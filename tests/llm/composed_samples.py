@@ -1,4 +1,4 @@
-"""A capability that scripted authors write as a program, which calls shipped ones."""
+"""Capabilities that scripted authors write as programs, which call shipped ones."""
 
 from __future__ import annotations
 
@@ -71,4 +71,98 @@ call map 2
 """,
     input={"bill": 12000, "percent": 15},
     output={"tip": "$1,800.00"},
+)
+
+
+def leave(employee: str, remaining: float) -> Json:
+    """Return what is asked of and answered by `get_leave_balance`."""
+    kinds = {"vacation": {"entitled": 25, "carried_over": 0, "used": 25 - remaining, "remaining": remaining}}
+    answer = {"employee_id": employee, "name": "A B", "year": 2026, "unit": "days", "leave_balance": kinds}
+    return {"input": {"employee_id": employee}, "output": answer}
+
+
+def days_off(name: str, left: Json, expect: Json, **behaviour: str) -> Json:
+    """Return a test of the vacation of employees; `left` is what each has, None for one that is not there."""
+    gone = {"code": "employee_not_found", "message": "There is nobody of that id."}
+    exchanges = [
+        {"input": {"employee_id": each}, "error": gone} if days is None else leave(each, days)
+        for each, days in left.items()
+    ]
+    return case(name, {"ids": [*left]}, expect, exchanges={"get_leave_balance": exchanges}, **behaviour)
+
+
+VACATION_OF_TEAM = Sample(
+    task="add up how many vacation days a whole team of employees has left",
+    specification={
+        "id": "vacation_of_team",
+        "summary": "Adds up the vacation days that all employees of a team still have this year.",
+        "language": "program",
+        "input_schema": closed(ids={"type": "array", "items": {"type": "string", "pattern": "^E[0-9]{3}$"}}),
+        "output_schema": closed(days={"type": "number"}),
+        "effects": ["calls"],
+        "permissions": {"call": ["get_leave_balance"]},
+        "examples": [
+            "How much vacation do E001 and E002 have left together?",
+            "Open holidays of our whole team",
+            "Sum of the days off that these three still have",
+        ],
+        "behaviour": [
+            "The days are the sum of what each employee has remaining of vacation, 0 for nobody.",
+            "An employee whom get_leave_balance does not know is its error, employee_not_found.",
+        ],
+    },
+    seen=(
+        days_off("two", {"E001": 3, "E002": 4.5}, {"output": {"days": 7.5}}),
+        days_off("one", {"E003": 12}, {"output": {"days": 12}}),
+        days_off("one is unknown", {"E001": 3, "E900": None}, {"error": "employee_not_found"}),
+    ),
+    held_out=(
+        days_off("three", {"E004": 1, "E005": -2, "E006": 20}, {"output": {"days": 19}}, behaviour="Overdrawn counts."),
+        days_off("a half", {"E007": 0.5}, {"output": {"days": 0.5}}, behaviour="Half days count."),
+        days_off("the first is unknown", {"E901": None}, {"error": "employee_not_found"}, behaviour="Unknown ones."),
+    ),
+    source="""\
+call input 0
+push ids
+call get 2
+store ids
+push 0
+store days
+push 0
+store i
+next:
+load i
+load ids
+call length 1
+call less 2
+call not 1
+jump_if done
+push employee_id
+load ids
+load i
+call get 2
+call map 2
+call get_leave_balance 1
+push leave_balance
+call get 2
+push vacation
+call get 2
+push remaining
+call get 2
+load days
+call add 2
+store days
+load i
+push 1
+call add 2
+store i
+push true
+jump_if next
+done:
+push days
+load days
+call map 2
+""",
+    input={"ids": ["E001", "E004"]},
+    output={"days": 30},
 )
