@@ -186,3 +186,14 @@ def test_an_id_says_when_its_run_started() -> None:
     before = time.time_ns() // 1_000_000
     started = run_record().started
     assert before <= started <= time.time_ns() // 1_000_000
+
+
+def test_a_tree_of_runs_is_recorded_whole_or_not_at_all(store: Store, folder: Path) -> None:
+    """What cannot be kept takes the others with it, and stops nobody who comes later; a large payload is there then."""
+    large = run_record(output=os.urandom(INLINE_BYTES * 2))
+    with pytest.raises(sqlite3.IntegrityError):
+        store.runs.record_at_once([large, run_record(), large])
+    assert count(folder, "runs") == 0
+    store.runs.record_at_once([large, run_record()])
+    assert (count(folder, "runs"), count(folder, "blobs")) == (2, 1)
+    assert store.runs.get(large.run_id) == large

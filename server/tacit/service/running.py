@@ -114,10 +114,11 @@ class Runner:
         path, stop = (prepared.version.id,), Cancellation()
         frame = Frame(new_run_id(), None, path, session, budget, budget.energy, None, stop, below)
         attempt = self._executor.execute(prepared, text, frame)
-        if isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
+        failed_below = any(each.execution.failure for each in below)  # its caller may have handled it
+        if failed_below or isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
             self._slow.add(key)
             return None
-        if own_failure(attempt) or any(each.execution.failure for each in below):
+        if own_failure(attempt):
             return None
         try:
             return _outcome(attempt, self._executor.record_at_once(attempt))
@@ -164,7 +165,8 @@ class Runner:
         if not closure.callees or self._preparer.generation() == generation:
             known = CachedRun(run_id, execution.value, len(execution.output), execution.energy, attempt.energy_limit)
             self._cache.put(closure.key, attempt.text, known)
-        if execution.energy < AT_ONCE_ENERGY and execution.seconds < AT_ONCE_SECONDS:
+        heavy = any(call.failure or len(call.data) > AT_ONCE_BYTES for call in attempt.calls)
+        if not heavy and execution.energy < AT_ONCE_ENERGY and execution.seconds < AT_ONCE_SECONDS:
             self._slow.discard(closure.key)  # it was given up for the machine's slowness, not its own
 
     def _read(self, data: Any) -> tuple[Any, bytes]:

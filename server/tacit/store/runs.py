@@ -145,10 +145,10 @@ class Runs:
             return self.record(tree[0], wait=False)
         try:
             with self._database.turn(wait=False) as connection:
+                rows = [self._row(connection, run) for run in tree]  # large payloads are remembered, so they stay
                 dialect.begin_writing(connection)
                 with connection:
-                    for run in tree:
-                        connection.execute(self._sql, self._row(connection, run))
+                    connection.executemany(self._sql, rows)
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error
         return self._recorded(sum(len(run.input) + len(run.output) + len(run.calls) for run in tree))
