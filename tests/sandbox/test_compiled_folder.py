@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from guests import ECHO, LIMITS, SmallWorld, digest_of, guest
 from tacit.config import MIB, Limits
 from tacit.sandbox import Sandbox
+from tacit.sandbox import compiled as module
 
 WASM = guest(ECHO)
 
@@ -130,3 +133,46 @@ def test_an_entry_that_cannot_be_written_is_no_error(compiled: Compiled, caplog:
         assert compiled.compiles()
     assert "could not be kept" in caplog.text
     assert compiled.entries() == [entry]
+
+
+def age(path: Path, days: float) -> None:
+    """Let a file have been used so many days ago."""
+    at = time.time() - days * 86_400
+    os.utime(path, (at, at))
+
+
+def test_a_folder_that_is_too_large_drops_what_was_used_longest_ago(
+    compiled: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its module is compiled again when it is run again."""
+    (first,) = compiled.entries()
+    age(first, 3)
+    assert compiled.compiles(guest(ECHO, pages=2))
+    (second,) = set(compiled.entries()) - {first}
+    age(second, 2)
+    size = first.stat().st_size
+    monkeypatch.setattr(module, "KEPT_BYTES", size * 29 // 10)  # three quarters of it have room for two
+    assert compiled.compiles(guest(ECHO, pages=3))
+    assert (first.exists(), second.exists(), len(compiled.entries())) == (False, True, 2)
+    assert compiled.compiles()
+
+
+def test_what_is_still_used_is_dropped_last(compiled: Compiled) -> None:
+    """Loading it says so, once a day."""
+    (entry,) = compiled.entries()
+    age(entry, 30)
+    assert not compiled.compiles()
+    assert entry.stat().st_mtime > time.time() - 3600
+    used = entry.stat().st_mtime_ns
+    assert not compiled.compiles()
+    assert entry.stat().st_mtime_ns == used
+
+
+def test_what_a_killed_process_left_goes(compiled: Compiled) -> None:
+    """After a day: until then another process may be writing it."""
+    left, fresh = compiled.folder / ".new-left", compiled.folder / ".new-fresh"
+    for path in (left, fresh):
+        path.write_bytes(b"x")
+    age(left, 2)
+    assert compiled.compiles(guest(ECHO, pages=2))
+    assert (left.exists(), fresh.exists()) == (False, True)

@@ -5,6 +5,8 @@ each entry ends with a checksum over its code, its module's digest and all that 
 that does not match is as good as none: its module is compiled again and the entry replaced. Code is loaded from the
 bytes that were checked, not mapped from the file, which could change afterwards (and `noexec` would forbid); that
 costs 0.3 ms for a Rust module.
+
+The code of modules that nobody runs any more, and of earlier versions of Wasmtime, goes once the folder is too large.
 """
 
 from __future__ import annotations
@@ -14,9 +16,15 @@ import logging
 import os
 import stat
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
+KEPT_BYTES = 1 << 30
+"""From this size of the folder on, what was not loaded for longest is dropped, down to three quarters of it."""
+DAY_SECONDS = 86_400
 _CHECKSUM = 32
+_SUFFIX, _UNFINISHED = ".cwasm", ".new-"
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +57,9 @@ class CompiledFolder:
             return None
         code = entry[:-_CHECKSUM]
         if entry[-_CHECKSUM:] == self._checksum(digest, code):
+            with suppress(OSError):  # a folder that is read-only grows no more
+                if _is_old(path.stat()):
+                    path.touch()  # what is still used is dropped last
             return code
         _log.info("The compiled code in %s is damaged; it is compiled again.", path)
         return None
@@ -56,7 +67,7 @@ class CompiledFolder:
     def write(self, digest: str, code: bytes) -> None:
         """Keep the code for a module; a full or read-only disk is no error."""
         try:
-            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=_UNFINISHED)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(code)
@@ -67,15 +78,41 @@ class CompiledFolder:
                 raise
         except OSError as error:
             _log.warning("The compiled code of %s… could not be kept: %s.", digest[:12], error.strerror)
+            return
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Keep the folder small; what another process drops meanwhile is none of this one's worry."""
+        entries: list[tuple[float, int, Path]] = []
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                found = path.lstat()
+                if path.suffix == _SUFFIX:
+                    entries.append((found.st_mtime, found.st_size, path))
+                elif path.name.startswith(_UNFINISHED) and _is_old(found):  # a killed process left it
+                    path.unlink()
+        total = sum(size for _, size, _ in entries)
+        if total <= KEPT_BYTES:
+            return
+        for _, size, path in sorted(entries):
+            if total <= KEPT_BYTES * 3 // 4:
+                break
+            with suppress(OSError):
+                path.unlink()
+                total -= size
 
     def _path(self, digest: str) -> Path:
         name = hashlib.sha256(self._fingerprint + digest.encode()).hexdigest()
-        return self._folder / f"{name}.cwasm"
+        return self._folder / f"{name}{_SUFFIX}"
 
     def _checksum(self, digest: str, code: bytes) -> bytes:
         summed = hashlib.sha256(self._fingerprint + digest.encode())
         summed.update(code)
         return summed.digest()
+
+
+def _is_old(found: os.stat_result) -> bool:
+    return found.st_mtime < time.time() - DAY_SECONDS
 
 
 def _distrust(found: os.stat_result) -> str:
