@@ -18,6 +18,8 @@ from tacit.store import SessionTally, Store
 COMMAND_LINE = "without a session"
 """The session of runs that name none: from the command line and from Python."""
 SHIPPED = "shipped"
+MAX_KEPT = 1000
+"""Sessions of the shell of which is known what they used."""
 _KEY = "session:"
 _MADE_KEY = "made:"
 
@@ -37,9 +39,17 @@ class Sessions:
         self._catalog = catalog
 
     def keep(self, use: SessionUse) -> None:
-        """Keep what a session of the shell used so far; where nothing can be written, it is not kept."""
+        """Keep what a session of the shell used so far; where nothing can be written, it is not kept.
+
+        Of more than `MAX_KEPT` the one that began first gives way.
+        """
+        meta, key = self._store.meta, f"{_KEY}{use.session}"
         with suppress(StoreReadOnly), self._store.database.write() as connection:
-            self._store.meta.put_in(connection, f"{_KEY}{use.session}", use.model_dump_json())
+            new = meta.get_in(connection, key) is None
+            meta.put_in(connection, key, use.model_dump_json())
+            before = sorted(self._kept(), key=lambda kept: kept.started) if new else []
+            for oldest in before[: max(len(before) + 1 - MAX_KEPT, 0)]:
+                meta.drop_in(connection, f"{_KEY}{oldest.session}")
 
     def keep_made(self, session: str | None, capability: str, version: int) -> None:
         """Keep in which session a program was made; only the first one that is told of it made it."""

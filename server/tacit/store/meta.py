@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
@@ -99,6 +99,10 @@ class Meta:
         kept = select(meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True)).order_by(meta.c.key)
         with self._database.read() as connection:
             return list(connection.execute(kept).scalars())
+
+    def drop_in(self, connection: Connection, key: str) -> None:
+        """Forget what is kept under `key`, in the transaction of `connection`."""
+        connection.execute(delete(meta).where(meta.c.key == key))
 
     def put_in(self, connection: Connection, key: str, value: str) -> None:
         """Keep `value` under `key`, in the transaction of `connection`."""
