@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from author_samples import asked
-from authors import good, mends_program, specifies_first
+from authors import good, good_moves, mends_program, played, specifies_first
 from composed_samples import TIP_IN_DOLLARS
 from samples import COUNT_VOWELS
+from scripted_llm import Says, call, calls, malformed_call
 
 from tacit.building.orders import Material
 from tacit.building.protocol import Answer, Question
 from tacit.models import Effect, Manifest, TestCase
+from tacit_builder.author.conversation import MAX_SUBMISSIONS
+from tacit_builder.author.lookups import MAX_LOOKUPS
 
 Write = Callable[..., Any]
 
@@ -117,3 +120,45 @@ def test_rust_that_is_asked_for_stays_rust(author: Write) -> None:
     outcome = author(specifies_first(COUNT_VOWELS, language="program"), asked(language="rust"))
     assert outcome.made.authored.manifest.language == "rust"
     assert "language: it has to be 'rust'" in outcome.answers("submit_specification")[0]
+
+
+def test_searching_for_ever_specifies_nothing(author: Write) -> None:
+    """So many searches are free; then each is one more time that nothing was handed in."""
+    outcome = author(played(specification=[call("search_capabilities", query="tip")]), asked(task=TASK))
+    assert outcome.refusal["stage"] == "specification"
+    assert len(outcome.llm.requests) == MAX_LOOKUPS + MAX_SUBMISSIONS
+    assert len([question for question in outcome.questions if question.asks == "search"]) == MAX_LOOKUPS
+    assert "8 searches are the most" in outcome.answers("search_capabilities")[-1]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        malformed_call("search_capabilities", '{"query": '),
+        call("search_capabilities"),
+        call("search_capabilities", query=7),
+        call("search_capabilities", query=" "),
+    ],
+    ids=["no JSON", "no query", "no text", "nothing"],
+)
+def test_a_search_that_asks_nothing_is_told_so(author: Write, search: Says) -> None:
+    """It is answered like any other, and the specification goes on."""
+    moves = good_moves(TIP_IN_DOLLARS)
+    outcome = author(played(**{**moves, "specification": [search, *moves["specification"]]}), asked(task=TASK))
+    assert outcome.made
+    assert "query" in outcome.answers("search_capabilities")[0] or "JSON" in outcome.answers("search_capabilities")[0]
+
+
+def test_what_is_found_before_a_specification_is_data(author: Write) -> None:
+    """Summaries were written by others, so they stand between marks."""
+    both = calls(call("search_capabilities", query="tip"), *good_moves(TIP_IN_DOLLARS)["specification"])
+    outcome = author(played(**{**good_moves(TIP_IN_DOLLARS), "specification": [both]}), asked(task=TASK))
+    assert outcome.made
+    assert outcome.answers("search_capabilities")[0].startswith("[data ")
+
+
+def test_contracts_are_asked_for_once(author: Write) -> None:
+    """All steps of a build share them."""
+    outcome = author(good(TIP_IN_DOLLARS), asked(task=TASK))
+    asked_for = [question.calls for question in outcome.questions if question.asks == "contracts"]
+    assert asked_for == [("calculate_percentage", "format_number")]
