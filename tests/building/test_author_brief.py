@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tacit.building import make_brief
-from tacit.building.brief import CRATES, EXAMPLE_CALL, GUEST_API, TESTS_FORM
+from tacit.building import for_program, make_brief
+from tacit.building.brief import CRATES, EXAMPLE_CALL, GUEST_API, PROGRAM_TESTS_FORM, TESTS_FORM
 from tacit.config import Limits
 from tacit.models import Expectation, MutateRequest, Permissions, TestCase
 
@@ -20,6 +20,18 @@ ROOT = Path(__file__).parents[2]
 def test_brief_is_short() -> None:
     """A model reads it whole: below 6 KB without a nearest capability."""
     assert len(make_brief("convert currencies", None, Limits()).model_dump_json().encode()) < 6000
+
+
+def test_the_brief_for_programs_is_short() -> None:
+    """The language and the form of its tests take under 1,500 tokens of four bytes each."""
+    brief = for_program(make_brief("pay of a team", None, Limits()))
+    assert len(f"{brief.guest_api}{brief.tests_form}".encode()) / 4 < 1500
+
+
+@pytest.mark.parametrize("field", ["input", "expect", "calls", "exchanges", "output", "output_matches", "error"])
+def test_the_brief_for_programs_explains_what_tests_of_programs_have(field: str) -> None:
+    """A program reaches nothing but what it calls, so files, URLs and the clock are left out."""
+    assert f'"{field}"' in PROGRAM_TESTS_FORM
 
 
 def test_brief_carries_the_nearest_capability_and_the_limits() -> None:
