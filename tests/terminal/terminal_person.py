@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -23,9 +24,20 @@ _TAKE_TERMINAL = (
 class Person:
     """A process on a pseudo-terminal of its own, which is its controlling terminal, as in a window."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        terminal: str = "xterm",
+        columns: int = 0,
+    ) -> None:
         self._screen, theirs = pty.openpty()
+        if columns:
+            termios.tcsetwinsize(theirs, (24, columns))
         self._seen = ""
+        self._closed = False
         self._process = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *command],
             stdin=theirs,
@@ -33,7 +45,7 @@ class Person:
             stderr=theirs,
             start_new_session=True,
             cwd=folder,
-            env={**environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            env={**environment, "TERM": terminal, "PROMPT_TOOLKIT_NO_CPR": "1"},
         )
         os.close(theirs)
 
@@ -42,9 +54,9 @@ class Person:
         """The process."""
         return self._process.pid
 
-    def types(self, keys: str) -> None:
+    def types(self, keys: str | bytes) -> None:
         """Press keys."""
-        os.write(self._screen, keys.encode())
+        os.write(self._screen, keys.encode() if isinstance(keys, str) else keys)
 
     def enters(self, line: str) -> None:
         """Type a line and press Enter."""
@@ -72,13 +84,28 @@ class Person:
 
     def interrupts_by_signal(self) -> None:
         """Send SIGINT as another program would."""
-        self._process.send_signal(signal.SIGINT)
+        self.sends(signal.SIGINT)
+
+    def sends(self, number: signal.Signals) -> None:
+        """Send a signal as another program would."""
+        self._process.send_signal(number)
+
+    def closes_the_window(self) -> int:
+        """Take the terminal away; return the exit code of the process."""
+        os.close(self._screen)
+        self._closed = True
+        return self._process.wait(PATIENCE)
+
+    def sees_what_is_typed(self) -> bool:
+        """Whether the terminal shows keys as they are pressed, as it does outside of a prompt."""
+        return bool(termios.tcgetattr(self._screen)[3] & termios.ECHO)
 
     def close(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
-        os.close(self._screen)
+        if not self._closed:
+            os.close(self._screen)
 
     def _read(self, seconds: float) -> bool:
         if not select.select([self._screen], [], [], seconds)[0]:
