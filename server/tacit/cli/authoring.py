@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tacit.service import Service
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PROGRAM_SUFFIX = ".program"
 
 
 @click.command()
@@ -31,12 +32,12 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--id", "capability", metavar="ID", help="The id to make; the parent's makes a new version of it.")
 @click.option("--summary", help="One sentence that says what it does.")
 @click.option("--source", type=FILE, help="The source.")
-@click.option("--language", type=click.Choice(get_args(Language)), help="The source's language; rust if not given.")
+@click.option("--language", type=click.Choice(get_args(Language)), help="The source's language; by default program for FILE.program, else rust.")
 @click.option("--tests", type=FILE, help="JSON: a list of tests.")
 @click.option("--input-schema", type=FILE, help="JSON Schema of the input.")
 @click.option("--output-schema", type=FILE, help="JSON Schema of the output.")
 @click.option("--examples", type=FILE, help="JSON: a list of example tasks.")
-@click.option("--permissions", type=FILE, help="JSON: what the host functions need.")
+@click.option("--permissions", type=FILE, help="JSON: what it needs of the host, and calls.")
 @click.option("--input", "input_text", metavar="JSON|-", help="What to run it on at once; - reads stdin.")
 @click.option("--force", is_flag=True, help="Make it even where a near duplicate exists.")
 @use_case()
@@ -67,6 +68,8 @@ def mutate(
     }
     given = {**plain, "id": capability, "source": _read(source) if source else None}
     given |= {name: _read_json(path) for name, path in files.items() if path}
+    if source and source.suffix == PROGRAM_SUFFIX and plain["language"] is None:
+        given["language"] = "program"
     named = {name: value for name, value in given.items() if value is not None}
     if input_text is not None:  # which may be null
         named["input"] = _input(input_text)
