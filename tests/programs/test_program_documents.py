@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 from pathlib import Path
 
 import pytest
+from program_samples import OpenApp
 
-from tacit.cli.shell_commands import COMMANDS
-from tacit.errors import InvalidProgram, ProgramError
+from tacit.cli.shell_commands import COMMANDS, Commands
+from tacit.errors import CapabilityFailed, InvalidProgram, ProgramError
+from tacit.models import MutateRequest
 from tacit.programs import MiniRuntime
 from tacit.programs.builtins import BUILTINS, Builtin
 from tacit.programs.compiler import MAX_ARGUMENTS, MAX_INSTRUCTIONS, MAX_PROBLEMS, MAX_SOURCE, compile_source
@@ -33,6 +37,11 @@ def rows(heading: str) -> list[list[str]]:
     """Return the cells of a section's table rows that begin with code, or with words."""
     lines = re.findall(r"^\| (.*) \|$", section(heading), re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")] for line in lines]
+
+
+def blocks(heading: str) -> list[tuple[str, str]]:
+    """Return the language and the text of each block of a section."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", section(heading), re.MULTILINE | re.DOTALL)
 
 
 def described(builtin: Builtin) -> list[str]:
@@ -105,6 +114,41 @@ def test_the_first_example_does_what_it_says() -> None:
     runtime.compile(PAGE.partition("```\n")[2].partition("```")[0])
     assert runtime.execute().output == {"percentage": 10, "number": 500}
     assert asked[0] == ("get_salary_details", {"employee_id": "E001"})
+
+
+def test_the_worked_example_becomes_a_capability(open_app: OpenApp) -> None:
+    """By its own tests, and it does what its text says."""
+    source, tests, schema = (text for _, text in blocks("A program from start to end")[:3])
+    service = open_app(shipped=True).service
+    request = {
+        "id": "write_prices",
+        "summary": "Writes out a list of prices for reading, none below a limit.",
+        "language": "program",
+        "source": source,
+        "tests": json.loads(tests),
+        "input_schema": json.loads(schema),
+        "permissions": {"call": ["format_number"]},
+    }
+    answer = service.mutate(MutateRequest.model_validate(request))
+    assert answer.status == "registered", answer.message
+    assert service.run("write_prices", {"prices": {"tea": 1234.5}}).output == {"tea": "1,234.5"}
+    with pytest.raises(CapabilityFailed, match=r"too_low: tea costs 1234\.5, less than 2000"):
+        service.run("write_prices", {"prices": {"tea": 1234.5}, "least": 2000})
+
+
+def test_the_session_of_the_shell_is_true(
+    open_app: OpenApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is entered after each prompt is answered so."""
+    (tmp_path / "prices.program").write_text(blocks("A program from start to end")[0][1])
+    monkeypatch.chdir(tmp_path)
+    commands = Commands(open_app(shipped=False).service, 1000.0)
+    monkeypatch.setattr("tacit.programs.shell._numbers", itertools.count(1))
+    ((_, session),) = blocks("Programs by hand")
+    exchanges = [each.partition("\n") for each in session.split("tacit> ")[1:]]
+    for entered, _, answered in exchanges[:-1]:
+        commands.carry_out(entered)
+        assert capsys.readouterr().out == answered
 
 
 def test_every_command_of_the_shell_is_there() -> None:

@@ -32,7 +32,11 @@ PROGRAM_SUFFIX = ".program"
 @click.option("--id", "capability", metavar="ID", help="The id to make; the parent's makes a new version of it.")
 @click.option("--summary", help="One sentence that says what it does.")
 @click.option("--source", type=FILE, help="The source.")
-@click.option("--language", type=click.Choice(get_args(Language)), help="The source's language; by default program for FILE.program, else rust.")
+@click.option(
+    "--language",
+    type=click.Choice(get_args(Language)),
+    help="The source's language; if not given program for FILE.program, else rust.",
+)
 @click.option("--tests", type=FILE, help="JSON: a list of tests.")
 @click.option("--input-schema", type=FILE, help="JSON Schema of the input.")
 @click.option("--output-schema", type=FILE, help="JSON Schema of the output.")

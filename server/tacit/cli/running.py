@@ -33,7 +33,9 @@ def search(session: Session, query: str, k: int) -> None:
 @click.argument("capability", metavar="ID[@N]")
 @click.argument("data_text", metavar="[JSON|-]", default="{}")
 @click.option("--version", type=click.IntRange(min=1), help="A version other than the current one, as in ID@N.")
-@click.option("--energy", type=click.IntRange(min=1), help="A lower energy limit for this run, in fuel; 10000 are a unit of programs.")
+@click.option(
+    "--energy", type=click.IntRange(min=1), help="A lower limit of this run, in fuel: 10000 are a unit of programs."
+)
 @click.option("--fresh", is_flag=True, help="Run even where the answer is remembered.")
 @use_case()
 def run(
