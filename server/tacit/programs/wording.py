@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from json import JSONEncoder
 from typing import Any
 
@@ -20,11 +21,14 @@ MAX_PARSED = 1 << 20
 """Characters of JSON that `json_parse` reads."""
 _ENCODER = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=to_json)
 """Only references come to `to_json`; values hold no circles, for none is ever changed in place."""
+_CONTROLS = "".join(chr(code) for code in range(32) if chr(code) not in "\b\t\n\f\r")
+"""What JSON writes with six characters each."""
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def as_text(given: Arguments) -> Sized:
     """Return a value as text: texts as they are, everything else as JSON."""
+    _check_texts(given.sized[0], [given.value(0)])
     return sized(_text(given.value(0)))
 
 
@@ -68,6 +72,7 @@ def split(given: Arguments) -> Sized:
 
 def join(given: Arguments) -> Sized:
     """Return the texts of a list with a separator between; other values are written as JSON."""
+    _check_texts(given.sized[0], given.items(0))
     parts, separator = [_text(item) for item in given.items(0)], given.text(1)
     return _fitting(sum(map(len, parts)) + len(separator) * len(parts), lambda: separator.join(parts))
 
@@ -98,6 +103,7 @@ def places(given: Arguments) -> int:
 def formatted(given: Arguments) -> Sized:
     """Return a text with each `{name}` replaced by that value of a map."""
     parts, named = _PLACE.split(given.text(0)), given.named(1)
+    _check_texts(given.sized[1], given.named(1).values())
     names = parts[1::2]
     missing = sorted(set(names) - named.keys())
     if missing:
@@ -124,6 +130,7 @@ def json_parse(given: Arguments) -> Sized:
 
 def json_text(given: Arguments) -> Sized:
     """Return a value as JSON."""
+    _check_escapes(given.sized[0], [given.value(0)])
     return sized(_json(given.value(0)))
 
 
@@ -141,6 +148,33 @@ def _text(value: Any) -> str:
 
 def _json(value: Any) -> str:
     return _ENCODER.encode(value)
+
+
+def _check_texts(given: Sized, values: Iterable[Any]) -> None:
+    """Check those of the values that are written as JSON, which texts are not."""
+    _check_escapes(given, [each for each in values if not isinstance(each, str)])
+
+
+def _check_escapes(given: Sized, values: list[Any]) -> None:
+    """Refuse what is given where the JSON of its values is too long: six characters for each control character.
+
+    Asked before it is written, since that would take many times the memory that values have.
+    """
+    if given.weight <= MAX_WEIGHT // 6:
+        return
+    written, level = 0, values
+    while level:
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, str):
+                written += len(each) + (0 if each.isprintable() else 5 * sum(map(each.count, _CONTROLS)))
+            elif isinstance(each, list):
+                below += each
+            elif isinstance(each, dict):
+                below += (*each, *each.values())
+        level = below
+    if written > MAX_WEIGHT:
+        raise too_large(written)
 
 
 def _fitting(most: int, make: Any) -> Sized:
