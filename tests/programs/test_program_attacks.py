@@ -8,12 +8,13 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from callee_samples import add_guest, add_program, calls, echoes, traps, writes
-from program_samples import OpenApp, greet, greet_loudly, refused, registered
+from program_samples import GREET, OpenApp, greet, greet_loudly, refused, registered
 from scripted_llm import ScriptedLlm, say
 
 from tacit.app import App
@@ -255,3 +256,14 @@ def test_hard_coded_answers_are_refused(open_app: OpenApp) -> None:
     """A program that answers every test with one text passes none that tell."""
     service = open_app(shipped=False).service
     refused(service.mutate(greet(source='push "Hello, Ada!"\n')), "tests")
+
+
+def test_one_of_those_who_make_an_id_at_once_makes_it(open_app: OpenApp) -> None:
+    """The others are refused as those who come later: theirs are no versions of it, and pass none of its tests."""
+    service = open_app(shipped=False).service
+    requests = [greet(source=f"{GREET}# number {number}\n", force=True) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(service.mutate, requests))
+    assert sorted(answer.status for answer in answers) == ["refused"] * 3 + ["registered"]
+    assert {answer.stage for answer in answers} == {None, "duplicate"}
+    assert len(service.history("greet")) == 1

@@ -64,9 +64,26 @@ class Catalog(CatalogReader):
         candidate = Candidate.of(
             manifest, source, wasm, tests, effects=effects, author=author, toolchain=toolchain, origin=origin
         )
+        return self.renew(candidate)
+
+    def renew(self, candidate: Candidate) -> Version:
+        """Register a candidate as the next version of its id; `register` says the rest."""
         with self.store.database.write(durable=True) as connection:
             number = self._register(connection, candidate)
-        return self.get(manifest.id, number)
+        return self.get(candidate.manifest.id, number)
+
+    def introduce(self, candidate: Candidate) -> Version | None:
+        """Register a candidate as the first version of its id, durably; return it.
+
+        Where another came first, the id's current version if it has the candidate's content, else None.
+        """
+        name = candidate.manifest.id
+        with self.store.database.write(durable=True) as connection:
+            known = queries.offering(connection, name)
+            if known is not None and known.content_hash != candidate.content_hash:
+                return None
+            number = self._register(connection, candidate)
+        return self.get(name, number)
 
     def adopt(self, candidate: Candidate) -> Version:
         """Register a candidate unless some version of its id, offered or not, has its content; return the version."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tacit.building import Builder
 from tacit.building.orders import Budget
 from tacit.building.protocol import Attempt, BuildResult, Turn
-from tacit.catalog import Catalog, Origin, Version, effects_of_source, refuse_cycle
+from tacit.catalog import Candidate, Catalog, Origin, Version, effects_of_source, refuse_cycle
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import Effect, MutateAnswer
@@ -164,7 +164,7 @@ class Workshop:
     def _register(self, plan: Plan, result: BuildResult, author: str, origin: Origin, job: Job) -> MutateAnswer:
         job.report("register: keeping it", 0.95)
         effects = frozenset(result.effects) | self._effects_of_calls(plan)
-        version = self._catalog.register(
+        candidate = Candidate.of(
             plan.manifest,
             plan.source,
             result.wasm,
@@ -174,6 +174,9 @@ class Workshop:
             toolchain=result.toolchain,
             origin=origin,
         )
+        version = self._catalog.renew(candidate) if plan.renewed else self._catalog.introduce(candidate)
+        if version is None:
+            raise id_taken(plan.manifest.id)
         self._finder.refresh()
         self._registered(version)
         tests = (*result.tests, *result.parent_tests, *result.replays)
