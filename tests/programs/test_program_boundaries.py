@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+import tacit.programs
 from tacit.errors import InvalidArgument, ValueTooLarge, WrongType
-from tacit.programs import MiniRuntime, Reference, RuntimeSnapshot
+from tacit.programs import AbstractionLayer, MiniRuntime, Reference, RuntimeSnapshot
 from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK
 from tacit.programs.sizes import MAX_WEIGHT
 
@@ -140,3 +141,32 @@ def test_a_state_with_what_is_no_value_is_refused() -> None:
     for value in (math.nan, nested(200), nested(100_000), doubled(90), "\ud800", 10**5000, object()):
         with pytest.raises(InvalidArgument):
             made.load_state(made.save_state().model_copy(update={"memory": {"x": value}}))
+
+
+@pytest.mark.parametrize("tokens", [-1, True, 1.5, math.nan, "5", None, []], ids=repr)
+def test_what_is_no_number_of_tokens_is_not_saved(tokens: Any) -> None:
+    """And what was saved before stays."""
+    layer = AbstractionLayer()
+    layer.add_savings(10**30)
+    with pytest.raises(InvalidArgument, match="tokens"):
+        layer.add_savings(tokens)
+    assert layer.tokens_saved() == 10**30
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, 5, [], {}, {"layers": []}, {"layers": "x"}, {"layers": [{"description": "a", "tokens_saved": -5}]}],
+    ids=repr,
+)
+def test_what_are_no_levels_are_not_taken_up(data: Any) -> None:
+    """Whatever of them is missing, or of another type, or below zero."""
+    with pytest.raises(InvalidArgument):
+        AbstractionLayer.from_json(data)
+    with pytest.raises(InvalidArgument):
+        AbstractionLayer().promote(data)
+
+
+def test_the_package_offers_what_it_names() -> None:
+    """Each once, in order."""
+    assert sorted(set(tacit.programs.__all__)) == tacit.programs.__all__
+    assert all(hasattr(tacit.programs, name) for name in tacit.programs.__all__)

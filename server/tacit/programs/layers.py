@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from tacit.errors import InvalidArgument
 from tacit.models import Model
 from tacit.programs.runtime import MAX_LEVEL
@@ -14,7 +16,7 @@ class Layer(Model):
     """One level: how it was earned, and the tokens saved at it."""
 
     description: str
-    tokens_saved: int = 0
+    tokens_saved: int = Field(default=0, ge=0)
 
 
 class AbstractionLayer:
@@ -39,15 +41,18 @@ class AbstractionLayer:
         return self._runtimes_built
 
     def promote(self, description: str) -> int:
-        """Add a level, unless it is the last already; return the level."""
+        """Add a level, unless it is the last already; return the level. Raises `InvalidArgument` for no text."""
+        if not isinstance(description, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # of untyped callers
+            raise InvalidArgument(f"A level is described by a text, not by a {type(description).__name__}.")
         if self.current_level() < MAX_LEVEL:
             self._layers.append(Layer(description=description))
         return self.current_level()
 
     def add_savings(self, tokens: int) -> None:
-        """Count tokens that were saved at the current level; raises `InvalidArgument` for a negative number."""
-        if tokens < 0:
-            raise InvalidArgument(f"{tokens} tokens cannot be saved.")
+        """Count tokens that were saved at the current level; raises `InvalidArgument` for no whole number from 0."""
+        whole = isinstance(tokens, int) and not isinstance(tokens, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not whole or tokens < 0:
+            raise InvalidArgument(f"{tokens!r:.40} tokens cannot be saved; it has to be a whole number from 0.")
         last = self._layers[-1]
         self._layers[-1] = last.model_copy(update={"tokens_saved": last.tokens_saved + tokens})
 
