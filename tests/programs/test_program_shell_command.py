@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tacit.cli.saved_runtime import MAX_BYTES
 
 COMMAND = [sys.executable, "-m", "tacit.cli"]
 ADD = """\
@@ -176,6 +181,25 @@ def test_broken_snapshots_are_refused(shell: Shell, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "There are no programs yet.\n")
 
 
+def test_a_snapshot_is_its_owners_alone(shell: Shell, adding: Path, tmp_path: Path) -> None:
+    """It has what the program read."""
+    shell(f"compile {adding}", "snapshot kept.json")
+    assert stat.S_IMODE((tmp_path / "kept.json").stat().st_mode) == 0o600
+
+
+def test_a_snapshot_of_a_stranger_shows_harmlessly(shell: Shell, home: Path, adding: Path, tmp_path: Path) -> None:
+    """Its name and domain are shortened, and what steers terminals or cannot be written is left out of them."""
+    shell(f"compile {adding}", "snapshot kept.json")
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    named = {**kept, "name": "\u001b[2J\ud800" + "x" * 100_000, "domain": "\u202e" + "y" * 100_000}
+    (tmp_path / "kept.json").write_text(json.dumps(named))
+    done = shell("resume kept.json", "list", "status")
+    assert done.returncode == 0, done.stderr
+    assert not {"\x1b", "\u202e"} & set(done.stdout)
+    assert len(done.stdout) < 2000
+    assert len(session_of(home, done)["programs"][0]["program"]) < 200
+
+
 def test_a_snapshot_that_used_more_than_the_budget_is_refused(shell: Shell, adding: Path) -> None:
     """Energy is conserved across shells."""
     shell(f"compile {adding}", "step 3", "snapshot kept.json")
@@ -222,6 +246,13 @@ BAD_ARGUMENTS = [
     ("input NaN", "not JSON"),
     ("input " + "[" * 100_000, "not JSON"),
     ("snapshot no/such/folder/x.json", "cannot be written"),
+    ("snapshot /proc/x.json", "cannot be written"),
+    (f"snapshot {'x' * 300}", "cannot be written"),
+    ("snapshot a\0b", "null character"),
+    ("snapshot pipe", "is there already"),
+    ("compile ./pipe", "no regular file"),
+    ("resume pipe", "no regular file"),
+    ("resume huge.json", "has more than"),
     ("snapshot .", "is there already"),
 ]
 
@@ -236,6 +267,9 @@ def test_bad_lines_are_answered_and_the_shell_goes_on(shell: Shell) -> None:
 
 def test_bad_arguments_leave_the_active_program_as_it_is(shell: Shell, adding: Path) -> None:
     """Each is answered with one line."""
+    os.mkfifo(adding.with_name("pipe"))
+    with adding.with_name("huge.json").open("wb") as huge:
+        huge.truncate(MAX_BYTES + 1)
     done = shell(f"compile {adding}", *[line for line, _ in BAD_ARGUMENTS], "energy")
     answers = done.stderr.splitlines()
     shown = [said in answer for (_, said), answer in zip(BAD_ARGUMENTS, answers, strict=True)]
@@ -296,6 +330,18 @@ def test_tasks_get_the_program_of_their_pattern(shell: Shell) -> None:
     assert "read_sensors" in done.stderr
 
 
+def test_tasks_without_a_pattern_say_so(shell: Shell) -> None:
+    """The default program does nothing, which a slip in a name should not hide."""
+    done = shell("compile team_payrol", "run")
+    assert "no pattern fits it" in done.stdout
+    assert "null" in done.stdout.splitlines()
+
+
+def test_programs_that_need_an_input_say_so(shell: Shell) -> None:
+    """When they are compiled, and not only by failing."""
+    assert "`input JSON` sets it" in shell("compile team_payroll").stdout
+
+
 def test_several_programs_are_held(shell: Shell, adding: Path) -> None:
     """One is active at a time; the list has a star before it."""
     done = shell(f"compile {adding}", "compile team_payroll", "activate runtime-1", "run", "list", "deactivate", "run")
@@ -318,10 +364,48 @@ def test_help_lists_the_commands(shell: Shell) -> None:
 
 def test_what_steers_terminals_is_not_printed(shell: Shell, tmp_path: Path) -> None:
     """Programs, their values and their files may come from strangers."""
-    (tmp_path / "bad.program").write_text('push "\\u001b[2J\\u202e"\nstore x\nobserve x\nreturn\n')
-    done = shell("compile bad.program", "step 2", "run")
-    assert done.returncode == 0
-    assert not {"\x1b", "\u202e"} & set(done.stdout)
+    steering = '"\\u001b[2J\\u202e"'
+    (tmp_path / "bad.program").write_text(f"push {steering}\nstore x\nobserve x\nreturn\n")
+    (tmp_path / "failing.program").write_text(f"push {steering}\npush {steering}\ncall fail 2\n")
+    done = shell("compile bad.program", "step 2", "run", "compile failing.program", "run", "compile \x1b[2J.program")
+    assert len(done.stderr.splitlines()) == 3
+    assert not {"\x1b", "\u202e"} & set(done.stdout + done.stderr)
+
+
+def test_long_values_are_shortened(shell: Shell, tmp_path: Path) -> None:
+    """And many are counted; the output of a run is whole, since it may be piped on."""
+    text = "x" * 100_000
+    (tmp_path / "long.program").write_text(f'push "{text}"\nstore long\n' + "push 1\n" * 50 + "load long\n")
+    stepped, ran = shell("compile long.program", "step 99"), shell("compile long.program", "run")
+    assert len(stepped.stdout) < 5000
+    assert "… 31 more" in stepped.stdout
+    assert f'"{text}"' in ran.stdout
+
+
+def test_a_reader_that_goes_away_ends_the_shell(home: Path, adding: Path) -> None:
+    """As with any command; no traceback."""
+    command = f"{shlex.join([*COMMAND, 'shell', '--data', str(home)])} | head -n 1"
+    given = f"compile {adding}\n" + "run\n" * 5000
+    done = subprocess.run(["sh", "-c", command], check=False, input=given, capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("runtime-1 is active")
+    assert done.stderr == ""
+
+
+def test_a_killed_shell_leaves_its_stats(home: Path, adding: Path) -> None:
+    """What it did up to its last whole command is there."""
+    adding.with_name("endless.program").write_text(ENDLESS)
+    command = [*COMMAND, "shell", "--data", str(home), "--energy", "1e12"]
+    with subprocess.Popen(command, cwd=adding.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"status\ncompile add.program\nrun\ncompile endless.program\nrun\n")
+        process.stdin.flush()
+        shown = b""
+        while b"2 instructions" not in shown:
+            shown += process.stdout.readline()
+        process.kill()
+    found = session_of(home, Done([], 0, shown.decode(), ""))
+    assert (found["compiled"], found["runs"], found["level_name"]) == (2, 1, "compiled")
 
 
 def test_levels_are_earned_by_use(shell: Shell, home: Path, adding: Path) -> None:
@@ -337,6 +421,31 @@ def test_levels_are_earned_by_use(shell: Shell, home: Path, adding: Path) -> Non
         f"level 2 of 3 (optimised), {2 * 13} tokens saved",
     ]
     assert (session_of(home, often)["level"], session_of(home, often)["runs"]) == (3, 10)
+
+
+def test_programs_that_end_by_steps_or_by_resume_count(shell: Shell, home: Path, adding: Path) -> None:
+    """Each end once, however it was come to; one that was only taken up at its end does not."""
+    lines = ["step 99", "step", "run", "resume", "snapshot kept.json", f"compile {adding}", "step 2", "resume"]
+    done = shell(f"compile {adding}", *lines, "resume kept.json", "status")
+    assert [each["runs"] for each in session_of(home, done)["programs"]] == [2, 1, 0]
+
+
+def test_stored_programs_save_from_their_first_run(shell: Shell, home: Path) -> None:
+    """Nobody wrote them for this session; a shipped one earns no more than the first level."""
+    done = shell(
+        "compile percentage_reversed_formatted@1", 'input {"percentage": 25, "number": 100}', *["run"] * 4, "status"
+    )
+    found = session_of(home, done)
+    source = Path(__file__).parents[2] / "capabilities" / "percentage_reversed_formatted" / "src" / "main.program"
+    assert (found["runs"], found["level_name"]) == (4, "compiled")
+    assert found["tokens_saved"] == 4 * (len(source.read_bytes()) // 4)
+
+
+def test_programs_that_a_program_calls_do_not_count(shell: Shell, home: Path, adding: Path) -> None:
+    """Only the program that called them ran in this session."""
+    adding.write_text('push {"percentage": 25, "number": 100}\ncall percentage_reversed_formatted 1\n')
+    found = session_of(home, shell(f"compile {adding}", "run", "status"))
+    assert (found["runs"], len(found["programs"])) == (1, 1)
 
 
 def test_a_runs_tokens_are_saved_but_the_firsts(shell: Shell, home: Path, adding: Path) -> None:
