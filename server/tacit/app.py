@@ -60,14 +60,7 @@ class App:
             files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
             agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None
             outside = Outside(files, HttpGateway(settings.limits), agent)
-            index = SearchIndex(
-                _embedder(settings),
-                store.vectors,
-                settings.data / "index",
-                similarity_threshold=settings.similarity_threshold,
-                duplicate_threshold=settings.duplicate_threshold,
-            )
-            finder = Finder(catalog, index)
+            finder = Finder(catalog, _index(settings, store))
             opening.callback(finder.close)
             builder = Builder(settings)
             preparer = Preparer(catalog, sandbox)
@@ -108,6 +101,16 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _index(settings: Settings, store: Store) -> SearchIndex:
+    return SearchIndex(
+        _embedder(settings),
+        store.vectors,
+        settings.data / "index",
+        similarity_threshold=settings.similarity_threshold,
+        duplicate_threshold=settings.duplicate_threshold,
+    )
 
 
 def _embedder(settings: Settings) -> Embedder | None:
