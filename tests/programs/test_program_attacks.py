@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from callee_samples import add_guest, add_program, calls, echoes, traps, writes
 from program_samples import GREET, OpenApp, greet, greet_loudly, refused, registered
-from scripted_llm import ScriptedLlm, say
+from scripted_llm import ChatRequest, Says, ScriptedLlm, call, say
 
 from tacit.app import App
 from tacit.errors import CapabilityFailed, PermissionDenied, TacitError
@@ -237,6 +237,22 @@ def test_a_task_is_no_option_and_no_command(open_app: OpenApp, heard: ScriptedLl
     answer = service.run("ask_oddly", {"name": "Ada"})
     assert heard.requests[0]["messages"][-1]["content"] == ODD_TASK
     assert answer.output[0] == "\u00e9 --help"
+
+
+def test_an_agent_is_granted_no_more_than_those_who_ask_it(open_app: OpenApp, heard: ScriptedLlm) -> None:
+    """Also where the grants are Python's and not the environment's: what it runs for a program is denied as well."""
+
+    def says(request: ChatRequest) -> Says:
+        if not request.results:
+            return call("run_capability", id="write_sample", input=1)
+        return say(request.results[-1])
+
+    heard.author = says
+    app = open_app(delegate=True, llm="none", shipped=False, grants=Permissions(call=("*",)))
+    add_guest(app, "write_sample", writes("employee_database.json"), write=["employee_database.json"])
+    registered(app.service.mutate(asking("Write it.")))
+    assert "permission_denied" in app.service.run("ask_oddly", {"name": "Ada"}).output[0]
+    assert not (app.settings.files_folder / "employee_database.json").exists()
 
 
 @pytest.mark.parametrize(("task", "code"), [("a\0b", "invalid"), ("x" * 200_000, "invalid"), (" ", "failed")])

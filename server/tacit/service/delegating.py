@@ -1,7 +1,8 @@
-"""Tasks that programs hand to an agent: `tacit agent` as a process of its own, with the settings of this one.
+"""Tasks that programs hand to an agent: `tacit agent` as a process of its own, with the environment of this one.
 
-It gets the task and nothing of the program. It may not hand tasks on, so there is one agent below a run at most. It
-is killed when the run is cancelled, its time is up or Tacit closes, and ends by itself where this process was killed.
+It gets the task and nothing of the program, and has the data, files and grants of this process, also where Python set
+them. It may not hand tasks on, so there is one agent below a run at most. It is killed when the run is cancelled, its
+time is up or Tacit closes, and ends by itself where this process was killed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ class Delegator:
     def __init__(self, settings: Settings) -> None:
         options = ["--json", "--until-stdin-ends", "--data", str(settings.data)]
         self._command = [sys.executable, "-m", "tacit.cli", "agent", *options, "--"]
+        self._settings = {
+            "TACIT_DELEGATE": "false",
+            "TACIT_GRANTS": settings.grants.model_dump_json(),
+            "TACIT_FILES": str(settings.files_folder),
+            "TACIT_SHIPPED": str(settings.shipped),
+        }
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._closed = False
@@ -84,7 +91,7 @@ class Delegator:
             try:
                 process = subprocess.Popen(
                     [*self._command, task],
-                    env={**inherited_environment(), "TACIT_DELEGATE": "false"},
+                    env={**inherited_environment(), **self._settings},
                     stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
