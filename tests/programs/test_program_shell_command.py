@@ -90,7 +90,7 @@ def test_steps_show_stack_and_memory(shell: Shell, adding: Path) -> None:
     done = shell(f"compile {adding}", "step 2", "step 2")
     shown = done.stdout.splitlines()
     assert shown[3:5] == ["stack   2", "stack   1"]
-    assert shown[-3:] == ["memory  sum = 3", "energy  1.3 used, 998.7 left", 'next    4  observe "sum" (line 5)']
+    assert shown[-3:] == ["memory  sum = 3", "energy  1.3 used, 998.7 left", "next    4  observe sum (line 5)"]
 
 
 def test_a_failing_step_shows_where_it_is(shell: Shell, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_failing_step_shows_where_it_is(shell: Shell, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "energy  1.2 used" in done.stdout
     assert "division_by_zero" in done.stderr
-    assert 'at 2, line 3: call "divide" 2' in done.stderr
+    assert "at 2, line 3: call divide 2" in done.stderr
 
 
 def test_more_steps_than_there_are_end_at_the_end(shell: Shell, adding: Path) -> None:
@@ -320,7 +320,7 @@ def test_what_a_capability_refuses_ends_the_program(shell: Shell) -> None:
     """With its error, and where the program called it."""
     done = shell("compile team_payroll", 'input {"employee_ids": ["nobody"]}', "run")
     assert "invalid_input" in done.stderr
-    assert 'call "get_salary_details" 1' in done.stderr
+    assert "call get_salary_details 1" in done.stderr
 
 
 def test_tasks_get_the_program_of_their_pattern(shell: Shell) -> None:
