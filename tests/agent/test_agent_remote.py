@@ -12,6 +12,7 @@ from agent_command import environment
 from agent_scripts import REVERSE_STRING, answer, run
 from agent_scripts import agent as played
 from scripted_llm import call
+from server_process import listening_on
 
 REVERSE = "Reverse the string 'hello world'"
 TOKEN = "a-token-of-sixteen-characters-or-more"
@@ -30,20 +31,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         started.append(
             subprocess.Popen([*command, *folder], env=environment(**settings), stderr=subprocess.PIPE, text=True)
         )
-        return _address(started[-1])
+        return f"{listening_on(started[-1])}/mcp"
 
     yield start
     for process in started:
         process.terminate()
         process.communicate(timeout=30)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("tacit: listening on "):
-            return f"{line.split()[-1]}/mcp"
-    raise AssertionError("the server ended before it listened")
 
 
 def test_task_is_solved_on_a_running_server(serve: Serve, agent: Callable, play: Callable, home: Path) -> None:

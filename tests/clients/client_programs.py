@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +14,6 @@ import pytest
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "clients"
 SAMPLE = HERE / "sample_service.py"
-
-
-def listening_on(process: subprocess.Popen[str]) -> str:
-    """Return the address that a server prints on stderr once it listens."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("tacit: listening on "):
-            return line.split()[-1]
-    raise AssertionError("the server ended before it listened")
 
 
 def missing(what: str) -> None:

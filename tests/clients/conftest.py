@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from client_programs import CACHE, HERE, SAMPLE, installing, listening_on, missing
+from client_programs import CACHE, HERE, SAMPLE, installing, missing
 from mcp.client.stdio import StdioServerParameters
 from sample_service import SampleApp
+from server_process import listening_on
 
 from tacit.tools import TacitServer, build_server
 

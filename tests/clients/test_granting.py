@@ -10,12 +10,12 @@ from typing import Any
 
 import granting
 import pytest
-from client_programs import listening_on
 from granting import ARGUMENTS, open_app
 from mcp import Client
 from mcp.client.context import ClientRequestContext
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import INVALID_REQUEST, CallToolResult, ElicitRequestParams, ElicitResult, ErrorData
+from server_process import listening_on
 
 from tacit.tools import TacitServer, build_server
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from client_programs import SAMPLE, listening_on
+from client_programs import SAMPLE
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
+from server_process import listening_on
 
 import tacit
 from tacit.config import Settings

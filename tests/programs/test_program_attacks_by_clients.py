@@ -19,6 +19,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult
 from program_samples import OpenApp
+from server_process import listening_on
 
 from tacit.errors import FileConflict
 from tacit.models import Permissions
@@ -71,18 +72,10 @@ def two_servers(data: Path) -> Iterator[list[str]]:
     command = [sys.executable, "-m", "tacit.cli", "serve"]
     env = environment(data, transport="http", port="0")
     started = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    yield [_address(process) for process in started]
+    yield [f"{listening_on(process)}/mcp" for process in started]
     for process in started:
         process.terminate()
         process.communicate(timeout=60)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("tacit: listening on "):
-            return f"{line.split()[-1]}/mcp"
-    raise AssertionError("the server ended before it listened")
 
 
 async def run(client: Client, capability: str, given: Any, **options: Any) -> CallToolResult:

@@ -142,7 +142,7 @@ def test_the_readmes_example_works() -> None:
 
 
 def test_activation_switches_between_runtimes() -> None:
-    """Only known ones; without one there is nothing to execute."""
+    """Only known ones, by id or name; without one there is nothing to execute."""
     shell = AgentShell("a", 10)
     with pytest.raises(InvalidArgument, match="active"):
         shell.execute()
@@ -150,7 +150,7 @@ def test_activation_switches_between_runtimes() -> None:
         shell.activate(RuntimeId("unknown"))
     one, two = shell.build_runtime("one", source="push 1"), shell.build_runtime("two", source="push 2")
     outputs: list[object] = []
-    for each in (one, two, one):
+    for each in (one, str(two), one):
         shell.activate(each)
         outputs.append(shell.execute().output)
     assert outputs == [1, 2, 1]

@@ -83,12 +83,13 @@ class AgentShell:
         self.layer.promote(f"Compiled: {runtime.name}")
         return made
 
-    def activate(self, runtime: RuntimeId) -> None:
+    def activate(self, runtime: RuntimeId | str) -> None:
         """Make a runtime the active one; raises `InvalidArgument` for one that the shell has not."""
-        if runtime not in self.runtimes:
+        wanted = RuntimeId(runtime) if isinstance(runtime, str) and runtime else runtime
+        if not isinstance(wanted, RuntimeId) or wanted not in self.runtimes:
             known = ", ".join(map(str, self.runtimes)) or "none"
             raise InvalidArgument(f"The shell has no runtime {runtime}.", hint=f"It has {known}.")
-        self._active = runtime
+        self._active = wanted
 
     def deactivate(self) -> None:
         """Have no active runtime."""
