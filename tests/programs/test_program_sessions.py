@@ -13,6 +13,7 @@ from program_samples import GREET, OpenApp
 
 from tacit.app import App
 from tacit.models import MutateRequest
+from tacit.store import Store, session_runs
 
 LOUDLY = "call input 0\ncall greet 1\ncall upper 1\n"
 WORD = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -145,3 +146,42 @@ def test_shipped_composites_earn_the_first_level_alone(open_app: OpenApp) -> Non
     found = only(app)
     assert (found["runs"], found["level_name"]) == (4, "compiled")
     assert found["tokens_saved"] > 0
+
+
+def make_and_run(app: App, *sessions: str) -> dict[str, Any]:
+    """Make both programs, run them in sessions, and return what is said of these."""
+    for arguments in (MAKE_GREET, MAKE_LOUDLY):
+        app.service.make(MutateRequest.model_validate(arguments), session=sessions[0])
+    for session in sessions:
+        for name in ("Ada", "Bob", "Cleo"):
+            app.service.run("greet_loudly", {"name": name}, session=session)
+        app.service.run("greet", {"name": "Dora"}, session=session)
+    return app.service.stats()
+
+
+def test_what_was_earned_stays_when_records_are_dropped(open_app: OpenApp, data: Path) -> None:
+    """Levels, runs and tokens saved are the same to the last field, whatever of the records is still there."""
+    app = open_app(shipped=False)
+    before = make_and_run(app, "first", "second")
+    assert [each["level_name"] for each in before["sessions"]] == ["optimised", "optimised"]
+    for kept in (9, 4, 1):
+        with Store.open(data, runs_kept=kept) as store:
+            assert store.prune() > 0
+        assert app.service.stats() == before
+
+
+def test_sessions_without_a_name_count_towards_the_whole(
+    open_app: OpenApp, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are too many, the first is no longer listed, but its runs are counted, and were the first ones."""
+    monkeypatch.setattr(session_runs, "MAX_SESSIONS", 1)
+    app = open_app(shipped=False)
+    before = make_and_run(app, "first", "second", "third")
+    with Store.open(data, runs_kept=1) as store:
+        store.prune()
+    after = app.service.stats()
+    first = before["sessions"][-1]
+    assert after["earlier"] == {"runs": 8, "tokens_saved": sum(each["tokens_saved"] for each in before["sessions"][1:])}
+    assert after["sessions"][0] == before["sessions"][0]
+    assert [(each["session"], each["runs"]) for each in after["sessions"][1:]] == [("first", 0)]
+    assert first["tokens_saved"] == 2 * (len(LOUDLY) // 4)

@@ -39,8 +39,11 @@ def _described(found: dict[str, Any]) -> str:
         for each in sessions
     ]
     headings = ["SESSION", "STARTED", "LEVEL", "COMPILED", "PROGRAMS", "RUNS", "TOKENS SAVED"]
-    runs, saved = sum(each["runs"] for each in sessions), sum(each["tokens_saved"] for each in sessions)
+    counted = [*sessions, found["earlier"]]
+    runs, saved = sum(each["runs"] for each in counted), sum(each["tokens_saved"] for each in counted)
     total = f"{found['made']} made here, {runs} runs, {saved:,} tokens saved"
+    if found["earlier"]["runs"]:
+        total += f" ({found['earlier']['runs']} of the runs in earlier sessions)"
     return f"{table(headings, rows)}\n{total}"
 
 

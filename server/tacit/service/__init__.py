@@ -316,11 +316,12 @@ class Service:
         return self._governor.rollback_policy(name, version, actor, reason)
 
     def stats(self) -> dict[str, Any]:
-        """Return `{made, sessions}`: versions made here that are programs, and what each session did with programs.
+        """Return `{made, sessions, earlier}`: versions made here that are programs, and what sessions did with them.
 
-        A session is `{session, started, compiled, programs, runs, tokens_saved, level, level_name}`, the newest first.
+        A session is `{session, started, compiled, programs, runs, tokens_saved, level, level_name}`, the newest first;
+        `earlier` is the runs and tokens_saved of those that are so many that their names are forgotten.
         """
-        return {"made": self._sessions.made(), "sessions": [use.summary() for use in self._sessions.all()]}
+        return self._sessions.summary()
 
     def keep_session(self, use: SessionUse) -> None:
         """Keep what a session of the shell used so far, for `stats`."""

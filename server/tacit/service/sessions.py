@@ -1,10 +1,11 @@
-"""What sessions earned with programs: of the shell as it was kept, of all others as far as runs are kept."""
+"""What sessions earned with programs: those of the shell as they were kept, all others by their runs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,6 +18,8 @@ from tacit.store import SessionTally, Store
 
 COMMAND_LINE = "without a session"
 """The session of runs that name none: from the command line and from Python."""
+EARLIER = ("earlier sessions", True)
+"""The key of the sessions whose names are forgotten; that of a session ends with False."""
 SHIPPED = "shipped"
 MAX_KEPT = 1000
 """Sessions of the shell of which is known what they used."""
@@ -61,15 +64,26 @@ class Sessions:
             if self._store.meta.get_in(connection, key) is None:
                 self._store.meta.put_in(connection, key, made.model_dump_json())
 
-    def all(self) -> list[SessionUse]:
-        """Return what each session used that compiled or ran a program, the last one that began first."""
-        found = {use.session: use for use in self._counted()}
+    def summary(self) -> dict[str, Any]:
+        """Return `{made, sessions, earlier}`, the sessions as JSON, the last one that began first.
+
+        A session is one that compiled or ran a program; `earlier` is what those ran together whose names are forgotten.
+        """
+        counted = self._counted()
+        earlier = counted.pop(EARLIER, None)
+        found = {use.session: use for use in counted.values()}
         for session, times in self._made().items():
             use = found.get(session) or SessionUse(session=session, started=times[0])
             update = {"compiled": len(times), "started": min(use.started, *times)}
             found[session] = use.model_copy(update=update)
         found |= {use.session: use for use in self._kept()}  # which ran the rest from within their programs
-        return sorted(found.values(), key=lambda use: use.started, reverse=True)
+        uses = sorted(found.values(), key=lambda use: use.started, reverse=True)
+        totals = {"runs": earlier.runs, "tokens_saved": earlier.tokens_saved} if earlier else {}
+        return {
+            "made": self.made(),
+            "sessions": [use.summary() for use in uses],
+            "earlier": {"runs": 0, "tokens_saved": 0, **totals},
+        }
 
     def made(self) -> int:
         """Return how many versions were made here whose source is a program."""
@@ -89,20 +103,24 @@ class Sessions:
             with suppress(ValidationError):  # by a later Tacit
                 yield SessionUse.model_validate_json(text)
 
-    def _counted(self) -> Iterable[SessionUse]:
-        """Yield what runs say of each session that ran a program itself."""
-        sessions: dict[str | None, list[tuple[SessionTally, ProgramUse]]] = {}
+    def _counted(self) -> dict[tuple[str, bool], SessionUse]:
+        """Return what runs say of each session that ran a program itself, and of the earlier ones together."""
+        sessions: dict[tuple[str, bool], list[tuple[SessionTally, ProgramUse]]] = {}
         written: set[tuple[str, int]] = set()
-        for tally in sorted(self._store.runs.sessions(), key=lambda tally: tally.first_run):
+        for tally in sorted(self._store.session_runs.all(), key=lambda tally: tally.first_run):
             with suppress(TacitError):  # what is gone by now
                 version = self._catalog.get(tally.capability, tally.version)
                 if _is_program(version):
                     first = version.author != SHIPPED and (version.id, version.version) not in written
                     written.add((version.id, version.version))
-                    sessions.setdefault(tally.session, []).append((tally, _use(version, tally.runs, first)))
-        for session, used in sessions.items():
-            started = min(tally.first_millis for tally, _ in used)
-            yield SessionUse(session=session or COMMAND_LINE, started=started, programs=tuple(use for _, use in used))
+                    key = EARLIER if tally.earlier else (tally.session or COMMAND_LINE, False)
+                    sessions.setdefault(key, []).append((tally, _use(version, tally.runs, first)))
+        return {key: _session_use(key[0], used) for key, used in sessions.items()}
+
+
+def _session_use(session: str, used: list[tuple[SessionTally, ProgramUse]]) -> SessionUse:
+    started = min(tally.first_millis for tally, _ in used)
+    return SessionUse(session=session, started=started, programs=tuple(use for _, use in used))
 
 
 def _use(version: Version, runs: int, first: bool) -> ProgramUse:

@@ -8,7 +8,8 @@ from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id, started_millis
-from tacit.store.runs import Outcome, RunRecord, Runs, SessionTally, Tally
+from tacit.store.runs import Outcome, RunRecord, Runs, Tally
+from tacit.store.session_runs import SessionRuns, SessionTally
 from tacit.store.store import Store
 from tacit.store.transcripts import pack_transcript, unpack_transcript
 from tacit.store.uses import Uses
@@ -26,6 +27,7 @@ __all__ = [
     "Outcome",
     "RunRecord",
     "Runs",
+    "SessionRuns",
     "SessionTally",
     "Store",
     "Tally",

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, delete, func, not_, select
 from tacit.errors import TacitError
 from tacit.store.database import Database
 from tacit.store.payloads import SLACK
+from tacit.store.session_runs import forget_names, keep_counted
 from tacit.store.sqlite import used_bytes
 from tacit.store.tables import blobs, builds, runs
 
@@ -70,6 +71,9 @@ class Retention:
             dropped += batch
             if batch < PRUNE_ROWS:
                 break
+        if dropped:
+            with self._database.write() as connection:
+                forget_names(connection)
         return dropped
 
     def close(self) -> None:
@@ -95,6 +99,7 @@ class Retention:
             numbers = connection.execute(old).scalars().all()
             if not numbers:
                 return 0
+            keep_counted(connection, numbers[-1])
             connection.execute(delete(runs).where(runs.c.id <= numbers[-1]))
             unused = select(blobs.c.digest).where(blobs.c.touched < numbers[-1] - 2 * SLACK).limit(3 * PRUNE_ROWS)
             connection.execute(delete(blobs).where(blobs.c.digest.in_(unused)))

@@ -96,22 +96,6 @@ class Tally:
         return started_millis(self.last_run)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTally:
-    """The runs of one version in one session (None: in none) that ended well and that no other run called."""
-
-    session: str | None
-    capability: str
-    version: int
-    runs: int
-    first_run: str
-
-    @property
-    def first_millis(self) -> int:
-        """When the first one started, in milliseconds since the Unix epoch."""
-        return started_millis(self.first_run)
-
-
 class Runs:
     """Records runs and finds them again; thread-safe."""
 
@@ -214,14 +198,6 @@ class Runs:
         with self._database.read() as connection:
             rows = connection.execute(counted.group_by(*version)).all()
         return {(name, number): Tally(count, well, f"{last:016x}") for name, number, count, well, last in rows}
-
-    def sessions(self) -> list[SessionTally]:
-        """Return how often each version ran well in each session, as far as runs are kept; reads every run once."""
-        of = (runs.c.session, runs.c.capability, runs.c.version)
-        counted = select(*of, func.count(), func.min(runs.c.id)).where(runs.c.error.is_(None))
-        with self._database.read() as connection:
-            rows = connection.execute(counted.where(runs.c.parent_run.is_(None)).group_by(*of)).all()
-        return [SessionTally(*row[:4], f"{row[4]:016x}") for row in rows]
 
     def oldest_millis(self) -> int | None:
         """Return when the oldest run that is kept started, in milliseconds; None where no run is."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Insert, QueuePool, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, QueuePool, Select, Table, create_engine, event, func
 from sqlalchemy.dialects.sqlite import insert
 
 from tacit.store.failures import read_only
@@ -111,6 +111,14 @@ def insert_or_replace(table: Table, *columns: str) -> Insert:
     statement = insert(table)
     changed = {name: statement.excluded[name] for name in columns}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+
+
+def insert_or_merge(table: Table, rows: Select[*tuple[Any, ...]], *, summed: str, least: str) -> Insert:
+    """Return an INSERT of selected rows; where a key exists, one column becomes the sum, one the lesser value."""
+    statement = insert(table).from_select(list(table.c), rows)
+    before, added = table.c, statement.excluded
+    merged = {summed: before[summed] + added[summed], least: func.min(before[least], added[least])}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
 
 
 def _begin(connection: Connection) -> None:

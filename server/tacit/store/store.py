@@ -13,6 +13,7 @@ from tacit.store.meta import Meta
 from tacit.store.retention import Retention
 from tacit.store.runs import Runs
 from tacit.store.schema import ensure_schema
+from tacit.store.session_runs import SessionRuns
 from tacit.store.uses import Uses
 from tacit.store.vectors import Vectors
 
@@ -32,6 +33,7 @@ class Store:
         self.audit = Audit(database)
         self.health = Health(database, self.meta)
         self.uses = Uses(database)
+        self.session_runs = SessionRuns(database)
         self._retention = Retention(database, runs_kept, bytes_kept)
         self.runs = Runs(database, self._retention.recorded)
 

@@ -175,6 +175,17 @@ runs = Table(
 No foreign key and no second index: a record costs one page.
 """
 
+session_runs = Table(
+    "session_runs",
+    metadata,
+    Column("session", String, primary_key=True),
+    Column("capability", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    Column("first_run", BigInteger, nullable=False),
+)
+"""How often sessions ran programs well in the runs that are no longer kept (see `session_runs`)."""
+
 blobs = Table(
     "blobs",
     metadata,
