@@ -24,10 +24,11 @@ _IDEOGRAPHIC_SELECTORS = r"\U000e0100-\U000e01ef"
 _MONGOLIAN_SELECTORS = r"\u180b-\u180d\u180f"
 _TAGS = r"\U000e0000-\U000e007f"
 
-# Arabic, Syriac, N'Ko, the Indic scripts, Burmese, Khmer, Mongolian and the other scripts whose letters join.
+# Arabic, Syriac, N'Ko, the Indic scripts, Burmese, Khmer, Mongolian and the other scripts whose letters join, without
+# what is taken out itself (U+061C), after which a joiner would stay where nothing is to be joined.
 _JOINING = (
-    r"\u0600-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u180a\u1810-\u18af\u1b00-\u1bff\ua800-\uabff\ufb50-\ufdff"
-    r"\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+    r"\u0600-\u061b\u061d-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u180a\u1810-\u18af\u1b00-\u1bff\ua800-\uabff"
+    r"\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f"
 )
 _EMOJI = r"\u00a9\u00ae\u203c\u2049\u2122-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _IDEOGRAPHS = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
