@@ -17,9 +17,9 @@ def read_number(text: str) -> int | float | None:
     """Return the number that a text is, infinite where it is too large for a float; None where it is none."""
     if not _NUMBER.fullmatch(text):
         return None
-    digits = text.lstrip("+-").lstrip("0") or "0"
-    if len(digits) <= len(str(LARGEST)) and digits.isdecimal() and abs(whole := int(text)) <= LARGEST:
-        return whole
+    digits = text.lstrip("+-").lstrip("0") or "0"  # Python counts leading zeros among the digits that it reads
+    if len(digits) <= len(str(LARGEST)) and digits.isdecimal() and (whole := int(digits)) <= LARGEST:
+        return -whole if text.startswith("-") else whole
     return float(text)
 
 
