@@ -14,6 +14,7 @@ from tacit.errors import InvalidArgument, ValueTooLarge, WrongType
 from tacit.programs import AbstractionLayer, MiniRuntime, Reference, RuntimeSnapshot
 from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK
 from tacit.programs.sizes import MAX_WEIGHT
+from tacit.programs.values import shown
 
 NO_VALUES: list[Any] = [
     object(),
@@ -42,6 +43,18 @@ def nested(depth: int) -> list[Any]:
     value: list[Any] = []
     for _ in range(depth):
         value = [value]
+    return value
+
+
+class Items(list[Any]):
+    """A list of the caller's own class."""
+
+
+def own(depth: int) -> list[Any]:
+    """Return such a list within such lists."""
+    value = Items()
+    for _ in range(depth):
+        value = Items([value])
     return value
 
 
@@ -82,7 +95,7 @@ def test_a_map_in_the_form_of_a_reference_is_one() -> None:
     assert MiniRuntime("test").call("type", [{"$reference": "x"}]) == "reference"
 
 
-@pytest.mark.parametrize("value", [nested(1_000_000), doubled(90)], ids=["deep", "shared"])
+@pytest.mark.parametrize("value", [nested(1_000_000), doubled(90), own(10_000)], ids=["deep", "shared", "own"])
 def test_values_that_do_not_end_are_not_taken(value: Any) -> None:
     """Nor looked at for long."""
     with pytest.raises(ValueTooLarge):
@@ -143,7 +156,7 @@ def test_a_state_with_what_is_no_value_is_refused() -> None:
             made.load_state(made.save_state().model_copy(update={"memory": {"x": value}}))
 
 
-@pytest.mark.parametrize("tokens", [-1, True, 1.5, math.nan, "5", None, []], ids=repr)
+@pytest.mark.parametrize("tokens", [-1, -(10**5000), True, 1.5, math.nan, "5", None, []], ids=shown)
 def test_what_is_no_number_of_tokens_is_not_saved(tokens: Any) -> None:
     """And what was saved before stays."""
     layer = AbstractionLayer()

@@ -25,6 +25,7 @@ from tacit.programs.instructions import (
     Store,
     instruction_from_json,
 )
+from tacit.programs.values import shown
 
 
 def only(source: str) -> Instruction:
@@ -274,6 +275,9 @@ def test_instructions_survive_json(name: str) -> None:
         {},
         {"op": "explode"},
         {"op": "push"},
+        {"op": "push", "value": 10**5000},
+        {"op": "push", "value": "\ud800"},
+        {"op": "push", "value": json.loads("[" * 101 + "]" * 101)},
         {"op": "pop", "value": 1},
         {"op": "call", "callee": 1, "count": 2},
         {"op": "call", "callee": "add", "count": "2"},
@@ -283,7 +287,7 @@ def test_instructions_survive_json(name: str) -> None:
         [],
         "push",
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_what_is_no_instruction_is_refused(data: Any) -> None:
     """JSON of another form is an error of the caller's, not Python's."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from tacit.errors import InvalidArgument
+from tacit.programs.values import shown
 
 HUNDREDTHS = 100
 FUEL_PER_UNIT = 10_000
@@ -28,7 +29,7 @@ def hundredths(units: float, what: str = "budget") -> int:
     number = isinstance(units, int | float) and not isinstance(units, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
     if not number or not 0 <= units <= MAX_UNITS:  # NaN is neither; a vast whole number is no float
         raise InvalidArgument(
-            f"The {what} is {units!r:.40}; it has to be a number of energy units from 0 to {MAX_UNITS:.0f}."
+            f"The {what} is {shown(units)}; it has to be a number of energy units from 0 to {MAX_UNITS:.0f}."
         )
     return math.floor(round(units * HUNDREDTHS, 6))
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from tacit.errors import InvalidArgument
-from tacit.programs.values import Value, from_json, to_json
+from tacit.errors import InvalidArgument, ValueTooLarge
+from tacit.programs.intake import taken
+from tacit.programs.values import Value, shown, to_json
 
 _QUOTED = frozenset({"value", "task", "description"})
 """Operands that are no names: sources may hold them in quotes."""
@@ -151,7 +152,7 @@ def instruction_from_json(data: Any) -> Instruction:
         given = dict(data)
         kind = KINDS[given.pop("op")]
         if kind is Push:
-            return Push(**{name: from_json(value) for name, value in given.items()})
+            return Push(**{name: taken(value).value for name, value in given.items()})
         return _FORMS[kind].validate_python(given)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidArgument(f"This is no instruction of a program: {str(data)[:200]}.") from error
+    except (KeyError, TypeError, ValueError, InvalidArgument, ValueTooLarge) as error:
+        raise InvalidArgument(f"This is no instruction of a program: {shown(data)}.") from error

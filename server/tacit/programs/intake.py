@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tacit.errors import InvalidArgument
-from tacit.programs.sizes import Sized, sized
+from tacit.programs.sizes import Sized, sized, too_deep
 from tacit.programs.values import Value, from_json, to_json
 
 
@@ -24,15 +24,6 @@ def taken(value: object) -> Sized:
     return measured
 
 
-def copied(value: Value) -> Value:
-    """Return a value whose lists and maps are new ones, for callers who may change them."""
-    if isinstance(value, list):
-        return [copied(each) for each in value]
-    if isinstance(value, dict):
-        return {name: copied(each) for name, each in value.items()}
-    return value
-
-
 def taken_all(values: Sequence[object]) -> list[Sized]:
     """Return several values as `taken` does."""
     try:
@@ -44,8 +35,19 @@ def taken_all(values: Sequence[object]) -> list[Sized]:
     except UnicodeEncodeError as error:
         lone = ascii(error.object[error.start])[1:-1]
         raise InvalidArgument(f"A text has {lone} in it, half of a character.", hint="Leave it out.") from error
+    except RecursionError as error:  # of lists of a class of the caller's own, which are not looked into at first
+        raise too_deep() from error
     except (TypeError, ValueError) as error:
         raise InvalidArgument(f"That is no value of programs: {error}.", hint="Hand in what JSON can write.") from error
+
+
+def copied(value: Value) -> Value:
+    """Return a value whose lists and maps are new ones, for callers who may change them."""
+    if isinstance(value, list):
+        return [copied(each) for each in value]
+    if isinstance(value, dict):
+        return {name: copied(each) for name, each in value.items()}
+    return value
 
 
 def _write(values: list[Any]) -> None:

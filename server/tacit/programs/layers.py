@@ -7,6 +7,7 @@ from pydantic import Field
 from tacit.errors import InvalidArgument
 from tacit.models import Model
 from tacit.programs.runtime import MAX_LEVEL
+from tacit.programs.values import shown
 
 RAW = "Raw — no abstraction"
 NAMES = ("raw", "compiled", "optimised", "mastered")
@@ -52,7 +53,7 @@ class AbstractionLayer:
         """Count tokens that were saved at the current level; raises `InvalidArgument` for no whole number from 0."""
         whole = isinstance(tokens, int) and not isinstance(tokens, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
         if not whole or tokens < 0:
-            raise InvalidArgument(f"{tokens!r:.40} tokens cannot be saved; it has to be a whole number from 0.")
+            raise InvalidArgument(f"{shown(tokens)} tokens cannot be saved; it has to be a whole number from 0.")
         last = self._layers[-1]
         self._layers[-1] = last.model_copy(update={"tokens_saved": last.tokens_saved + tokens})
 

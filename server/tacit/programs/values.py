@@ -104,6 +104,14 @@ def from_json(value: Any) -> Value:
     return _from_json(value)
 
 
+def shown(value: object) -> str:
+    """Return the beginning of anything, for a message; its type where Python cannot write it."""
+    try:
+        return f"{value!r:.100}"
+    except (ValueError, RecursionError):  # a whole number of over 4,300 digits, or lists in lists without end
+        return f"of type {type(value).__name__}"
+
+
 def depth_of(value: Any) -> int:
     """Return how deep lists and maps nest in a value, 0 for a plain one; counts no further than `MAX_DEPTH` + 1."""
     depth, level = 0, _containers([value])
