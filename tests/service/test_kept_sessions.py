@@ -1,18 +1,56 @@
-"""What sessions of the shell used: kept for so many of them."""
+"""What is kept of sessions: what those of the shell used, for so many of them, and where programs were made."""
 
 from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
 
 import pytest
 from service_samples import OpenApp
 
+from tacit.app import App
 from tacit.programs.use import SessionUse
 from tacit.service import sessions
+from tacit.service.sessions import Sessions
+
+SHIPPED = "percentage_reversed_formatted"
+
+
+def known(app: App) -> list[str]:
+    """Return the sessions that there are, the last one that began first."""
+    return [each["session"] for each in app.service.stats()["sessions"]]
 
 
 def test_the_sessions_that_began_first_give_way(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more than are kept; one that goes on is one all the same."""
     monkeypatch.setattr(sessions, "MAX_KEPT", 3)
-    service = open_app().service
+    app = open_app()
     for number in (3, 1, 2, 2, 4, 4, 5):
-        service.keep_session(SessionUse(session=f"shell-{number}", started=number))
-    assert [each["session"] for each in service.stats()["sessions"]] == ["shell-5", "shell-4", "shell-3"]
+        app.service.keep_session(SessionUse(session=f"shell-{number}", started=number))
+    assert known(app) == ["shell-5", "shell-4", "shell-3"]
+
+
+def test_a_busy_store_keeps_nothing_and_fails_nothing(open_app: OpenApp) -> None:
+    """What was done is done, whether it can be counted or not."""
+    app = open_app()
+    kept = Sessions(app.catalog.store, app.catalog)
+    with app.catalog.store.database.turn() as writing:
+        writing.execute("PRAGMA busy_timeout=0")
+    with closing(sqlite3.connect(app.settings.data / "tacit.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        kept.keep(SessionUse(session="shell-1", started=1))
+        kept.keep_made("client-1", SHIPPED, 1)
+        other.execute("ROLLBACK")
+    assert known(app) == []
+    kept.keep_made("client-2", SHIPPED, 1)
+    assert known(app) == ["client-2"]
+
+
+@pytest.mark.parametrize("key", ["session:", "made:"])
+def test_what_a_later_tacit_kept_is_passed_over(open_app: OpenApp, key: str) -> None:
+    """The others are counted."""
+    app = open_app()
+    app.service.keep_session(SessionUse(session="shell-1", started=1))
+    with app.catalog.store.database.write() as connection:
+        app.catalog.store.meta.put_in(connection, f"{key}x", '{"in": "another form"}')
+    assert known(app) == ["shell-1"]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tacit.catalog import Catalog, Version
-from tacit.errors import StoreReadOnly, TacitError
+from tacit.errors import StoreBusy, StoreReadOnly, TacitError
 from tacit.models import Effect, Model
 from tacit.programs.shell import tokens_of
 from tacit.programs.use import ProgramUse, SessionUse
@@ -42,12 +42,12 @@ class Sessions:
         self._catalog = catalog
 
     def keep(self, use: SessionUse) -> None:
-        """Keep what a session of the shell used so far; where nothing can be written, it is not kept.
+        """Keep what a session of the shell used so far, unless the store is busy or cannot be written.
 
         Of more than `MAX_KEPT` the one that began first gives way.
         """
         meta, key = self._store.meta, f"{_KEY}{use.session}"
-        with suppress(StoreReadOnly), self._store.database.write() as connection:
+        with suppress(StoreBusy, StoreReadOnly), self._store.database.write() as connection:
             new = meta.get_in(connection, key) is None
             meta.put_in(connection, key, use.model_dump_json())
             before = sorted(self._kept(), key=lambda kept: kept.started) if new else []
@@ -55,12 +55,15 @@ class Sessions:
                 meta.drop_in(connection, f"{_KEY}{oldest.session}")
 
     def keep_made(self, session: str | None, capability: str, version: int) -> None:
-        """Keep in which session a program was made; only the first one that is told of it made it."""
+        """Keep in which session a program was made; only the first one that is told of it made it.
+
+        Where the store is busy or cannot be written, it is not kept: the program is made all the same.
+        """
         made = _Made(session=session or COMMAND_LINE, at=time.time_ns() // 1_000_000)
         key = f"{_MADE_KEY}{capability}@{version}"
         if not _is_program(self._catalog.get(capability, version)):
             return
-        with suppress(StoreReadOnly), self._store.database.write() as connection:
+        with suppress(StoreBusy, StoreReadOnly), self._store.database.write() as connection:
             if self._store.meta.get_in(connection, key) is None:
                 self._store.meta.put_in(connection, key, made.model_dump_json())
 
@@ -94,8 +97,9 @@ class Sessions:
         """Return when each session made programs, in milliseconds."""
         found: dict[str, list[int]] = {}
         for text in self._store.meta.starting_with(_MADE_KEY):
-            made = _Made.model_validate_json(text)
-            found.setdefault(made.session, []).append(made.at)
+            with suppress(ValidationError):  # by a later Tacit
+                made = _Made.model_validate_json(text)
+                found.setdefault(made.session, []).append(made.at)
         return found
 
     def _kept(self) -> Iterable[SessionUse]:
