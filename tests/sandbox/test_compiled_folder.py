@@ -176,3 +176,13 @@ def test_what_a_killed_process_left_goes(compiled: Compiled) -> None:
     age(left, 2)
     assert compiled.compiles(guest(ECHO, pages=2))
     assert (left.exists(), fresh.exists()) == (False, True)
+
+
+def test_a_folder_that_somebody_removes_is_no_error(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also between writing an entry and looking at all of them."""
+
+    def gone(folder: Path) -> None:
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(module.Path, "iterdir", gone)
+    assert compiled.compiles(guest(ECHO, pages=2))

@@ -79,7 +79,8 @@ class CompiledFolder:
         except OSError as error:
             _log.warning("The compiled code of %s… could not be kept: %s.", digest[:12], error.strerror)
             return
-        self._drop_oldest()
+        with suppress(OSError):  # the folder itself may be gone by now
+            self._drop_oldest()
 
     def _drop_oldest(self) -> None:
         """Keep the folder small; what another process drops meanwhile is none of this one's worry."""
