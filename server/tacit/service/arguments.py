@@ -1,4 +1,4 @@
-"""What programs give to the use cases, checked before anything is done: whatever it is, the answer is a clear error.
+"""What Python hands to the use cases, checked before anything is done: whatever it is, the answer is a clear error.
 
 Entry points check what comes from outside; this is for Python, where nothing else stands between a mistake and the
 store. Each function takes arguments by name, and raises `InvalidArgument` for the first that is not as it has to be.
@@ -17,8 +17,9 @@ MAX_TEXT = 1_000_000
 MAX_NAME = 1000
 """Characters of what is written down with each run or decision: who, in which session, through which client."""
 MAX_PATH = 4000
+"""Bytes of a path; Linux takes 4,095, and an id and the names of files are still added to it."""
 MAX_PART = 255
-"""Bytes of a path and of a name in it, a little less than Linux takes: ids and endings are still added to it."""
+"""Bytes of a name in a path, as many as Linux takes."""
 _LARGEST = 1 << 63
 
 
