@@ -27,6 +27,7 @@ from tacit.service.keeping import Keeper
 from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
+from tacit.service.run_records import RunRecords
 from tacit.service.running import Outside, Runner
 from tacit.service.sessions import Sessions
 from tacit.service.spending import Spending
@@ -57,29 +58,22 @@ class App:
             catalog = Catalog(store, settings.grants)
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
             opening.callback(sandbox.close)
-            files = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
+            files = _files(settings)
             agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None
             outside = Outside(files, HttpGateway(settings.limits), agent)
             finder = Finder(catalog, _index(settings, store))
             opening.callback(finder.close)
             builder = Builder(settings)
             preparer = Preparer(catalog, sandbox)
+            registered = preparer.compile_ahead
             policies = Policies(store)
             spending = Spending(store.builds, policies.cost_limits)
-            author = Author(settings, store, catalog, finder, builder, spending, preparer.compile_ahead)
+            author = Author(settings, store, catalog, finder, builder, spending, registered)
             opening.callback(author.close)
             _prepare_data(settings, catalog, files)
             preparer.load_ahead(store.runs.recent())
             reflector = Reflector(
-                settings,
-                store,
-                catalog,
-                policies,
-                builder,
-                finder,
-                spending,
-                jobs=author.jobs,
-                registered=preparer.compile_ahead,
+                settings, store, catalog, policies, builder, finder, spending, jobs=author.jobs, registered=registered
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
@@ -88,7 +82,16 @@ class App:
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)
             service = Service(
-                finder, runner, author, keeper, governor, pruner, records, sessions=sessions, doctor=doctor.checks
+                finder,
+                runner,
+                author,
+                keeper,
+                governor,
+                pruner,
+                records,
+                run_records=RunRecords(store, catalog),
+                sessions=sessions,
+                doctor=doctor.checks,
             )
             return cls(settings, service, catalog, opening.pop_all())
 
@@ -101,6 +104,13 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _files(settings: Settings) -> FilesFolder:
+    """Return the files folder, in which guests do not reach the data folder unless it lies in that, as by default."""
+    return FilesFolder(
+        settings.files_folder, settings.data / "journal", settings.limits.file_bytes, hidden=settings.data
+    )
 
 
 def _index(settings: Settings, store: Store) -> SearchIndex:

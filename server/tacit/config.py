@@ -10,7 +10,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from tacit.errors import InvalidSettings
@@ -19,6 +29,9 @@ from tacit.models import Permissions, problems_in
 MIB = 1 << 20
 SAMPLE_FILE = "employee_database.json"
 """The sample data that the shipped capabilities work on; the default grants cover it and nothing else."""
+
+_OWN_FOLDERS = ("compiled", "index", "journal")
+"""Folders of the data folder in which there is nothing for capabilities."""
 
 
 def _folder(variable: str, fallback: str) -> Path:
@@ -144,6 +157,17 @@ class Settings(BaseSettings):
         default="2024-12-01-preview",
         validation_alias=AliasChoices("TACIT_AZURE_API_VERSION", "FOUNDRY_API_VERSION"),
     )
+
+    @field_validator("files")
+    @classmethod
+    def _keep_files_apart(cls, files: Path | None, info: ValidationInfo) -> Path | None:
+        """Refuse a files folder in which capabilities would reach the database or other state of Tacit's."""
+        data: Path | None = info.data.get("data")
+        if files is not None and data is not None:
+            place, own = Path(os.path.realpath(files)), Path(os.path.realpath(data))
+            if place == own or any(place.is_relative_to(own / name) for name in _OWN_FOLDERS):
+                raise ValueError(f"{files} is where Tacit keeps its own data; name another folder")
+        return files
 
     @property
     def files_folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,8 +21,10 @@ class FilesFolder:
     Several processes may have the same pair open at once. Neither folder need exist before the first write.
     """
 
-    def __init__(self, root: Path, state: Path, file_bytes: int | None = None) -> None:
+    def __init__(self, root: Path, state: Path, file_bytes: int | None = None, hidden: Path | None = None) -> None:
+        """Take both folders; `hidden` is a folder that no guest reaches, also where it lies in the files folder."""
         self.root = root
+        self._hidden = _segments_below(root, hidden) if hidden is not None else None
         self._locks = state / "locks"
         self._journal = Journal(root, state)
         self._file_bytes = Limits().file_bytes if file_bytes is None else file_bytes
@@ -38,9 +41,15 @@ class FilesFolder:
         locked and nothing may be written.
         """
         locks = FileLocks(self._locks, cancellation, wait_seconds)
-        return Transaction(self.root, self._journal, locks, write_patterns, self._file_bytes)
+        return Transaction(self.root, self._journal, locks, write_patterns, self._file_bytes, self._hidden)
 
     def recover(self) -> None:
         """Complete or discard what killed processes left; to be called once at the start, by every process."""
         self._journal.recover()
         self._journal.forget_probes()
+
+
+def _segments_below(root: Path, folder: Path) -> tuple[str, ...] | None:
+    """Return where a folder lies below the root, None elsewhere; guests follow no links, so one way leads there."""
+    found, real_root = Path(os.path.realpath(folder)), os.path.realpath(root)
+    return found.relative_to(real_root).parts if found.is_relative_to(real_root) else None

@@ -15,7 +15,7 @@ from tacit.errors import FileConflict
 from tacit.sandbox.folder import check_writable, list_folder, read_file
 from tacit.sandbox.journal import Journal
 from tacit.sandbox.locks import FileLocks
-from tacit.sandbox.paths import compile_glob, names_folder, segments_of
+from tacit.sandbox.paths import compile_glob, names_folder, outside, segments_of
 from tacit.sandbox.world import FailureCode, HostFailure
 
 MAX_FILES = 1000
@@ -33,8 +33,11 @@ class Transaction:
         locks: FileLocks,
         write_patterns: Iterable[str],
         limit: int,
+        hidden: tuple[str, ...] | None = None,
     ) -> None:
+        """Take a files folder, what its writes go through, their limit, and where in it is what no guest reaches."""
         self._root = root
+        self._hidden = hidden
         self._journal = journal
         self._locks = locks
         self._limit = limit
@@ -68,6 +71,7 @@ class Transaction:
         segments = segments_of(path, "file_read")
         if names_folder(path):
             raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder")
+        self._check_reachable(path, segments, "file_read")
         found = self._written.get(path)
         if found is not None:
             return found
@@ -76,10 +80,11 @@ class Transaction:
 
     def list(self, segments: tuple[str, ...]) -> list[str]:
         """Return the names in a folder as this run sees them, sorted, those of folders with a `/` at their end."""
+        self._check_reachable("/".join(segments), segments, "file_read")
         self._recover()
         added = self._names_written_in(segments)
         try:
-            return sorted(added.union(list_folder(self._root, segments)))
+            return sorted(added.union(self._names_shown_in(segments)))
         except HostFailure as failure:
             if added and failure.code is FailureCode.NOT_FOUND:
                 return sorted(added)
@@ -94,6 +99,7 @@ class Transaction:
         segments = segments_of(path, "file_write")
         if names_folder(path):
             raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
+        self._check_reachable(path, segments, "file_write")
         self._check_size(path, data)
         self._check_place(path, segments)
         if not self._locks.holds(path):
@@ -128,6 +134,21 @@ class Transaction:
         start = "".join(f"{segment}/" for segment in segments)
         inside = (path[len(start) :] for path in self._written if path.startswith(start))
         return {f"{name}{slash}" for name, slash, _ in (path.partition("/") for path in inside)}
+
+    def _names_shown_in(self, segments: tuple[str, ...]) -> list[str]:
+        names = list_folder(self._root, segments)
+        if self._hidden and segments == self._hidden[:-1]:
+            return [name for name in names if name != f"{self._hidden[-1]}/"]
+        return names
+
+    def _check_reachable(self, path: str, segments: tuple[str, ...], function: str) -> None:
+        """Refuse what is hidden, whatever is granted.
+
+        Reading the database would do worse than show it: SQLite's locks on it belong to the process and end with the
+        first file that it closes there.
+        """
+        if self._hidden is not None and segments[: len(self._hidden)] == self._hidden:
+            raise outside(path, function, "it is in the folder where Tacit keeps its own data")
 
     def _check_size(self, path: str, data: bytes) -> None:
         if len(data) > self._limit:
