@@ -50,34 +50,35 @@ What only combines other capabilities can be a program instead: ask with languag
 
 TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."
 
-_CALLEES = """\
-"exchanges"?: {id: [{"input", "output"} or {"input", "error": {"code", "message"}}]}, "calls"?: {id: output}}. \
+_ANSWERS = (
+    '"exchanges"?: {id: [{"input", "output"} or {"input", "error": {"code", "message"}}]}, "calls"?: {id: output}'
+)
+_ANSWERED = """\
 Exchanges are what a capability that is called answers to those inputs, and it answers no others; calls are for any \
-input. They fit its input and output schemas, whole. \
-"expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and \
-"error" (\
-"""
+input. They fit its input and output schemas, whole."""
+_EXPECT = (
+    '"expect" has exactly one of "output" (any JSON, compared whole), "output_matches" (a JSON Schema) and "error"'
+)
+_REFUSED = '"invalid_input" for an input that breaks input_schema'
 _GATES = """\
 A suite that a trivial program passes is refused (one that answers its input, a field of it, or always the same): \
 expect different outputs, and cover an edge case and an error too. Inputs fit input_schema \
-(unless an error is expected) and outputs fit output_schema. \
-"""
+(unless an error is expected) and outputs fit output_schema."""
 _AGAIN = """\
 A new version of an existing id must also pass that id's earlier tests, and answer what its recorded runs answered."""
 
 TESTS_FORM = f"""\
 The tests are a list of {{"name", "input", "expect", and what the world answers: "files"?: {{path: text}}, \
-"http"?: {{url: body or {{"status", "body"}}}}, "now"?: milliseconds, {_CALLEES}\
-the code given to Error::new; "invalid_input" for an input that breaks input_schema), \
-and "files"?: {{path: text}} that must have been written. \
-{_GATES}Unnamed files and URLs are not found. {_AGAIN}"""
+"http"?: {{url: body or {{"status", "body"}}}}, "now"?: milliseconds, {_ANSWERS}}}. {_ANSWERED} \
+{_EXPECT} (the code given to Error::new; {_REFUSED}), and "files"?: {{path: text}} that must have been written. \
+{_GATES} Unnamed files and URLs are not found. {_AGAIN}"""
 
 PROGRAM_TESTS_FORM = f"""\
-The tests are a list of {{"name", "input", "expect", {_CALLEES}\
-the code given to fail; "invalid_input" for an input that breaks input_schema). \
+The tests are a list of {{"name", "input", "expect", {_ANSWERS}}}. {_ANSWERED} \
+{_EXPECT} (the code given to fail; {_REFUSED}). \
 Give exchanges for every input that the program hands over, so that they check it. What a callee fails with ends the \
 program, with its code; other errors have codes of their own, such as out_of_range, wrong_type and division_by_zero. \
-{_GATES}{_AGAIN}"""
+{_GATES} {_AGAIN}"""
 
 _EXAMPLE_SOURCE = """\
 use capability_common::{file_read_text, run, Error};
