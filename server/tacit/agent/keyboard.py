@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from tacit.agent.asking import abandonable
-from tacit.agent.entered import kept_history
+from tacit.entered_lines import kept_history
 from tacit.errors import InvalidArgument
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from tacit.agent.entered import kept_history
 from tacit.cli.signals import ctrl_c_heard, ctrl_c_passed_over, ending_tidily
 from tacit.cli.terminal import Session, report, use_case, write
+from tacit.entered_lines import kept_history
 from tacit.errors import InvalidArgument, TacitError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-from tacit.agent import entered
-from tacit.agent.entered import MOST_BYTES, kept_history
+from tacit import entered_lines
+from tacit.entered_lines import MOST_BYTES, kept_history
 
 
 def entries(path: Path) -> list[str]:
@@ -73,7 +73,7 @@ def test_kill_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     script = """
 import os, sys
 from pathlib import Path
-from tacit.agent.entered import kept_history
+from tacit.entered_lines import kept_history
 Path.replace = lambda *_: os.kill(os.getpid(), 9)
 kept_history(Path(sys.argv[1]))
 """
@@ -96,6 +96,6 @@ def test_history_that_cannot_be_cut_is_in_memory(tmp_path: Path, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(entered.Path, "write_bytes", full)
+    monkeypatch.setattr(entered_lines.Path, "write_bytes", full)
     assert isinstance(kept_history(path), InMemoryHistory)
     assert [each.name for each in tmp_path.iterdir()] == ["agent_history"]
