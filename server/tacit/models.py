@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from operator import not_
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -259,11 +260,20 @@ class SearchAnswer(Model):
     advice: str = ""
 
 
+class Observed(Model):
+    """What a program observed; `value` is the beginning of its JSON, as a text, where it is `shortened`."""
+
+    name: str
+    value: Any
+    shortened: bool = Field(default=False, exclude_if=not_)
+
+
 class RunAnswer(Model):
     """What `run_capability` answers for a run that ended well.
 
     `run_id` replays it, and is empty where nothing can be recorded (a read-only data folder); `cached` says
-    that the output is that of the earlier, pure run `run_id`.
+    that the output is that of the earlier, pure run `run_id`. `observations` are the last that a program made, and
+    `observations_left_out` says how many more are in its record; in JSON both are left out where there are none.
     """
 
     run_id: str
@@ -273,6 +283,8 @@ class RunAnswer(Model):
     energy: int
     seconds: float
     cached: bool = False
+    observations: tuple[Observed, ...] = Field(default=(), exclude_if=not_)
+    observations_left_out: int = Field(default=0, exclude_if=not_)
 
 
 class TestResult(Model):

@@ -6,14 +6,17 @@ The structured forms are the models' own; a text says the same in fewer characte
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from pydantic import ValidationError
 
 from tacit.errors import TacitError
-from tacit.models import Brief, Effect, Hit, MutateAnswer, Permissions, RunAnswer, SearchAnswer, Usage
+from tacit.models import Brief, Effect, Hit, MutateAnswer, Observed, Permissions, RunAnswer, SearchAnswer, Usage
 
 _SAID_IN_MESSAGE = frozenset({"violations", "stage"})
 """Details that the message of their error already spells out."""
+_OBSERVED = frozenset({"observations", "observations_left_out"})
 
 
 def compact(value: Any) -> str:
@@ -22,13 +25,19 @@ def compact(value: Any) -> str:
 
 
 def error_text(error: TacitError) -> str:
-    """Return `code: message`, then the hint and each detail on a line of its own."""
+    """Return `code: message`, then the hint, each detail and each observation on a line of its own."""
     lines = [f"{error.code}: {error.message}"]
     if error.hint:
         lines.append(error.hint)
     said = "\n".join(lines)
-    shown = {name: _detail(value) for name, value in error.details.items() if _worth_showing(name, value)}
-    return "\n".join([*lines, *(f"{name}: {value}" for name, value in shown.items() if value not in said)])
+    observed = error_observations(error.details)
+    besides = _OBSERVED if observed else frozenset[str]()
+    shown = {
+        name: _detail(value)
+        for name, value in error.details.items()
+        if _worth_showing(name, value) and name not in besides
+    }
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in shown.items() if value not in said), *observed])
 
 
 def search_text(answer: SearchAnswer) -> str:
@@ -44,6 +53,39 @@ def run_line(answer: RunAnswer) -> str:
         parts.append(f"run {answer.run_id}")
     parts += [f"energy {answer.energy}", "cached" if answer.cached else f"{answer.seconds * 1000:.1f} ms"]
     return " · ".join(parts)
+
+
+def run_texts(answer: RunAnswer) -> list[str]:
+    """Return the texts of a run's answer: its output, where that came from, and what was observed, if anything."""
+    texts = [compact(answer.output), run_line(answer)]
+    return [*texts, "\n".join(answer_observations(answer))] if answer.observations else texts
+
+
+def answer_observations(answer: RunAnswer) -> list[str]:
+    """Return a line for each observation that an answer has."""
+    lines = [_observed_text(each.name, each.value, whole=not each.shortened) for each in answer.observations]
+    return [*_left_out(answer.observations_left_out), *lines]
+
+
+def error_observations(details: Mapping[str, Any]) -> list[str]:
+    """Return a line for each observation in the details of an error; a guest's own details are no observations."""
+    found = details.get("observations")
+    if not isinstance(found, list):
+        return []
+    try:
+        observed = [Observed.model_validate(each) for each in cast("list[Any]", found)]
+    except ValidationError:
+        return []
+    lines = [_observed_text(each.name, each.value, whole=not each.shortened) for each in observed]
+    return [*_left_out(details.get("observations_left_out")), *lines]
+
+
+def _observed_text(name: str, value: Any, *, whole: bool) -> str:
+    return f"observed {' '.join(name.split())} = {compact(value) if whole else value}"
+
+
+def _left_out(count: Any) -> list[str]:
+    return [f"({count} earlier observations are in the run's record)"] if count else []
 
 
 def usage_text(usage: Usage) -> str:
@@ -131,11 +173,13 @@ def _author_text(answer: MutateAnswer) -> str:
 def _run_text(answer: MutateAnswer) -> list[str]:
     """Return what the new version made of the input that came with the request."""
     if answer.run is not None:
-        return [f"its run on the input: {run_line(answer.run)}", f"output: {compact(answer.run.output)}"]
+        run = answer.run
+        return [f"its run on the input: {run_line(run)}", *answer_observations(run), f"output: {compact(run.output)}"]
     if answer.run_error is None:
         return []
     error = answer.run_error
-    return [f"its run on the input failed: {error.get('code', '')}: {error.get('message', '')}", error.get("hint", "")]
+    failed = f"its run on the input failed: {error.get('code', '')}: {error.get('message', '')}"
+    return [failed, error.get("hint", ""), *error_observations(error.get("details", {}))]
 
 
 def _refused_text(answer: MutateAnswer) -> list[str]:

@@ -34,7 +34,7 @@ from tacit.models import RunAnswer, SearchAnswer
 from tacit.mutate_tool import MUTATE, mutate_capability
 from tacit.opening import Opening
 from tacit.standard_streams import standard_pipes
-from tacit.texts import compact, run_line, search_text
+from tacit.texts import run_texts, search_text
 from tacit.tool_calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
 from tacit.unread_lines import ReadableMessages
 
@@ -209,7 +209,7 @@ async def run_capability(
 
     answer = run_input(at_once, given) if energy is None else None
     answer = answer or await in_thread(work, backend.runs)
-    return answered(answer, compact(answer.output), run_line(answer))
+    return answered(answer, *run_texts(answer))
 
 
 def build_server(open_app: Callable[[], App] = tacit.open, workers: int = 8) -> TacitServer:

@@ -22,6 +22,7 @@ from tacit.cli import (
     machine,
     policies,
     running,
+    runs,
     serving,
     shell,
     showing,
@@ -39,7 +40,7 @@ _log = logging.getLogger(__name__)
 SECTIONS = {
     "Use": (agent, running, shell, serving),
     "Make": (authoring, builds),
-    "Look and keep": (catalog, showing, history, stats),
+    "Look and keep": (catalog, showing, history, runs, stats),
     "Decide": (governance, policies),
     "Set up": (machine,),
 }

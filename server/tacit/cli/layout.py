@@ -79,6 +79,11 @@ def date(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def moment(milliseconds: int) -> str:
+    """Return a time to the second, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     *cells, last = cells
     start = "".join(f"{padded(cell, width)}  " for cell, width in zip(cells, widths, strict=True))

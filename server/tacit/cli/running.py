@@ -12,7 +12,7 @@ from tacit.cli.terminal import Session, as_json, interruptible, read_stdin, repo
 from tacit.errors import TacitError
 from tacit.models import MutateRequest, RunAnswer
 from tacit.plain_text import made_plain
-from tacit.texts import mutate_text, run_line, search_text
+from tacit.texts import answer_observations, mutate_text, run_line, search_text
 
 if TYPE_CHECKING:
     from tacit.service import Service
@@ -83,7 +83,8 @@ def _await_repair(service: Service, job: str) -> None:
 def _show_run(session: Session, answer: RunAnswer) -> None:
     session.show(answer.model_dump(mode="json"), as_json(answer.output))
     if not session.as_json:
-        click.echo(run_line(answer), err=True)
+        lines = [run_line(answer), *answer_observations(answer)]
+        click.echo(made_plain("\n".join(lines)), err=True)
 
 
 COMMANDS = [search, run, replay]

@@ -24,6 +24,7 @@ from tacit.cli.layout import cut
 from tacit.config import Settings
 from tacit.errors import InvalidArgument, TacitError
 from tacit.plain_text import made_plain
+from tacit.texts import error_observations
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
@@ -77,7 +78,7 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
 def report(error: TacitError, *, in_json: bool = False) -> int:
     """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code.
 
-    One that happened within a program has its place on a second line.
+    One that happened within a program has its place on a second line, and what was observed before on further ones.
     """
     if in_json:
         click.echo(as_json({"error": error.to_dict()}))
@@ -86,6 +87,8 @@ def report(error: TacitError, *, in_json: bool = False) -> int:
     if "instruction" in error.details:
         place = "at {address}, line {line}: {instruction}".format_map(error.details)
         click.echo(f"  {cut(made_plain(place), MAX_ERROR)}", err=True)
+    for line in error_observations(error.details):
+        click.echo(f"  {cut(made_plain(line), MAX_ERROR)}", err=True)
     return 1
 
 

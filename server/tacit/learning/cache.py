@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 MIN_ENERGY = 2_000_000
@@ -18,13 +19,17 @@ MIN_ENERGY = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class CachedRun:
-    """The answer of an earlier run: its record's id, output, and the energy that it took and that it was allowed."""
+    """The answer of an earlier run: its record's id, output, and the energy that it took and that it was allowed.
+
+    `observed` are further fields of the answer, about what it observed; they are small.
+    """
 
     run_id: str
     output: Any
     output_bytes: int
     energy: int
     allowed: int
+    observed: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class RunCache:

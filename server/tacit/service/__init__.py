@@ -31,6 +31,7 @@ from tacit.service.finding import Finder
 from tacit.service.governing import Governor
 from tacit.service.keeping import Keeper
 from tacit.service.pruning import Pruner
+from tacit.service.run_records import RunRecords
 from tacit.service.running import Runner
 from tacit.service.sessions import Sessions
 
@@ -50,6 +51,7 @@ class Service:
         pruner: Pruner,
         records: BuildRecords,
         *,
+        run_records: RunRecords,
         sessions: Sessions,
         doctor: Callable[[], list[Check]],
     ) -> None:
@@ -60,6 +62,7 @@ class Service:
         self._governor = governor
         self._pruner = pruner
         self._records = records
+        self._run_records = run_records
         self._sessions = sessions
         self._doctor = doctor
 
@@ -195,6 +198,33 @@ class Service:
         """Return the record of one build, with its request, its answer and its author's transcript."""
         require_texts(job=job)
         return self._records.get(job)
+
+    def runs(
+        self,
+        n: int = 20,
+        *,
+        capability: str | None = None,
+        version: int | None = None,
+        session: str | None = None,
+        errors: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return the newest runs, newest first: when, of what, how each ended and what it used.
+
+        Perhaps only those of a capability or a version, of a session as `stats` names it, or that failed.
+        """
+        require_whole_numbers(n=n, **present(version=version))
+        require_texts(**present(capability=capability))
+        require_names(**present(session=session))
+        require(bool, errors=errors)
+        return self._run_records.recent(n, capability, version, session, errors=errors)
+
+    def run_record(self, run_id: str) -> dict[str, Any]:
+        """Return everything that is kept of a run: input, output or error, host calls, observations, runs it called.
+
+        Raises `UnknownRun`, also for one that is no longer kept, or `StoreDamaged`.
+        """
+        require_texts(run_id=run_id)
+        return self._run_records.get(run_id)
 
     def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
         """Return `{id, version, status, summary, effects}` of each capability, by id."""

@@ -7,6 +7,7 @@ One run: resolve → validate → cache → lock what it writes → sandbox → 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.executing import AT_ONCE_BYTES, Executor, Outside, checked
 from tacit.service.failing import Failures
 from tacit.service.faults import own_failure
+from tacit.service.observations import as_details, observed_in, seen_in
 from tacit.service.prepared import Prepared, Preparer
 from tacit.service.replays import seed_of
 from tacit.store import Store, new_run_id
@@ -77,7 +79,9 @@ class Runner:
         pure = prepared.closure.pure
         if pure and not fresh and (known := self._cache.get(prepared.closure.key, text, allowed)):
             self._note_use(prepared)
-            return _answer(prepared, known.run_id, known.output, known.energy, 0.0, cached=True)
+            return _answer(
+                prepared, known.run_id, known.output, known.energy, 0.0, cached=True, observed=known.observed
+            )
         stop = cancellation or Cancellation()
         budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
         with self._transaction(prepared, stop, budget) as transaction:
@@ -88,9 +92,10 @@ class Runner:
                 attempt = _committed(attempt, transaction)
             run_id = self._executor.record(attempt)
         self._failures.settle(attempt, run_id)
-        if pure and run_id and attempt.execution.failure is None:
-            self._learn(attempt, run_id, generation)
-        return _outcome(attempt, run_id)
+        answer = _outcome(attempt, run_id)
+        if pure and run_id:
+            self._learn(attempt, answer, generation)
+        return answer
 
     def run_at_once(
         self, capability: str, data: Any, *, version: int | None = None, session: str | None = None
@@ -131,11 +136,12 @@ class Runner:
         Raises `UnknownRun`, `ReplayDiverged` when the bytes differ, or the error that the run ended with.
         """
         record = self._store.runs.get(run_id)
+        calls = decode_calls(record.calls)
         prepared = self._preparer.keep(self._preparer.version(record.capability, record.version))
         execution = self._sandbox.run(
             self._preparer.program(prepared.version),
             record.input,
-            ReplayWorld(decode_calls(record.calls)),
+            ReplayWorld(calls),
             energy=record.energy_limit,
             now_millis=record.now_millis,
             seed=seed_of(prepared.version.digest, record.input),
@@ -147,23 +153,31 @@ class Runner:
                 f"The replay of {run_id} did not give what was recorded.",
                 details={"recorded_error": record.error_code, "replayed_error": code},
             )
+        observed = observed_in(calls)
         if execution.failure is not None:
-            raise _with_run(execution.failure, run_id)
-        return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds)
+            raise _with_run(execution.failure, run_id, observed)
+        return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds, observed=observed)
 
     def _note_use(self, prepared: Prepared) -> None:
         """Tell pruning of a cached answer, which leaves no record: the version is used, and all that it calls."""
         reached = ((each.id, each.version) for each in prepared.closure.callees)
         self._store.uses.note((prepared.version.id, prepared.version.version), reached)
 
-    def _learn(self, attempt: Attempt, run_id: str, generation: int) -> None:
+    def _learn(self, attempt: Attempt, answer: RunAnswer, generation: int) -> None:
         """Remember a pure run's answer, and whether the next run of its capability is worth trying at once.
 
         What it called was its closure only if the catalog has not changed since before that was read.
         """
         execution, closure = attempt.execution, attempt.prepared.closure
         if not closure.callees or self._preparer.generation() == generation:
-            known = CachedRun(run_id, execution.value, len(execution.output), execution.energy, attempt.energy_limit)
+            known = CachedRun(
+                answer.run_id,
+                answer.output,
+                len(execution.output),
+                answer.energy,
+                attempt.energy_limit,
+                seen_in(answer),
+            )
             self._cache.put(closure.key, attempt.text, known)
         heavy = any(call.failure or len(call.data) > AT_ONCE_BYTES for call in attempt.calls)
         if not heavy and execution.energy < AT_ONCE_ENERGY and execution.seconds < AT_ONCE_SECONDS:
@@ -192,20 +206,27 @@ def _committed(attempt: Attempt, transaction: Transaction) -> Attempt:
 
 
 def _outcome(attempt: Attempt, run_id: str) -> RunAnswer:
-    execution = attempt.execution
+    execution, observed = attempt.execution, observed_in(attempt.calls)
     if execution.failure is not None:
-        raise _with_run(execution.failure, run_id)
-    return _answer(attempt.prepared, run_id, execution.value, execution.energy, execution.seconds)
+        raise _with_run(execution.failure, run_id, observed)
+    return _answer(attempt.prepared, run_id, execution.value, execution.energy, execution.seconds, observed=observed)
 
 
-def _with_run(failure: TacitError, run_id: str) -> TacitError:
-    if run_id:
-        failure.details = {**failure.details, "run_id": run_id}
+def _with_run(failure: TacitError, run_id: str, observed: dict[str, Any]) -> TacitError:
+    """Return the failure with the run that ended so, and what that observed before."""
+    failure.details = {**failure.details, **as_details(observed), **({"run_id": run_id} if run_id else {})}
     return failure
 
 
 def _answer(
-    prepared: Prepared, run_id: str, output: Any, energy: int, seconds: float, *, cached: bool = False
+    prepared: Prepared,
+    run_id: str,
+    output: Any,
+    energy: int,
+    seconds: float,
+    *,
+    cached: bool = False,
+    observed: Mapping[str, Any],
 ) -> RunAnswer:
     return RunAnswer.model_construct(
         run_id=run_id,
@@ -215,4 +236,6 @@ def _answer(
         energy=energy,
         seconds=seconds,
         cached=cached,
+        observations=observed.get("observations", ()),
+        observations_left_out=observed.get("observations_left_out", 0),
     )

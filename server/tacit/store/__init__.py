@@ -8,6 +8,7 @@ from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id, started_millis
+from tacit.store.outlines import Outlines, RunOutline, Sought
 from tacit.store.runs import Outcome, RunRecord, Runs, Tally
 from tacit.store.session_runs import SessionRuns, SessionTally
 from tacit.store.store import Store
@@ -25,10 +26,13 @@ __all__ = [
     "Decision",
     "Health",
     "Outcome",
+    "Outlines",
+    "RunOutline",
     "RunRecord",
     "Runs",
     "SessionRuns",
     "SessionTally",
+    "Sought",
     "Store",
     "Tally",
     "Uses",

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
@@ -149,7 +149,8 @@ class Runs:
                     return _record(connection, row)
         except LookupError as error:
             raise UnknownRun(
-                f"There is no recorded run {run_id[:40]!r}.", hint="The oldest runs are dropped after a while."
+                f"There is no recorded run {run_id[:40]!r}.",
+                hint="The oldest runs are dropped after a while; `tacit runs` lists the newest.",
             ) from error
 
     def outcomes(self, capability: str, version: int, limit: int, *, since: int = 0) -> list[Outcome]:
@@ -161,7 +162,7 @@ class Runs:
         own = columns.where(*_of(capability, version, since))
         with self._database.read() as connection, self._reading(f"of {capability}@{version}"):
             return [
-                Outcome(f"{row.id:016x}", _error(row.error), row.energy_limit, row.parent_run is not None)
+                Outcome(f"{row.id:016x}", error_of(row.error), row.energy_limit, row.parent_run is not None)
                 for row in connection.execute(own.order_by(runs.c.id.desc()).limit(limit))
             ]
 
@@ -253,7 +254,7 @@ def _record(connection: Connection, row: Row[Any]) -> RunRecord:
         version=row.version,
         input=unpack(connection, row.input),
         output=unpack(connection, row.output),
-        error=_error(row.error),
+        error=error_of(row.error),
         calls=unpack(connection, row.calls),
         energy=row.energy,
         energy_limit=row.energy_limit,
@@ -264,5 +265,11 @@ def _record(connection: Connection, row: Row[Any]) -> RunRecord:
     )
 
 
-def _error(text: str | None) -> dict[str, Any] | None:
-    return json.loads(text) if text else None
+def error_of(text: str | None) -> dict[str, Any] | None:
+    """Return an error as it was recorded; raises ValueError for what is none."""
+    if not text:
+        return None
+    error = json.loads(text)
+    if not isinstance(error, dict) or "code" not in error:
+        raise ValueError("its error has no code")
+    return cast("dict[str, Any]", error)

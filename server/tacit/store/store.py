@@ -10,6 +10,7 @@ from tacit.store.builds import Builds
 from tacit.store.database import Database
 from tacit.store.health import Health
 from tacit.store.meta import Meta
+from tacit.store.outlines import Outlines
 from tacit.store.retention import Retention
 from tacit.store.runs import Runs
 from tacit.store.schema import ensure_schema
@@ -33,6 +34,7 @@ class Store:
         self.audit = Audit(database)
         self.health = Health(database, self.meta)
         self.uses = Uses(database)
+        self.outlines = Outlines(database)
         self.session_runs = SessionRuns(database)
         self._retention = Retention(database, runs_kept, bytes_kept)
         self.runs = Runs(database, self._retention.recorded)
