@@ -1,17 +1,20 @@
 """Whether what a test has its callees answer is what they could: their schemas, as the catalog has them, decide.
 
-A callee that is not in the catalog has no contract, and may answer anything: source in Rust may name it ahead.
+A callee that is not in the catalog has no contract, and may answer anything: source in Rust may name it ahead. What
+a test has it answer whatever the input shows nothing of what is handed over, which is noted.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from tacit.errors import BuildRefused
 from tacit.models import Contract, TestCase
 from tacit.programs.values import equal
+from tacit.sandbox.verification import Tried
 from tacit.schemas import Validator, compile_schema, shorten
 
 MAX_TOLD = 10
@@ -39,6 +42,16 @@ def check_contracts(tests: Iterable[TestCase], callees: Mapping[str, Contract]) 
 def broken_contracts(test: TestCase, callees: Mapping[str, Contract]) -> list[str]:
     """Return where the test has its callees take or answer what their schemas rule out, in words."""
     return [told for name in sorted(test.callees & callees.keys()) for told in _broken(test, name, callees[name])]
+
+
+def unheeded_callees(tests: Iterable[TestCase], tried: Iterable[Tried]) -> tuple[str, ...]:
+    """Return, sorted, the callees that were given several inputs in all, and that every test has answer any alike."""
+    given: dict[str, set[str]] = defaultdict(set)
+    for each in tried:
+        for name, inputs in each.unheeded.items():
+            given[name] |= inputs
+    heeded = {name for test in tests for name in test.exchanges}
+    return tuple(sorted(name for name, inputs in given.items() if len(inputs) > 1 and name not in heeded))
 
 
 def _broken(test: TestCase, name: str, contract: Contract) -> list[str]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from tacit.building.orders import BuildRequest, Machine, Replay
@@ -25,9 +24,10 @@ from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
 from tacit.sandbox.programs import Program
-from tacit.sandbox.verification import run_tests
+from tacit.sandbox.verification import Tried, run_tests
 from tacit.schemas import compile_schema, shorten
-from tacit_builder.contracts import broken_contracts
+from tacit_builder.contracts import broken_contracts, unheeded_callees
+from tacit_builder.inheritance import NOTHING, Inheritance
 from tacit_builder.replaying import Terms, compare_runs
 from tacit_builder.request import check_request
 from tacit_builder.toolchain.compiling import compile_source
@@ -66,6 +66,20 @@ class Module:
     language: Language = "rust"
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a suite went: the version's own tests, and those of the version before that it was tried with.
+
+    `held_to` are the places, among all tests of the version before, of those that it is held to from now on; `unheeded`
+    the callees that no test of all asks for more than to be called, whatever with.
+    """
+
+    own: tuple[TestResult, ...]
+    inherited: tuple[TestResult, ...] = ()
+    held_to: tuple[int, ...] = ()
+    unheeded: tuple[str, ...] = ()
+
+
 class Stages:
     """Reports each stage as it begins and keeps the seconds that it took."""
 
@@ -91,10 +105,10 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
         module = compile_program(request.source, request.permissions, stages)
     else:
         module = compile_module(request.source, request.permissions, machine, stages)
-    inherited = tuple(test for test in request.parent_tests if test not in request.tests)
+    inheritance = Inheritance(request.parent_tests, request.parent_permissions)
     with stages.enter("tests", _running(request), 0.75):
-        results = run_suite(module, (*request.tests, *inherited), request, machine, request.callees)
-        check_results(results)
+        tested = run_suite(module, request.tests, request, machine, request.callees, inheritance)
+        check_results((*tested.own, *tested.inherited))
     replays: tuple[TestResult, ...] = ()
     if request.replays:
         with stages.enter("verification", "Repeating recorded runs of the version before", 0.9):
@@ -107,8 +121,10 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
         digest=module.digest,
         effects=tuple(sorted(module.effects)),
         toolchain=module.toolchain,
-        tests=results[: len(request.tests)],
-        parent_tests=results[len(request.tests) :],
+        tests=tested.own,
+        parent_tests=tested.inherited,
+        held_to=tested.held_to,
+        unheeded=tested.unheeded,
         replays=replays,
         sdk=module.sdk,
         seconds=stages.seconds,
@@ -160,26 +176,42 @@ def run_suite(
     tests: Sequence[TestCase],
     terms: Terms,
     machine: Machine,
-    callees: Mapping[str, Contract] = MappingProxyType({}),
-) -> tuple[TestResult, ...]:
+    callees: Mapping[str, Contract],
+    inheritance: Inheritance = NOTHING,
+) -> Tested:
     """Return how each test went, in order; `terms` are the manifest, or what else has its schemas and permissions.
 
     Not run, and passed, are tests of inputs that the server refuses before any run, and those whose callees have
     other contracts by now. Raises `BuildRefused("tests")` for a module that does not fit into memory.
     """
-    takes = compile_schema(terms.input_schema)
-    known: dict[int, TestResult] = {}
-    for test in tests:
-        if test.expect.error == InvalidInput.code and not takes.is_valid(test.input):
-            known[id(test)] = TestResult(name=test.name, passed=True)
-        elif outdated := broken_contracts(test, callees):
-            known[id(test)] = TestResult(name=test.name, passed=True, difference=_outdated(outdated))
+    earlier = inheritance.held(tests)
+    every = (*tests, *earlier.values())
+    known = _known_unrun(every, terms, callees)
     with _loaded(module, machine) as (sandbox, program):
-        some = [test for test in tests if id(test) not in known]
+        some = [test for place, test in enumerate(every) if place not in known]
         ran = iter(
             run_tests(sandbox, program, some, terms.permissions, output_schema=terms.output_schema, callees=callees)
         )
-    return tuple(known[id(test)] if id(test) in known else next(ran) for test in tests)
+    tried = [known[place] if place in known else next(ran) for place in range(len(every))]
+    judged = [inheritance.judge(each, tests) for each in tried[len(tests) :]]
+    return Tested(
+        tuple(each.result for each in tried[: len(tests)]),
+        tuple(result for result, _ in judged),
+        tuple(place for place, (_, held) in zip(earlier, judged, strict=True) if held),
+        unheeded_callees(every, tried),
+    )
+
+
+def _known_unrun(tests: Sequence[TestCase], terms: Terms, callees: Mapping[str, Contract]) -> dict[int, Tried]:
+    """Return, by its place, how each test went that is not run."""
+    takes = compile_schema(terms.input_schema)
+    known: dict[int, Tried] = {}
+    for place, test in enumerate(tests):
+        if test.expect.error == InvalidInput.code and not takes.is_valid(test.input):
+            known[place] = Tried(TestResult(name=test.name, passed=True))
+        elif outdated := broken_contracts(test, callees):
+            known[place] = Tried(TestResult(name=test.name, passed=True, difference=_outdated(outdated)))
+    return known
 
 
 def run_replays(

@@ -94,8 +94,8 @@ def test_cases_cover_success_and_failure(name: str) -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program | Composite]) -> None:
     """The module answers every case as it says, with no more than the manifest's permissions."""
-    results = run_tests(sandbox, load(name), cases(name), manifest(name).permissions, callees=CONTRACTS)
-    assert not [result for result in results if not result.passed]
+    tried = run_tests(sandbox, load(name), cases(name), manifest(name).permissions, callees=CONTRACTS)
+    assert not [each.result for each in tried if not each.result.passed]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -121,8 +121,8 @@ def test_cases_notice_what_is_handed_over_wrongly(name: str, right: str, wrong: 
     changed = source.replace(right, wrong).encode()
     assert changed != source.encode()
     program = sandbox.load(sha256(changed).hexdigest(), lambda: changed, language="program")
-    results = run_tests(sandbox, program, cases(name), manifest(name).permissions, callees=CONTRACTS)
-    assert any("have none for the input" in result.difference for result in results)
+    tried = run_tests(sandbox, program, cases(name), manifest(name).permissions, callees=CONTRACTS)
+    assert any("have none for the input" in each.result.difference for each in tried)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -212,8 +212,9 @@ def test_a_programs_tests_are_run(sandbox: Sandbox) -> None:
     ]
     source = "call input 0\nstore given\nobserve given\ncall other_one 1\nload given\ncall multiply 2"
     program = composite(sandbox, source)
-    results = run_tests(
+    tried = run_tests(
         sandbox, program, [TestCase.model_validate(test) for test in tests], Permissions(call=("other_one",))
     )
+    results = [each.result for each in tried]
     assert [result.passed for result in results] == [True, True, True, False]
     assert 'log: {"name": "given", "value": "a", "address": 2}' in results[3].difference

@@ -11,6 +11,7 @@ import pytest
 from tacit.building.orders import Machine, Web
 from tacit.config import Settings
 from tacit.models import Manifest, TestCase
+from tacit_builder.inheritance import Inheritance
 from tacit_builder.workbench import Workbench, WorkPlan
 
 
@@ -57,7 +58,7 @@ def make_bench() -> MakeBench:
             counted()
             compiled.append(1)
 
-        plan = WorkPlan(described, tests, parent_tests, source or {})
+        plan = WorkPlan(described, tests, Inheritance(parent_tests), source or {})
         return Bench(Workbench(machine, plan, search, count), compiled)
 
     return make

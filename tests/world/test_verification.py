@@ -22,8 +22,8 @@ def check(sandbox: Sandbox, load: Callable[[bytes], Program]) -> Check:
 
     def run(wasm: bytes, expect: dict[str, Any], permissions: Permissions = ALL, **world: Any) -> TestResult:
         test = TestCase.model_validate({"name": "a test", "expect": expect, **world})
-        (result,) = run_tests(sandbox, load(wasm), [test], permissions)
-        return result
+        (tried,) = run_tests(sandbox, load(wasm), [test], permissions)
+        return tried.result
 
     return run
 
@@ -171,4 +171,5 @@ def test_each_test_has_a_world_of_its_own(sandbox: Sandbox, load: Callable[[byte
         for name, output in (("one", 11), ("two", 11), ("three", 111))
     ]
     results = run_tests(sandbox, load(guests.grows("n")), tests, ALL)
-    assert [(result.name, result.passed) for result in results] == [("one", True), ("two", True), ("three", False)]
+    told = [(tried.result.name, tried.result.passed) for tried in results]
+    assert told == [("one", True), ("two", True), ("three", False)]

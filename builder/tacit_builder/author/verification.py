@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tacit.building.orders import Replay
-from tacit.models import TestCase, TestResult
+from tacit.models import TestResult
 from tacit_builder.author import prompts
 from tacit_builder.author.desk import Desk
 from tacit_builder.author.specification import Specification
 from tacit_builder.author.suite import Suite
+from tacit_builder.inheritance import NOTHING, Inheritance
 from tacit_builder.pipeline import Module, run_replays, run_suite
 
 
@@ -25,6 +26,8 @@ class Verified:
     tests: tuple[TestResult, ...] = ()
     parent_tests: tuple[TestResult, ...] = ()
     replays: tuple[TestResult, ...] = ()
+    held_to: tuple[int, ...] = ()
+    unheeded: tuple[str, ...] = ()
 
 
 def verify(
@@ -32,7 +35,7 @@ def verify(
     module: Module,
     specification: Specification,
     suite: Suite,
-    parent_tests: Sequence[TestCase] = (),
+    inheritance: Inheritance = NOTHING,
     replays: Sequence[Replay] = (),
 ) -> Verified:
     """Return how the module does in everything that its author was not shown, and in what it was.
@@ -42,17 +45,15 @@ def verify(
     told = f"{len(suite.held_out)} tests held out" + (f", {len(replays)} recorded runs" if replays else "")
     desk.report("verification", f"Verifying: {told}", 0.88)
     own = (*suite.seen, *suite.held_out)
-    inherited = tuple(test for test in parent_tests if test not in own)
     manifest, machine = specification.manifest, desk.machine
     with desk.timing("verification"):
-        tests = (*own, *inherited)
-        results = run_suite(module, tests, manifest, machine, desk.contracts_in(tests))
+        callees = desk.contracts_in((*own, *inheritance.tests))
+        tested = run_suite(module, own, manifest, machine, callees, inheritance)
         repeated: tuple[TestResult, ...] = ()
         if replays:
             repeated = run_replays(module, replays, [test.input for test in own], machine, terms=manifest)
-    tests, parents = results[: len(own)], results[len(own) :]
-    failed = tuple(dict.fromkeys(_failed(suite, tests, parents, repeated)))
-    return Verified(failed, tests, parents, repeated)
+    failed = tuple(dict.fromkeys(_failed(suite, tested.own, tested.inherited, repeated)))
+    return Verified(failed, tested.own, tested.inherited, repeated, tested.held_to, tested.unheeded)
 
 
 def _failed(

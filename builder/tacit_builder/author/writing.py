@@ -15,6 +15,7 @@ from tacit_builder.author.revision import judge, recorded
 from tacit_builder.author.specification import Specification, narrowed, respecify, specify
 from tacit_builder.author.suite import Suite, write_suite
 from tacit_builder.author.verification import Verified, verify
+from tacit_builder.inheritance import NOTHING, Inheritance
 from tacit_builder.pipeline import Module
 from tacit_builder.workbench import WorkPlan
 from tacit_builder.workbench.definitions import tools_for
@@ -58,12 +59,14 @@ def _implement(
     source: Mapping[str, str],
     judged_by: Judge | None,
 ) -> Implemented | Interrupted:
-    parent_tests = request.parent.tests if request.parent and request.renews else ()
-    callees = desk.contracts_in((*suite.seen, *parent_tests))
-    plan = WorkPlan(specification.manifest, suite.seen, parent_tests, source, callees)
+    inheritance = NOTHING
+    if request.parent and request.renews:
+        inheritance = Inheritance(request.parent.tests, request.parent.manifest.permissions)
+    callees = desk.contracts_in((*suite.seen, *inheritance.tests))
+    plan = WorkPlan(specification.manifest, suite.seen, inheritance, source, callees)
 
     def verified(module: Module) -> Verified:
-        return verify(desk, module, specification, suite, parent_tests, request.replays)
+        return verify(desk, module, specification, suite, inheritance, request.replays)
 
     with desk.timing("implementation"):
         callable_now = contracts_text(desk.contracts(specification.manifest.permissions.call))
@@ -117,6 +120,8 @@ def _result(
         toolchain=module.toolchain,
         tests=verified.tests,
         parent_tests=verified.parent_tests,
+        held_to=verified.held_to,
+        unheeded=verified.unheeded,
         replays=verified.replays,
         sdk=module.sdk,
         seconds={**desk.seconds, "compile": module.seconds},

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from tacit.building.orders import RepairRequest
 from tacit.building.summaries import summary_problem
-from tacit.errors import InvalidArgument, InvalidInput, InvalidManifest, RunError
+from tacit.errors import BuildRefused, InvalidArgument, InvalidInput, InvalidManifest, RunError
 from tacit.models import JsonSchema, TestCase, TestResult, problems_in
 from tacit.plain_text import made_plain
 from tacit.schemas import Validator, check_schema, compile_schema, shorten
@@ -24,6 +24,8 @@ from tacit_builder.request import asserts_output
 
 MAX_CAUSE = 1000
 """Characters of a cause."""
+MAX_TOLD = 6000
+"""Characters told of a world that cannot be; the schemas of a callee are among it."""
 
 _WORDS = 4
 _OF_EVERY_FAILURE = re.compile(
@@ -46,7 +48,7 @@ class Examiner:
     """Checks what a model hands in as diagnosis of one failed run."""
 
     def __init__(self, request: RepairRequest, try_old: Callable[[TestCase], TestResult]) -> None:
-        """Take what failed, and what runs a test on the module that failed."""
+        """Take what failed, and what runs a test on the module that failed; it raises `BuildRefused` for some."""
         self._request = request
         self._manifest = request.version.manifest
         self._takes = compile_schema(self._manifest.input_schema)
@@ -123,7 +125,12 @@ class Examiner:
     def _require_failing(self, test: TestCase) -> None:
         if test.expect.error == InvalidInput.code and not self._takes.is_valid(test.input):
             raise InvalidArgument("The input_schema refuses the test's input already.", hint="Test another input.")
-        if self._try_old(test).passed:
+        try:
+            passed = self._try_old(test).passed
+        except BuildRefused as refused:
+            told = f"{refused.message} {refused.details.get('diagnostics', '')}"
+            raise InvalidArgument(shorten(told, MAX_TOLD), hint=refused.hint) from refused
+        if passed:
             raise InvalidArgument(
                 "The test passes on the module that failed, so it does not show the failure.",
                 hint="Take the recorded input, and what the world answered then, down to what still fails.",

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
 from tacit.building.orders import Machine, RepairRequest
 from tacit.building.protocol import Answer, Authored, BuildResult, Question, Reply
 from tacit.errors import BuildRefused
-from tacit.models import Manifest
+from tacit.models import Manifest, TestCase, TestResult
 from tacit_builder.author import Conversation, Desk, Implemented, Verified, implement, open_desk, verify
 from tacit_builder.author import prompts as author_prompts
-from tacit_builder.author.materials import source_text, tests_text
+from tacit_builder.author.materials import contracts_text, source_text, tests_text
 from tacit_builder.author.specification import Specification
 from tacit_builder.author.suite import Suite
+from tacit_builder.contracts import check_contracts
+from tacit_builder.inheritance import NOTHING
 from tacit_builder.pipeline import Module, compile_module, run_suite
 from tacit_builder.repair.diagnosis import Diagnosis, Examiner
 from tacit_builder.repair.prompts import DIAGNOSIS, SUBMIT_DIAGNOSIS, diagnosis_hash, failure_brief
@@ -53,8 +56,15 @@ def _diagnose(desk: Desk, request: RepairRequest) -> Diagnosis:
     desk.report("tests", "Finding the cause of the failure", 0.05)
     version = request.version
     failed = Module(request.module, sha256(request.module).hexdigest(), frozenset(version.effects), "", "", 0.0)
-    examiner = Examiner(request, lambda test: run_suite(failed, [test], version.manifest, desk.machine)[0])
-    with Conversation(desk, "diagnosis", DIAGNOSIS, failure_brief(request), [SUBMIT_DIAGNOSIS]) as talk:
+
+    def try_old(test: TestCase) -> TestResult:
+        check_contracts([test], desk.contracts_in([test]))
+        return run_suite(failed, [test], version.manifest, desk.machine, desk.contracts_in([test])).own[0]
+
+    examiner = Examiner(request, try_old)
+    callable_now = contracts_text(desk.contracts(version.manifest.permissions.call))
+    brief = "\n\n".join(filter(None, (failure_brief(request), callable_now)))
+    with Conversation(desk, "diagnosis", DIAGNOSIS, brief, [SUBMIT_DIAGNOSIS]) as talk:
         diagnosis = talk.obtain(examiner.accept, "tests")
     desk.findings.note("Cause", diagnosis.cause)
     desk.findings.note("The test that shows it", tests_text([diagnosis.test]))
@@ -75,8 +85,9 @@ def _mend_source(
     suite: Suite,
     verified_by: Callable[[Module], Verified],
 ) -> Implemented:
-    plan = WorkPlan(manifest, suite.seen, (), request.version.source)
-    brief = _brief(_specification(request, manifest), request, diagnosis)
+    plan = WorkPlan(manifest, suite.seen, NOTHING, request.version.source, desk.contracts_in(suite.seen))
+    callable_now = contracts_text(desk.contracts(manifest.permissions.call))
+    brief = _brief(_specification(request, manifest), request, diagnosis, callable_now)
     with desk.timing("implementation"):
         done = implement(desk, plan, brief, verified_by)
     assert isinstance(done, Implemented)  # noqa: S101  # nobody judges revisions here
@@ -101,18 +112,18 @@ def _same_source(
 
 
 def _verify(desk: Desk, request: RepairRequest, manifest: Manifest, suite: Suite, module: Module) -> Verified:
-    verified = verify(desk, module, _specification(request, manifest), suite, (), request.replays)
+    verified = verify(desk, module, _specification(request, manifest), suite, NOTHING, request.replays)
     again = recurrence(module, request.run, manifest, suite.seen, desk.machine)
     if again is None:
         return verified
-    return Verified((*verified.failed, again), verified.tests, verified.parent_tests, verified.replays)
+    return replace(verified, failed=(*verified.failed, again))
 
 
 def _specification(request: RepairRequest, manifest: Manifest) -> Specification:
     return Specification(manifest, request.version.effects, ())
 
 
-def _brief(specification: Specification, request: RepairRequest, diagnosis: Diagnosis) -> str:
+def _brief(specification: Specification, request: RepairRequest, diagnosis: Diagnosis, callable_now: str) -> str:
     """Return what the implementation's context begins with: all that is known but the recorded run itself."""
     framed, version = author_prompts.framed, request.version
     return "\n\n".join(
@@ -120,6 +131,7 @@ def _brief(specification: Specification, request: RepairRequest, diagnosis: Diag
             "A version of a capability failed by its own fault, and you mend it. Change what the cause asks for and "
             "nothing else: everything that went well has to go as before.",
             f"The capability:\n{framed('specification', specification.text())}",
+            *([callable_now] if callable_now else []),
             f"Why it failed:\n{framed('cause', diagnosis.cause)}",
             f"The test that shows it:\n{framed('test', tests_text([diagnosis.test]))}",
             f"The tests that pass already, and have to go on passing:\n{framed('tests', tests_text(version.tests))}",
@@ -146,6 +158,7 @@ def _result(desk: Desk, manifest: Manifest, suite: Suite, diagnosis: Diagnosis, 
         toolchain=module.toolchain,
         tests=verified.tests,
         replays=verified.replays,
+        unheeded=verified.unheeded,
         sdk=module.sdk,
         seconds={**desk.seconds, "compile": module.seconds},
         authored=authored,

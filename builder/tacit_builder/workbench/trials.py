@@ -10,6 +10,7 @@ from hashlib import sha256
 from tacit.building.orders import Machine
 from tacit.errors import BuildRefused
 from tacit.models import Contract, Manifest, TestCase, TestResult
+from tacit_builder.inheritance import NOTHING, Inheritance
 from tacit_builder.pipeline import Module, compile_module, compile_program, described, run_suite
 from tacit_builder.request import check_source
 
@@ -23,7 +24,7 @@ class WorkPlan:
 
     manifest: Manifest
     tests: tuple[TestCase, ...]
-    parent_tests: tuple[TestCase, ...] = ()
+    inheritance: Inheritance = NOTHING
     source: Mapping[str, str] = field(default_factory=dict[str, str])
     callees: Mapping[str, Contract] = field(default_factory=dict[str, Contract])
 
@@ -49,7 +50,6 @@ class Trials:
         self._machine = machine
         self._plan = plan
         self._counted = counted
-        self._suite = (*plan.tests, *(test for test in plan.parent_tests if test not in plan.tests))
         self._last = _Trial("")
 
     def build(self, source: Mapping[str, str]) -> str:
@@ -66,7 +66,10 @@ class Trials:
         if trial.refusal is None and trial.module is not None and not trial.results:
             try:
                 plan = self._plan
-                trial.results = run_suite(trial.module, self._suite, plan.manifest, self._machine, plan.callees)
+                tested = run_suite(
+                    trial.module, plan.tests, plan.manifest, self._machine, plan.callees, plan.inheritance
+                )
+                trial.results = (*tested.own, *tested.inherited)
             except BuildRefused as refused:
                 trial.refusal = refused
         return _told(trial.refusal) if trial.refusal is not None else _report(trial.results)

@@ -51,9 +51,10 @@ class BuildRequest(Model):
     """One version to build: `source` maps paths relative to `src/` to texts, with `main.rs` the root.
 
     A program's source is `main.program` alone, and needs no toolchain.
-    `parent_tests` are the tests of the version that this one replaces, which must pass as well; `replays` its
-    recorded runs, which must go as they went, unless the request `accepts_differences`. `callees` are the contracts of
-    those whose answers tests give, as far as there are such capabilities.
+    `parent_tests` are the tests of the version that this one replaces, which must pass as well, but for what its
+    `parent_permissions` did not let it ask for; `replays` its recorded runs, which must go as they went, unless the
+    request `accepts_differences`. `callees` are the contracts of those whose answers tests give, as far as there are
+    such capabilities.
     """
 
     kind: Literal["build"] = "build"
@@ -64,6 +65,7 @@ class BuildRequest(Model):
     permissions: Permissions = Permissions()
     tests: tuple[TestCase, ...] = ()
     parent_tests: tuple[TestCase, ...] = ()
+    parent_permissions: Permissions = Permissions()
     replays: tuple[Replay, ...] = ()
     accepts_differences: bool = False
     input_schema: JsonSchema = Field(default_factory=dict)

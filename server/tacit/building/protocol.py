@@ -127,7 +127,9 @@ class Authored(Model):
 class BuildResult(Model):
     """A module that passed every stage; `digest` is the SHA-256 of `wasm` in hex, `seconds` the time by stage.
 
-    `replays` says how each recorded run of the version before went. `authored` is there where a model wrote it.
+    `held_to` are the places, among the tests of the version before, of those that this one is held to from now on.
+    `replays` says how each recorded run of the version before went. `unheeded` are callees that the tests have answer
+    the same whatever they are asked. `authored` is there where a model wrote it.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -139,6 +141,8 @@ class BuildResult(Model):
     toolchain: str
     tests: tuple[TestResult, ...]
     parent_tests: tuple[TestResult, ...] = ()
+    held_to: tuple[int, ...] = ()
+    unheeded: tuple[str, ...] = ()
     replays: tuple[TestResult, ...] = ()
     sdk: str = ""
     seconds: dict[str, float]

@@ -7,7 +7,9 @@ machine. Nothing real is touched; what the test does not provide is not found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from tacit.models import HttpFixture, Permissions, TestCase
 from tacit.programs.callees import AGENT
@@ -19,8 +21,19 @@ from tacit.sandbox.world import Called, FailureCode, HostFailure
 from tacit.schemas import Validator
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a run asked for that its test's world does not have: the id of a callee, a URL, or a path."""
+
+    what: Literal["callee", "http", "file"]
+    subject: str
+
+
 class FixtureWorld:
-    """Answers host functions from a TestCase; `written` has what the guest wrote, as bytes by path."""
+    """Answers host functions from a TestCase; `written` has what the guest wrote, as bytes by path.
+
+    `lacked` is what it asked for in vain, as keys in their order.
+    """
 
     def __init__(
         self, test: TestCase, permissions: Permissions, takes: Mapping[str, Validator] = MappingProxyType({})
@@ -32,6 +45,7 @@ class FixtureWorld:
         self._files = {path: text.encode() for path, text in test.files.items()}
         self._http = {str(parse_url(url)): answer for url, answer in test.http.items()}
         self.written: dict[str, bytes] = {}
+        self.lacked: dict[Lack, None] = {}
 
     def http_get(self, url: str) -> bytes:
         """Return the body that the test gives for the URL."""
@@ -39,6 +53,7 @@ class FixtureWorld:
         self._allowance.require_http(parsed.host, parsed.port)
         answer = self._http.get(str(parsed))
         if answer is None:
+            self.lacked[Lack("http", str(parsed))] = None
             raise _not_provided("URL", url, "http", self._test.http)
         if isinstance(answer, str):
             return answer.encode()
@@ -52,6 +67,7 @@ class FixtureWorld:
             return self._allowance.listing(segments, self._names_in(path, segments))
         self._allowance.require_read(path)
         if path not in self._files:
+            self.lacked[Lack("file", path)] = None
             raise _not_provided("file", path, "files", self._files)
         return self._files[path]
 
@@ -68,16 +84,24 @@ class FixtureWorld:
         """What the callees were asked that the test has no answer to, in words."""
         return tuple(self._callees.unanswered)
 
+    @property
+    def unheeded(self) -> Mapping[str, set[str]]:
+        """The SHA-256, in hex, of the inputs of each callee that answers whatever its input."""
+        return self._callees.unheeded
+
     def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # see below
         """Return what the test gives for calling the capability; it costs nothing."""
         self._allowance.require_call(capability)
         if capability not in self._callees.names:
+            self.lacked[Lack("callee", capability)] = None
             raise _not_provided("capability", capability, "calls' or 'exchanges", self._callees.names)
         return Called(self._callees.called(capability, data))
 
     def delegate(self, agent: str, task: str) -> bytes | None:  # noqa: ARG002  # whatever its name, the task decides
         """Return the answer that the test gives for the agent, None without one."""
         self._allowance.require_call(AGENT)
+        if AGENT not in self._callees.names:
+            self.lacked[Lack("callee", AGENT)] = None
         return self._callees.delegated(task)
 
     def observe(self, name: str, data: bytes) -> None:
@@ -93,6 +117,7 @@ class FixtureWorld:
         inside = (name[len(start) :] for name in self._files if name.startswith(start))
         names = {f"{name}{slash}" for name, slash, _ in (rest.partition("/") for rest in inside)}
         if not names and segments:
+            self.lacked[Lack("file", path)] = None
             raise _not_provided("folder", path, "files", self._files)
         return sorted(names)
 

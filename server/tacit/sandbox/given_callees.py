@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from tacit import strict_json
@@ -26,7 +27,10 @@ Answer = bytes | HostFailure
 
 
 class GivenCallees:
-    """Answers one run's calls from a test; `unanswered` says which inputs it had no answer for."""
+    """Answers one run's calls from a test; `unanswered` says which inputs it had no answer for.
+
+    `unheeded` has the SHA-256, in hex, of the inputs of each callee that answers whatever its input.
+    """
 
     def __init__(self, test: TestCase, takes: Mapping[str, Validator]) -> None:
         """Take the test, and the input schemas of those callees whose schema is known, compiled."""
@@ -34,6 +38,7 @@ class GivenCallees:
         self._each = {callee: [*map(_exchanged, given)] for callee, given in test.exchanges.items()}
         self._takes = takes
         self.unanswered: list[str] = []
+        self.unheeded: dict[str, set[str]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,6 +48,8 @@ class GivenCallees:
     def called(self, callee: str, data: bytes) -> bytes:
         """Return what one of the callees answers to JSON `data`; raises `HostFailure` where it fails."""
         validator = self._takes.get(callee)
+        if callee in self._any:
+            self.unheeded.setdefault(callee, set()).add(sha256(data).hexdigest())
         if validator is None and callee in self._any:
             return self._any[callee]
         try:
@@ -56,6 +63,7 @@ class GivenCallees:
     def delegated(self, task: str) -> bytes | None:
         """Return what the agent answers to a task, None where the test has no agent; raises `HostFailure`."""
         if AGENT in self._any:
+            self.unheeded.setdefault(AGENT, set()).add(sha256(task.encode("utf-8", "replace")).hexdigest())
             return self._any[AGENT]
         return self._exchange(AGENT, task) if AGENT in self._each else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
 from tacit.models import Contract, JsonSchema, Permissions, TestCase, TestResult
 from tacit.sandbox.composites import Composite
 from tacit.sandbox.execution import Execution
-from tacit.sandbox.fixture import FixtureWorld
+from tacit.sandbox.fixture import FixtureWorld, Lack
 from tacit.sandbox.programs import Program
 from tacit.sandbox.world import HostFailure, World
 from tacit.schemas import Validator, compile_schema, shorten
@@ -43,6 +44,19 @@ class RunsPrograms(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How one test went, and what its run showed of its world.
+
+    `lacked` is what the run asked for that the world does not have; `unheeded` has, for each callee that answers
+    whatever its input, the SHA-256, in hex, of the inputs that it was given.
+    """
+
+    result: TestResult
+    lacked: tuple[Lack, ...] = ()
+    unheeded: Mapping[str, set[str]] = field(default_factory=dict[str, set[str]])
+
+
 def run_tests(
     sandbox: RunsPrograms,
     program: Program | Composite,
@@ -52,8 +66,8 @@ def run_tests(
     *,
     output_schema: JsonSchema | None = None,
     callees: Mapping[str, Contract] = MappingProxyType({}),
-) -> tuple[TestResult, ...]:
-    """Run every test, each in a fresh instance and world, and return how it went, in the order of the tests.
+) -> tuple[Tried, ...]:
+    """Run every test, each in a fresh instance and world, and return how it went and what it lacked, in their order.
 
     The manifest's `permissions` hold, the operator's grants play no part, and the random source has one seed, so
     a test goes the same way everywhere. `energy` may lower each test's limit. An output that breaks
@@ -67,20 +81,25 @@ def run_tests(
         text = json.dumps(test.input, ensure_ascii=False).encode()
         return sandbox.run(program, text, world, energy=energy, now_millis=test.now)
 
-    return tuple(_result(test, lambda test: FixtureWorld(test, permissions, takes), run, gives) for test in tests)
+    return tuple(_try(test, lambda test: FixtureWorld(test, permissions, takes), run, gives) for test in tests)
 
 
-def _result(
+def _try(
     test: TestCase,
     open_world: Callable[[TestCase], FixtureWorld],
     run: Callable[[TestCase, World], Execution],
     gives: Validator,
-) -> TestResult:
+) -> Tried:
     try:
         world = open_world(test)
     except HostFailure as failure:
-        return TestResult(name=test.name, passed=False, difference=f"the test's 'http' is wrong: {failure.message}")
+        wrong = f"the test's 'http' is wrong: {failure.message}"
+        return Tried(TestResult(name=test.name, passed=False, difference=wrong))
     execution = run(test, world)
+    return Tried(_result(test, world, execution, gives), tuple(world.lacked), world.unheeded)
+
+
+def _result(test: TestCase, world: FixtureWorld, execution: Execution, gives: Validator) -> TestResult:
     if world.unanswered:  # no test of such a run holds, whatever the program made of it
         at = _place(execution.failure) if execution.failure else ""
         told = [*world.unanswered[:MAX_DIFFERENCES], *([f"the run ended{at}"] if at else [])]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tacit.catalog import Version, tests_as_json
 from tacit.errors import BuildRefused
-from tacit.models import MutateAnswer, Status, TestResult
+from tacit.models import Effect, MutateAnswer, Status, TestResult
 from tacit.service.finding import example_input
 
 WRITE_IT = "Write the source and tests as the brief says, and call mutate_capability again with them."
@@ -21,16 +23,27 @@ def building(job_id: str, *, with_input: bool) -> MutateAnswer:
     )
 
 
-def registered(version: Version, parent: Version | None, *, job: str, tests: tuple[TestResult, ...]) -> MutateAnswer:
-    """Answer that a version is kept; `parent` is what it was made from."""
+def registered(
+    version: Version,
+    parent: Version | None,
+    *,
+    effects: frozenset[Effect],
+    job: str,
+    tests: tuple[TestResult, ...],
+    unheeded: Sequence[str] = (),
+) -> MutateAnswer:
+    """Answer that a version is kept; `parent` is what it was made from.
+
+    `effects` are those of the version and of all that it reaches, `unheeded` the callees whose inputs no test looks at.
+    """
     return MutateAnswer(
         status="registered",
         id=version.id,
         version=version.version,
         parent=version.parent,
-        effects=tuple(sorted(version.effects)),
+        effects=tuple(sorted(effects)),
         tests=tests,
-        message=_registered_message(version, parent),
+        message=" ".join(filter(None, (_registered_message(version, parent), _unheeded_note(unheeded)))),
         job=job,
         author=version.author,
     )
@@ -68,6 +81,15 @@ def start_of(version: Version) -> dict[str, object]:
         "example_input": example_input(version),
         "tests": tests_as_json(version.tests),
     }
+
+
+def _unheeded_note(callees: Sequence[str]) -> str:
+    if not callees:
+        return ""
+    named = ", ".join(callees)
+    return (
+        f"Its tests answer any input of {named} alike; `exchanges` instead of `calls` would test what it gets."
+    )
 
 
 def _registered_message(version: Version, parent: Version | None) -> str:

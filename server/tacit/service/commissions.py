@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from tacit.building.orders import AuthorRequest, Budget, Material, Replay
 from tacit.building.protocol import Answer, Authored, Question
 from tacit.catalog import Catalog, Version, callees_in, problem_calling
 from tacit.errors import BuildRefused, InvalidArgument
-from tacit.models import Card, Language, MutateRequest
+from tacit.models import Card, Effect, Language, MutateRequest
 from tacit.programs.callees import AGENT
 from tacit.service.contracts import contracts_of
 from tacit.service.finding import Finder
@@ -45,8 +45,15 @@ class Commission:
         named = self.renewed is not None or "language" in self.request.model_fields_set
         return language_of(self.request, self.renewed) if named else None
 
-    def order(self, job: str, nearest: Sequence[Version], replays: Sequence[Replay], budget: Budget) -> AuthorRequest:
-        """Return what the builder is asked for."""
+    def order(
+        self,
+        job: str,
+        nearest: Sequence[Version],
+        replays: Sequence[Replay],
+        budget: Budget,
+        effects_of: Callable[[Version], frozenset[Effect]],
+    ) -> AuthorRequest:
+        """Return what the builder is asked for; `effects_of` gives those of a version with all that it reaches."""
         given = self.request
         return AuthorRequest(
             job=job,
@@ -60,10 +67,10 @@ class Commission:
             tests=given.tests,
             examples=given.examples,
             input=given.input,
-            parent=_material(self.parent) if self.parent else None,
+            parent=_material(self.parent, effects_of(self.parent)) if self.parent else None,
             renews=self.renewed is not None,
             replays=tuple(replays),
-            nearest=tuple(_material(version) for version in nearest if _fits(version)),
+            nearest=tuple(_material(version, effects_of(version)) for version in nearest if _fits(version)),
             budget=budget,
         )
 
@@ -207,10 +214,10 @@ class Consultant:
         return self._catalog.get(name).manifest.summary
 
 
-def _material(version: Version) -> Material:
+def _material(version: Version, effects: frozenset[Effect]) -> Material:
     return Material(
         manifest=version.manifest,
-        effects=tuple(sorted(version.effects)),
+        effects=tuple(sorted(effects)),
         source=dict(version.source),
         tests=version.tests,
     )

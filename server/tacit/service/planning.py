@@ -6,7 +6,7 @@ the parent's tests as well. A child inherits nothing but its lineage: it may do 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from tacit.models import (
     Language,
     Manifest,
     MutateRequest,
+    Permissions,
     TestCase,
     problems_in,
 )
@@ -51,14 +52,13 @@ class Plan:
         """What search will index of it."""
         return Card(id=self.manifest.id, summary=self.manifest.summary, examples=self.manifest.examples)
 
-    def all_tests(self) -> tuple[TestCase, ...]:
-        """Return what the version keeps: its own tests, and those of its parent that it also had to pass."""
+    def all_tests(self, held_to: Iterable[int]) -> tuple[TestCase, ...]:
+        """Return what the version keeps: its own tests, and those of its parent, by their place, that it is held to."""
         names = {test.name for test in self.tests}
         kept = list(self.tests)
-        for test in self.parent_tests:
-            if test not in self.tests:
-                earlier = f"{test.name} (@{self.parent.version})" if self.parent else test.name
-                kept.append(test.model_copy(update={"name": earlier}) if test.name in names else test)
+        for test in (self.parent_tests[place] for place in held_to):
+            earlier = f"{test.name} (@{self.parent.version})" if self.parent else test.name
+            kept.append(test.model_copy(update={"name": earlier}) if test.name in names else test)
         return tuple(kept)
 
     @property
@@ -83,6 +83,7 @@ class Plan:
             permissions=self.manifest.permissions,
             tests=self.tests,
             parent_tests=self.parent_tests,
+            parent_permissions=self.parent.manifest.permissions if self.parent else Permissions(),
             replays=replays,
             accepts_differences=accepts_differences,
             input_schema=self.manifest.input_schema,

@@ -21,6 +21,7 @@ from tacit.learning import Policies
 from tacit.llm import Endpoint
 from tacit.models import MutateAnswer, Status
 from tacit.service import answers
+from tacit.service.contracts import contracts_of
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job, Jobs
 from tacit.service.logbook import Logbook
@@ -115,7 +116,9 @@ class Reflector:
         return self._logbook.recorded(job, transcript, work, self._model)
 
     def _answer(self, question: Question) -> Answer:
-        """Answer a search; a repair proposes no new capability."""
+        """Answer a search, or with contracts; a repair proposes no new capability."""
+        if question.asks == "contracts":
+            return Answer(number=question.number, callees=contracts_of(self._catalog, question.calls))
         return Answer(number=question.number, text=search_text(self._finder.search(question.query, MAX_HITS)))
 
     def _request(self, version: Version, run_id: str, budget: Budget, job: Job) -> RepairRequest:
@@ -176,7 +179,8 @@ class Reflector:
         self._registered(repaired)
         _log.warning("%s@%d repairs %s: %s", repaired.id, repaired.version, name, cause)
         tests = (*result.tests, *result.parent_tests, *result.replays)
-        answer = answers.registered(repaired, version, job=job.id, tests=tests)
+        effects = self._catalog.closures.of(repaired).effects
+        answer = answers.registered(repaired, version, effects=effects, job=job.id, tests=tests)
         return answer.model_copy(update={"message": f"It repairs {name}: {cause}"})
 
 

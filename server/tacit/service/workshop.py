@@ -129,7 +129,7 @@ class Workshop:
 
         renewed = commission.renewed
         replays = replays_of(self._store, renewed) if renewed else ()
-        order = commission.order(job.id, self._near(commission), replays, budget)
+        order = commission.order(job.id, self._near(commission), replays, budget, self._effects_of)
         relay = self._logbook.relay(job)
         with transcript.written():
             result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=consultant.answer)
@@ -168,7 +168,7 @@ class Workshop:
             plan.manifest,
             plan.source,
             result.wasm,
-            plan.all_tests(),
+            plan.all_tests(result.held_to),
             effects=effects,
             author=author,
             toolchain=result.toolchain,
@@ -180,7 +180,18 @@ class Workshop:
         self._finder.refresh()
         self._registered(version)
         tests = (*result.tests, *result.parent_tests, *result.replays)
-        return answers.registered(version, plan.parent, job=job.id, tests=tests)
+        return answers.registered(
+            version,
+            plan.parent,
+            effects=self._effects_of(version),
+            job=job.id,
+            tests=tests,
+            unheeded=result.unheeded,
+        )
+
+    def _effects_of(self, version: Version) -> frozenset[Effect]:
+        """Return the effects of a version with those of all that it reaches now."""
+        return self._catalog.closures.of(version).effects
 
     def _effects_of_calls(self, plan: Plan) -> frozenset[Effect]:
         """Return the effects of a program, none of a module; raises `BuildRefused("imports")` for what it calls."""
