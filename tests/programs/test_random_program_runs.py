@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_program_properties import JSON, SOURCES
+from random_programs import JSON, programs
 
 from tacit.config import Limits
 from tacit.errors import BuildRefused
@@ -30,7 +30,9 @@ from tacit.sandbox import (
 from tacit.sandbox.world import FailureCode, HostFailure
 
 TEST = TestCase(name="random", expect=Expectation(output=None))
-ENERGY = 1_000_000
+ENERGY = 20_000_000
+"""Fuel of 2,000 units, of which most of the programs use less."""
+UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 class Answering(FixtureWorld):
@@ -62,8 +64,8 @@ def seen(execution: Execution) -> tuple[Any, ...]:
     return execution.output, execution.log, execution.energy, ending
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(SOURCES, JSON, st.integers(0, ENERGY), st.integers(0, 200_000))
+@settings(deadline=None, max_examples=150, suppress_health_check=UNHURRIED)
+@given(programs(), JSON, st.integers(0, ENERGY), st.integers(0, 200_000))
 def test_a_run_keeps_within_its_energy_and_replays(
     sandbox: Sandbox, source: str, data: Any, energy: int, spends: int
 ) -> None:
