@@ -106,7 +106,12 @@ def _error_lines(error: dict[str, Any]) -> list[str]:
     ]
     if place["instruction"] is not None:
         said.append(cut("at {address}, line {line}: {instruction}".format_map(place), MAX_PART))
-    said += [f"{cut(name, MAX_NAME)}: {_shortened(compact(value), MAX_PART)}" for name, value in details.items()]
+    told = " ".join(said)
+    said += [
+        f"{cut(name, MAX_NAME)}: {_shortened(compact(value), MAX_PART)}"
+        for name, value in details.items()
+        if str(value) not in told
+    ]
     return [line for line in said if line]
 
 
