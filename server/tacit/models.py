@@ -271,9 +271,9 @@ class Observed(Model):
 class RunAnswer(Model):
     """What `run_capability` answers for a run that ended well.
 
-    `run_id` replays it, and is empty where nothing can be recorded (a read-only data folder); `cached` says
-    that the output is that of the earlier, pure run `run_id`. `observations` are the last that a program made, and
-    `observations_left_out` says how many more are in its record; in JSON both are left out where there are none.
+    `run_id` replays it, and is empty where nothing can be recorded; `cached`: the output is that of this earlier, pure
+    run. `observations` are the last that a program made; `observations_left_out` counts those that its record has
+    besides.
     """
 
     run_id: str
