@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, PoolProxiedConnection
 
 from tacit.errors import StoreReadOnly
 from tacit.store import sqlite
-from tacit.store.failures import busy, closed, read_only, translated
+from tacit.store.failures import busy, closed, moved, read_only, translated
 
 FILE_NAME = "tacit.db"
 
@@ -32,6 +32,7 @@ class Database:
         self._engine = engine
         self._lock = threading.Lock()
         self._closed = False
+        self._place = _place_of(path)
         self._writer = sqlite.for_writing(engine.connect()) if writable else None
 
     @classmethod
@@ -40,7 +41,7 @@ class Database:
 
         Raises `StoreReadOnly` when there is neither a database nor a way to make one, or `StoreDamaged`.
         """
-        path = folder / FILE_NAME
+        path = folder.absolute() / FILE_NAME  # the current folder may change while it is open
         writable = _prepare_folder(folder, path)
         with translated(path):
             if writable:
@@ -61,6 +62,7 @@ class Database:
     def read(self) -> Generator[Connection]:
         """Give a connection for reading one consistent state."""
         self._check_open()
+        self._check_place()
         with translated(self.path), self._engine.connect() as connection:
             yield connection
 
@@ -70,6 +72,7 @@ class Database:
 
         A `durable` one has reached the disk when the block ends. Raises `StoreReadOnly` or `StoreBusy`.
         """
+        self._check_place()
         with translated(self.path), self.turn() as raw:
             assert self._writer is not None  # noqa: S101  # turn() has refused otherwise
             if durable:
@@ -115,6 +118,7 @@ class Database:
     def raw_connection(self) -> PoolProxiedConnection:
         """Return a raw connection, outside transactions, that the caller closes."""
         self._check_open()
+        self._check_place()
         with translated(self.path):
             return self._engine.raw_connection()
 
@@ -131,6 +135,20 @@ class Database:
     def _check_open(self) -> None:
         if self._closed:
             raise closed()
+
+    def _check_place(self) -> None:
+        """Refuse to go on where the file is gone: half would be done in the old one, half in what is there now."""
+        if _place_of(self.path) != self._place:
+            raise moved(self.path)
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other that takes its name; None where there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare_file(path: Path, busy_seconds: float) -> None:

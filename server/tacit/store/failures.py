@@ -73,6 +73,15 @@ def damaged(path: Path, problem: str) -> StoreDamaged:
     return StoreDamaged(f"The database {path} is damaged ({problem}).", hint=_MEND, details={"path": str(path)})
 
 
+def moved(path: Path) -> StoreDamaged:
+    """Return the error for a database whose file is another one by now, or gone, while it is open."""
+    return StoreDamaged(
+        f"The database {path} is no longer the one that was opened: its folder was moved, deleted or replaced.",
+        hint="Put it back, or start what uses it again.",
+        details={"path": str(path)},
+    )
+
+
 def read_only(path: Path, problem: str) -> StoreReadOnly:
     """Return the error for a database that cannot be written."""
     return StoreReadOnly(

@@ -33,7 +33,7 @@ def open_engine(path: Path, *, writable: bool, busy_seconds: float) -> Engine:
 
     Raises `StoreReadOnly` when a read-only database cannot even be read.
     """
-    uri = _uri(path) if writable else _read_only_uri(path)
+    uri = f"{_uri(path)}?mode=rw" if writable else _read_only_uri(path)  # never made anew: tables would be missing
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
@@ -65,7 +65,7 @@ def prepare_file(path: Path, busy_seconds: float) -> None:
     # connections included, and then another process that closes the database damages it.
     with _CREATING, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(_uri(path), uri=True, timeout=busy_seconds, isolation_level=None)
+    connection = sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True, timeout=busy_seconds, isolation_level=None)
     try:
         _turn_log_on(connection, time.monotonic() + busy_seconds)
     finally:
@@ -139,7 +139,7 @@ def _turn_log_on(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def _uri(path: Path) -> str:
-    return f"file:{quote(str(path.absolute()))}"
+    return f"file:{quote(os.fsencode(path.absolute()))}"
 
 
 def _read_only_uri(path: Path) -> str:
