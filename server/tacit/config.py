@@ -35,13 +35,22 @@ _OWN_FOLDERS = ("compiled", "index", "journal")
 
 
 def _folder(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "tacit"
+    try:
+        return Path(os.environ.get(variable) or Path.home() / fallback) / "tacit"
+    except RuntimeError as error:
+        raise InvalidSettings(
+            f"The home folder of this user is not known, and neither HOME nor {variable} is set.",
+            hint="Set HOME, or name the folders with TACIT_DATA and TACIT_CACHE.",
+        ) from error
 
 
 def _expanded(folder: Path) -> Path:
-    """Return the folder with a leading `~` resolved, which clients' configurations leave to the program."""
+    """Return the folder with a leading `~` resolved, which clients' configurations leave to the program.
+
+    It is absolute, since the current folder may change while Tacit is open.
+    """
     try:
-        return folder.expanduser()
+        return folder.expanduser().absolute()
     except RuntimeError as error:
         raise ValueError(f"{folder} names no home folder") from error
 

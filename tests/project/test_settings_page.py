@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -104,6 +105,22 @@ def test_a_tilde_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TACIT_DATA", "~nobody-of-that-name/tacit")
     with pytest.raises(InvalidSettings, match=r"data: .*nobody-of-that-name"):
         Settings.load()
+
+
+def test_a_user_without_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container a user may have neither HOME nor an entry in the list of users; named folders need no home."""
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "TACIT_DATA", "TACIT_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: (1 << 31) - 5)
+    with pytest.raises(InvalidSettings, match="Set HOME, or name the folders"):
+        Settings.load()
+    assert Settings.load(data=Path("/data"), cache=Path("/cache")).files_folder == Path("/data/files")
+
+
+def test_folders_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was named from the current folder stays where it is when that changes."""
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load(data=Path("data"), files=Path("files")).files_folder == tmp_path / "files"
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
