@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tacit.app import App
     from tacit.sandbox.cancellation import Cancellation
 
+_log = logging.getLogger(__name__)
 WARM_UP_SECONDS = 0.1
 """How long after its first answer a server loads the rest: loading earlier would hold that answer up."""
 TOOLS_FRESH_MILLIS = 300_000
@@ -110,11 +111,14 @@ class TacitServer(MCPServer[Backend]):
             return failed(meant_by(error, name))
 
     async def run_stdio_async(self) -> None:
-        """Serve stdin and stdout until stdin ends, or until a SIGTERM or SIGINT; then close the App."""
+        """Serve stdin and stdout until either ends, or until a SIGTERM or SIGINT; then close the App."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._exit_on_signal)
             with standard_pipes() as (stdin, stdout):
-                await self._serve(cast("Any", stdin), cast("Any", stdout))
+                try:
+                    await self._serve(cast("Any", stdin), cast("Any", stdout))
+                except* (anyio.BrokenResourceError, BrokenPipeError):
+                    _log.info("The client went away without waiting for an answer.")
             tasks.cancel_scope.cancel()
 
     async def _serve(self, stdin: anyio.AsyncFile[str] | None, stdout: anyio.AsyncFile[str] | None) -> None:

@@ -85,6 +85,17 @@ def test_end_of_stdin_closes_the_app(wire: Wire, events: Path) -> None:
     assert (events / "closed").exists()
 
 
+def test_a_client_that_reads_no_more_is_no_defect(wire: Wire, events: Path) -> None:
+    """A client that was killed leaves an answer that cannot be written: the server ends as it does when stdin ends."""
+    assert wire.process.stdout is not None
+    assert wire.process.stderr is not None
+    wire.process.stdout.close()
+    wire.send({"id": 2, **wire.call("echo")})
+    assert wire.process.wait(timeout=20) == 0
+    assert (events / "closed").exists()
+    assert "Traceback" not in wire.process.stderr.read()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_closes_the_app(wire: Wire, events: Path, number: signal.Signals) -> None:
     """Told to stop while stdin is open, the server closes the App before it goes."""
