@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 _OWN_SETTINGS = ("TACIT_", "OPENAI_", "FOUNDRY_", "AZURE_OPENAI_")
+
+
+def pytest_configure() -> None:
+    """Hear interrupts again where a shell started the tests in the background, which ignores them for all below."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
