@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from tacit.errors import EnergyExhausted, RunCancelled, UnknownCapability
+from tacit.errors import EnergyExhausted, RunCancelled, TacitError, UnknownCapability
 from tacit.programs.energy import cost_of_fuel, fuel_for
 from tacit.programs.machine import CallFailed
 from tacit.programs.values import Value, to_json
@@ -36,7 +36,21 @@ class ServiceOutside:
             return None
         except EnergyExhausted as error:
             raise CallFailed(error, energy) from error
+        except RunCancelled:
+            raise  # as if the call had not begun
+        except TacitError as error:
+            raise CallFailed(error, self._cost_of(error)) from error
         return answer.output, cost_of_fuel(answer.energy)
+
+    def _cost_of(self, error: TacitError) -> int:
+        """Return what a run that failed used, as its record has it; nothing where it did not begin or has no record."""
+        run_id = error.details.get("run_id")
+        if not isinstance(run_id, str):
+            return 0
+        try:
+            return cost_of_fuel(self._service.run_record(run_id)["energy"])
+        except TacitError:  # dropped or damaged meanwhile: how the run went matters more
+            return 0
 
     def delegate(self, agent: str, task: str) -> Any:  # noqa: ARG002  # a person works here, and can ask one
         """Know no agent."""
