@@ -271,9 +271,8 @@ class Observed(Model):
 class RunAnswer(Model):
     """What `run_capability` answers for a run that ended well.
 
-    `run_id` replays it, and is empty where nothing can be recorded; `cached`: the output is that of this earlier, pure
-    run. `observations` are the last that a program made; `observations_left_out` counts those that its record has
-    besides.
+    `run_id` replays it, and is empty where nothing can be recorded; `cached` says that it is an earlier, pure run.
+    `observations` are the last that a program made; its record has `observations_left_out` more.
     """
 
     run_id: str
