@@ -63,9 +63,7 @@ def test_a_question_is_answered(builder_of: Make) -> None:
     """The answer of that number arrives as a line on stdin."""
     program = "ask(7, 'q'); progress(json.dumps(heard())); result()"
     answers: Callable[[Question], Answer] = lambda question: Answer(number=0, text=question.query * 2)  # noqa: E731
-    assert told(builder_of(program), answer=answers) == [
-        '{"number": 7, "text": "qq", "refused": false, "callees": {}}'
-    ]
+    assert told(builder_of(program), answer=answers) == ['{"number": 7, "text": "qq", "refused": false, "callees": {}}']
 
 
 def test_a_slow_answer_holds_nothing_up(builder_of: Make) -> None:
