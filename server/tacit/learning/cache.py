@@ -1,8 +1,8 @@
 """Answers of pure runs, kept in memory.
 
 What has no effects, itself (its imports prove it) or by anything that it calls, gives the same output for the same
-input, so a second run can be answered from the first. It may not do without energy that it asks for, though it uses
-less, so the second has to be allowed as much as the first. Nothing here outlives the process.
+input, so a second run can be answered from the first. A program may fail for want of energy that it asks for and does
+not use, so the second has to be allowed as much as the first. Nothing here outlives the process.
 """
 
 from __future__ import annotations
