@@ -72,10 +72,12 @@ def two_servers(data: Path) -> Iterator[list[str]]:
     command = [sys.executable, "-m", "tacit.cli", "serve"]
     env = environment(data, transport="http", port="0")
     started = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    yield [f"{listening_on(process)}/mcp" for process in started]
-    for process in started:
-        process.terminate()
-        process.communicate(timeout=60)
+    try:
+        yield [f"{listening_on(process)}/mcp" for process in started]
+    finally:
+        for process in started:
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 async def run(client: Client, capability: str, given: Any, **options: Any) -> CallToolResult:
