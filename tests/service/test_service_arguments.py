@@ -49,6 +49,7 @@ GIVEN: dict[str, tuple[Any, tuple[type, ...]]] = {
     "version": (None, (int, type(None))),
     "energy": (None, (int, type(None))),
     "fresh": (False, (bool,)),
+    "errors": (False, (bool,)),
     "session": (None, (str, type(None))),
     "cancellation": (None, (Cancellation, type(None))),
     "run_id": ("0" * 16, (str,)),
