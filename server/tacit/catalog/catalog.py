@@ -127,9 +127,9 @@ class Catalog(CatalogReader):
         where a `premise` is given and does not hold. Raises `UnknownCapability`, `UnknownVersion` or, for a
         capability that would succeed itself, `InvalidArgument`.
         """
-        self.get(capability, version)
+        self.require(capability, version)
         if successor is not None:
-            self.get(successor)
+            self.require(successor)
             if successor == capability and version is None:
                 raise InvalidArgument(f"{capability} cannot be its own successor.")
         facts = {"successor": successor} if successor else {}
@@ -147,7 +147,7 @@ class Catalog(CatalogReader):
         A version newer than the offered one, or restored while that is not active, becomes the offered one.
         Raises `UnknownCapability` or `UnknownVersion`.
         """
-        self.get(capability, version)
+        self.require(capability, version)
         with self._deciding("restore", capability, version, by) as (connection, at):
             offering.restore(connection, capability, version, at)
 
@@ -158,7 +158,7 @@ class Catalog(CatalogReader):
         changes where a `premise` is given and does not hold.
         Raises `UnknownCapability` or `UnknownVersion`.
         """
-        self.get(capability, number)
+        self.require(capability, number)
         with self.store.database.write(durable=True) as connection:
             known = queries.offering(connection, capability)
             if known is None or (known.active and known.current == number):
@@ -175,7 +175,7 @@ class Catalog(CatalogReader):
         When the offered version goes, the newest active one takes its place; a capability whose versions are all
         archived is archived. Raises `UnknownCapability` or `UnknownVersion`.
         """
-        self.get(capability, version)
+        self.require(capability, version)
         with self._deciding("archive", capability, version, by) as (connection, at):
             offering.archive(connection, capability, version, at)
 
@@ -245,7 +245,7 @@ class Catalog(CatalogReader):
 
     def _check_grantee(self, capability: str) -> None:
         if capability != granting.EVERY:
-            self.get(capability)
+            self.require(capability)
 
     def _grants_changed(
         self, connection: Connection, action: str, capability: str, what: Permissions, by: Decision

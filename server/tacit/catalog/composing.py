@@ -14,7 +14,7 @@ from tacit.catalog.closest import closest_ids
 from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.version import Version
-from tacit.errors import BuildRefused, UnknownCapability
+from tacit.errors import BuildRefused, StoreDamaged, UnknownCapability
 from tacit.models import Effect, Manifest, Status
 from tacit.programs.callees import AGENT, at_lines, called, callees, compile_checked, source_in
 from tacit.programs.compiler import Program
@@ -72,6 +72,8 @@ def callees_in(catalog: CatalogReader) -> Find:
             return callee_of(catalog.get(name))
         except UnknownCapability:
             return None
+        except StoreDamaged:
+            return Callee(frozenset(), withdrawn="damaged")
 
     return find
 

@@ -1,4 +1,7 @@
-"""The questions that the catalog asks the store, as SQLAlchemy statements; they decide nothing."""
+"""The questions that the catalog asks the store, as SQLAlchemy statements; they decide nothing.
+
+Texts of versions are read as the bytes that they are kept as: one that is damaged spoils no other's row.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Label,
+    LargeBinary,
+    Row,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    select,
+    tuple_,
+)
 
 from tacit.models import Status
 from tacit.store.tables import capabilities, examples, health, origins, versions
@@ -14,33 +30,43 @@ from tacit.store.tables import capabilities, examples, health, origins, versions
 _offered = versions.alias("offered")
 _OFFERED = and_(_offered.c.capability == capabilities.c.id, _offered.c.number == capabilities.c.current)
 
+
+def _bytes(column: ColumnElement[Any], name: str) -> Label[bytes]:
+    return cast(column, LargeBinary).label(name)
+
+
 VERSIONS = (
     select(
-        versions,
-        capabilities.c.status.label("capability_status"),
-        capabilities.c.successor.label("capability_successor"),
-        _offered.c.status.label("offered_status"),
+        versions.c.capability,
+        *(
+            _bytes(column, column.key) if isinstance(column.type, String) else column
+            for column in versions.c
+            if column is not versions.c.capability
+        ),
+        _bytes(capabilities.c.status, "capability_status"),
+        _bytes(capabilities.c.successor, "capability_successor"),
+        _bytes(_offered.c.status, "offered_status"),
         func.coalesce(health.c.failing, 0).label("failing"),
     )
     .join(capabilities, versions.c.capability == capabilities.c.id)
     .join(_offered, _OFFERED)
     .outerjoin(health, and_(health.c.capability == versions.c.capability, health.c.version == versions.c.number))
 )
-"""Versions with what their capability says about them, and how often in a row they have failed."""
+"""Versions with what their capability says about them, and how often in a row they have failed; texts as bytes."""
 
-_WITH_ORIGINS = VERSIONS.add_columns(origins.c.model, origins.c.task, origins.c.cause).outerjoin(
-    origins, and_(origins.c.capability == versions.c.capability, origins.c.number == versions.c.number)
-)
+_WITH_ORIGINS = VERSIONS.add_columns(
+    *(_bytes(column, column.key) for column in (origins.c.model, origins.c.task, origins.c.cause))
+).outerjoin(origins, and_(origins.c.capability == versions.c.capability, origins.c.number == versions.c.number))
 _NAMES_AT_ONCE = 1000
 """SQLite takes 32,766 parameters at most; a name is two."""
 
 _OFFERINGS = select(
     capabilities.c.id,
     capabilities.c.current,
-    capabilities.c.status,
-    _offered.c.status,
-    _offered.c.content_hash,
-    _offered.c.author,
+    *(
+        _bytes(column, column.key)
+        for column in (capabilities.c.status, _offered.c.status, _offered.c.content_hash, _offered.c.author)
+    ),
 ).join(_offered, _OFFERED)
 
 
@@ -115,18 +141,18 @@ def find_versions(connection: Connection, names: Sequence[tuple[str, int]]) -> I
 def offering(connection: Connection, capability: str) -> Offering | None:
     """Return what a capability offers; None for an unknown one."""
     row = connection.execute(_OFFERINGS.where(capabilities.c.id == capability)).one_or_none()
-    return Offering(*row) if row is not None else None
+    return Offering(*_texts(row)) if row is not None else None
 
 
 def offerings(connection: Connection) -> list[Offering]:
     """Return what every capability offers, by id."""
-    return [Offering(*row) for row in connection.execute(_OFFERINGS.order_by(capabilities.c.id))]
+    return [Offering(*_texts(row)) for row in connection.execute(_OFFERINGS.order_by(capabilities.c.id))]
 
 
-def manifests_changed_since(connection: Connection, generation: int) -> list[tuple[str, str | None]]:
+def manifests_changed_since(connection: Connection, generation: int) -> list[tuple[str, bytes | None]]:
     """Return the ids of capabilities that changed after a generation, with the manifest that is offered, if any."""
     active = and_(capabilities.c.status == Status.ACTIVE, _offered.c.status == Status.ACTIVE)
-    manifest = case((active, _offered.c.manifest), else_=None)
+    manifest = _bytes(case((active, _offered.c.manifest), else_=None), "manifest")
     changed = select(capabilities.c.id, manifest).join(_offered, _OFFERED).order_by(capabilities.c.id)
     return [(name, text) for name, text in connection.execute(changed.where(capabilities.c.changed > generation))]
 
@@ -151,10 +177,11 @@ def version_numbers(connection: Connection, capability: str) -> list[int]:
 
 def standings(connection: Connection) -> list[Standing]:
     """Return every version there is, by id and number."""
-    columns = (versions.c.capability, versions.c.number, versions.c.status, versions.c.parent, versions.c.author)
-    whole = (capabilities.c.status, capabilities.c.successor, capabilities.c.current)
-    found = select(*columns, versions.c.created, *whole).join(capabilities).order_by(*columns[:2])
-    return [Standing(*row) for row in connection.execute(found)]
+    key = (versions.c.capability, versions.c.number)
+    own = (_bytes(column, column.key) for column in (versions.c.status, versions.c.parent, versions.c.author))
+    whole = (_bytes(column, column.key) for column in (capabilities.c.status, capabilities.c.successor))
+    found = select(*key, *own, versions.c.created, *whole, capabilities.c.current).join(capabilities).order_by(*key)
+    return [Standing(*_texts(row)) for row in connection.execute(found)]
 
 
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:
@@ -166,3 +193,8 @@ def learned_examples(connection: Connection, generation: int) -> dict[str, list[
     for capability, text in connection.execute(learned.where(capabilities.c.changed > generation)):
         found.setdefault(capability, []).append(text)
     return found
+
+
+def _texts(row: Row[Any]) -> Iterator[Any]:
+    """Yield the values of a row, bytes as text, with a mark in place of what is no UTF-8."""
+    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in row)

@@ -7,6 +7,7 @@ a few microseconds and never answers with what has changed.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,11 +32,12 @@ from tacit.store.unicode import is_storable
 
 MAX_REMEMBERED = 4096
 LARGEST = 1 << 63
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed since a generation: cards of capabilities that are offered, ids of those that are not."""
+    """What changed since a generation: cards of what is offered, and ids of what is not, or is damaged."""
 
     generation: int
     cards: tuple[Card, ...]
@@ -60,6 +62,7 @@ class CatalogReader:
         self.grants = Grants(store, grants or Permissions())
         self.closures = Closures(self)
         self._remembered = _Remembered(-1)
+        self._told: set[str] = set()
 
     def generation(self) -> int:
         """Return a number that grows with every change of the catalog by any process."""
@@ -80,6 +83,32 @@ class CatalogReader:
             remembered.versions[key] = found
         return found
 
+    def whole(self, capability: str, version: int | None = None) -> Version | None:
+        """Return a version as `get` does, None where it is damaged, which is logged once: the others go on."""
+        try:
+            return self.get(capability, version)
+        except StoreDamaged as error:
+            name = capability if version is None else f"{capability}@{version}"
+            if name not in self._told:
+                self._told.add(name)
+                _log.warning("%s is left out: %s", name, error)
+            return None
+
+    def require(self, capability: str, version: int | None = None) -> None:
+        """Raise `UnknownCapability` or `UnknownVersion` where there is no such version; a damaged one is one."""
+        numbers: list[int] = []
+        if is_storable(capability):
+            with self.store.database.read() as connection:
+                numbers = queries.version_numbers(connection, capability)
+        if not numbers:
+            raise self._unknown(capability)
+        if version is not None and version not in numbers:
+            raise _unknown_version(capability, version, numbers)
+
+    def damaged(self) -> list[str]:
+        """Return as `id@version` each version that cannot be read, by id and number."""
+        return [each.name for each in self.standings() if self.whole(each.id, each.version) is None]
+
     def ids(self, *, include_deprecated: bool = False) -> tuple[str, ...]:
         """Return the ids of the capabilities that are offered, or of all, sorted."""
         remembered = self._current()
@@ -92,26 +121,32 @@ class CatalogReader:
         return found
 
     def history(self, capability: str) -> list[Version]:
-        """Return every version of a capability, oldest first; raises `UnknownCapability`."""
+        """Return every version of a capability that is whole, oldest first; raises `UnknownCapability`.
+
+        Raises `StoreDamaged` where none of them is.
+        """
+        if not is_storable(capability):
+            raise self._unknown(capability)
         ordered = queries.VERSIONS.where(versions.c.capability == capability).order_by(versions.c.number)
-        if is_storable(capability):
-            with self._reading(capability) as connection:
-                found = [version_of(row) for row in connection.execute(ordered)]
-            if found:
-                return found
-        raise self._unknown(capability)
+        with self.store.database.read() as connection:
+            rows = connection.execute(ordered).all()
+        if not rows:
+            raise self._unknown(capability)
+        found = [version for row in rows if (version := self._made_of(row)) is not None]
+        return found or [self.get(capability)]
 
     def family(self, capability: str) -> list[Relative]:
         """Return every version of a capability with all that it comes from and all that comes from it, by id.
 
-        Raises `UnknownCapability`.
+        Damaged ones are left out. Raises `UnknownCapability`.
         """
-        self.get(capability)
+        self.require(capability)
         with self._reading(f"the lineage of {capability}") as connection:
             kin = kin_of(capability, queries.standings(connection))
             rows = queries.find_versions(connection, [(each.id, each.version) for each in kin])
             found = {(row.capability, row.number): row for row in rows}
-            return [_relative(found[each.id, each.version], each) for each in kin]
+        related = (self._relative(found[each.id, each.version], each) for each in kin)
+        return [each for each in related if each is not None]
 
     def standings(self) -> list[Standing]:
         """Return where every version there is stands, by id and number; reads no contents."""
@@ -164,8 +199,9 @@ class CatalogReader:
             changed = queries.manifests_changed_since(connection, generation)
             learned = queries.learned_examples(connection, generation)
             reached = self.store.meta.generation_in(connection)
-            cards = tuple(_card(text, learned.get(name, [])) for name, text in changed if text is not None)
-        return Changes(reached, cards, tuple(name for name, text in changed if text is None))
+        cards = {name: self._card(name, text, learned.get(name, [])) for name, text in changed if text is not None}
+        offered = tuple(card for card in cards.values() if card is not None)
+        return Changes(reached, offered, tuple(name for name, _ in changed if cards.get(name) is None))
 
     def _current(self) -> _Remembered:
         """Return what is remembered of this generation; whoever loads more, loads it of this one or a later one."""
@@ -182,15 +218,15 @@ class CatalogReader:
             known = version is None or 0 < version < LARGEST  # the store cannot even ask for a larger one
             row = queries.find_version(connection, capability, version) if known else None
             if row is not None:
-                return version_of(row)
+                try:
+                    return version_of(row)
+                except ValueError as error:
+                    numbers = queries.version_numbers(connection, capability)
+                    raise self._damaged_version(capability, row.number, numbers) from error
             numbers = queries.version_numbers(connection, capability)
         if not numbers:
             raise self._unknown(capability)
-        raise UnknownVersion(
-            f"{capability} has no version {version}.",
-            hint=f"It has {', '.join(map(str, numbers[-10:]))}.",
-            details={"versions": numbers},
-        )
+        raise _unknown_version(capability, version, numbers)
 
     @contextmanager
     def _reading(self, what: str) -> Generator[Connection]:
@@ -206,14 +242,50 @@ class CatalogReader:
     def _damaged(self, what: str) -> StoreDamaged:
         return damaged(self.store.database.path, f"{what} cannot be read, or a newer Tacit wrote it")
 
+    def _damaged_version(self, capability: str, number: int, numbers: list[int]) -> StoreDamaged:
+        """Return the error for one version that cannot be read: what is beside it can, and it can be withdrawn."""
+        others = [each for each in numbers if each != number]
+        offered = f"`tacit rollback {capability} {others[-1]}` offers another version, and " if others else ""
+        return StoreDamaged(
+            f"{capability}@{number} is damaged in the database {self.store.database.path}, or a newer Tacit wrote it.",
+            hint=f"{offered}`tacit deprecate {capability}` withdraws it; nothing else is concerned.",
+            details={"path": str(self.store.database.path), "version": number},
+        )
+
     def _unknown(self, capability: str) -> TacitError:
         return unknown_capability(capability, self.ids())
 
+    def _made_of(self, row: Row[Any]) -> Version | None:
+        """Return the version of a row; None, and logged, for one that is damaged."""
+        try:
+            return version_of(row)
+        except ValueError:
+            return self.whole(row.capability, row.number) and None
 
-def _relative(row: Row[Any], standing: Standing) -> Relative:
-    return Relative(version_of(row), standing.offered, row.model or "", row.task or "", row.cause or "")
+    def _relative(self, row: Row[Any], standing: Standing) -> Relative | None:
+        """Return a version in a lineage; None for one that is damaged."""
+        version = self._made_of(row)
+        if version is None:
+            return None
+        told = ((kept or b"").decode("utf-8", "replace") for kept in (row.model, row.task, row.cause))
+        return Relative(version, standing.offered, *told)
+
+    def _card(self, capability: str, manifest: bytes, learned: list[str]) -> Card | None:
+        """Return what search indexes of a capability; None for one that is damaged."""
+        try:
+            return _card(manifest, learned)
+        except ValueError:
+            return self.whole(capability) and None
 
 
-def _card(text: str, learned: list[str]) -> Card:
+def _unknown_version(capability: str, version: int | None, numbers: list[int]) -> UnknownVersion:
+    return UnknownVersion(
+        f"{capability} has no version {version}.",
+        hint=f"It has {', '.join(map(str, numbers[-10:]))}.",
+        details={"versions": numbers},
+    )
+
+
+def _card(text: bytes, learned: list[str]) -> Card:
     manifest = Manifest.model_validate_json(text)
     return Card.model_construct(id=manifest.id, summary=manifest.summary, examples=(*manifest.examples, *learned))

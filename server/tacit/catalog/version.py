@@ -14,6 +14,8 @@ from sqlalchemy import Row
 from tacit.models import Effect, Manifest, Status, TestCase
 
 _TESTS: TypeAdapter[tuple[TestCase, ...]] = TypeAdapter(tuple[TestCase, ...])
+_SOURCE: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+_EFFECTS: TypeAdapter[frozenset[Effect]] = TypeAdapter(frozenset[Effect])
 _ASSERTIONS = ("output", "output_matches", "error")
 
 
@@ -46,8 +48,8 @@ class Version:
 
 def version_of(row: Row[Any]) -> Version:
     """Make a version of a row of `queries.VERSIONS`; raises ValueError when the row is damaged."""
-    capability_status = Status(row.capability_status)
-    status = Status(row.status)
+    capability_status = Status(row.capability_status.decode())
+    status = Status(row.status.decode())
     return Version(
         id=row.capability,
         version=row.number,
@@ -55,14 +57,14 @@ def version_of(row: Row[Any]) -> Version:
         capability_status=capability_status,
         successor=_successor(row, status, capability_status),
         manifest=Manifest.model_validate_json(row.manifest),
-        effects=frozenset(Effect(name) for name in json.loads(row.effects)),
-        source=json.loads(row.source),
+        effects=_EFFECTS.validate_json(row.effects),
+        source=_SOURCE.validate_json(row.source),
         tests=_TESTS.validate_json(row.tests),
-        digest=row.digest,
-        content_hash=row.content_hash,
-        parent=row.parent,
-        author=row.author,
-        toolchain=row.toolchain,
+        digest=row.digest.decode(),
+        content_hash=row.content_hash.decode(),
+        parent=_text(row.parent),
+        author=row.author.decode(),
+        toolchain=row.toolchain.decode(),
         created=row.created,
         failing=row.failing,
     )
@@ -121,9 +123,13 @@ def _test_as_json(test: TestCase) -> dict[str, Any]:
 
 def _successor(row: Row[Any], status: Status, capability_status: Status) -> str | None:
     if capability_status is not Status.ACTIVE:
-        return row.capability_successor
+        return _text(row.capability_successor)
     if status is Status.ACTIVE:
         return None
     if row.successor is not None:
-        return row.successor
-    return row.capability if row.offered_status == Status.ACTIVE else None
+        return _text(row.successor)
+    return row.capability if row.offered_status == Status.ACTIVE.encode() else None
+
+
+def _text(kept: bytes | None) -> str | None:
+    return None if kept is None else kept.decode()

@@ -296,7 +296,7 @@ class Author:
         if parent_id:
             return self._catalog.get(parent_id)
         matches = self._finder.nearest(task)
-        return self._catalog.get(matches[0].id) if matches else None
+        return self._catalog.whole(matches[0].id) if matches else None
 
 
 def _ended(build: Build) -> MutateAnswer:

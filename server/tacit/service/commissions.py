@@ -211,7 +211,8 @@ class Consultant:
         return f"{'; '.join(found)}." if found else ""
 
     def _summary(self, name: str) -> str:
-        return self._catalog.get(name).manifest.summary
+        found = self._catalog.whole(name)
+        return found.manifest.summary if found else ""
 
 
 def _material(version: Version, effects: frozenset[Effect]) -> Material:

@@ -24,7 +24,7 @@ class Doctor:
 
     def checks(self) -> list[Check]:
         """Return the checks, each with what to do where it failed."""
-        own = [self._data(), self._capabilities(), self._search(), self._grants()]
+        own = [self._data(), self._capabilities(), self._versions(), self._search(), self._grants()]
         return [*own, inspect_model(self._settings), *inspect_builder(self._settings)]
 
     def _data(self) -> Check:
@@ -37,6 +37,13 @@ class Doctor:
         count = len(self._catalog.ids())
         detail = f"{count} active" if count else "None. Run `tacit setup`, which builds the shipped ones."
         return Check(name="capabilities", ok=count > 0, detail=detail)
+
+    def _versions(self) -> Check:
+        damaged = self._catalog.damaged()
+        if not damaged:
+            return Check(name="versions", ok=True, detail="None is damaged.")
+        advice = "`tacit rollback ID N` offers another version of it, `tacit deprecate ID` withdraws it"
+        return Check(name="versions", ok=False, detail=f"Damaged, and left out: {', '.join(damaged)}. {advice}.")
 
     def _search(self) -> Check:
         self._finder.refresh()

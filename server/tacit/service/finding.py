@@ -40,7 +40,8 @@ class Finder:
         if not 1 <= k <= MAX_HITS:
             raise InvalidArgument(f"k is {k}; ask for 1 to {MAX_HITS} hits.")
         self.refresh()
-        hits = tuple(self._hit(match) for match in self._index.search(query, k) if match.fits)
+        found = (self._hit(match) for match in self._index.search(query, k) if match.fits)
+        hits = tuple(hit for hit in found if hit is not None)
         return SearchAnswer(hits=hits, advice="" if hits else NOTHING_FITS)
 
     def nearest(self, task: str, k: int = 1) -> list[Match]:
@@ -73,8 +74,11 @@ class Finder:
         """Save the index and release it."""
         self._index.close()
 
-    def _hit(self, match: Match) -> Hit:
-        version = self._catalog.get(match.id)
+    def _hit(self, match: Match) -> Hit | None:
+        """Return what is told of a match; None where it is damaged."""
+        version = self._catalog.whole(match.id)
+        if version is None:
+            return None
         return Hit(
             id=version.id,
             version=version.version,

@@ -21,10 +21,12 @@ class Keeper:
         self._catalog = catalog
 
     def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
-        """Return `{id, version, status, summary, effects}` of each capability, by id."""
+        """Return `{id, version, status, summary, effects}` of each capability that is not damaged, by id."""
         rows: list[dict[str, Any]] = []
         for name in sorted(self._catalog.ids(include_deprecated=include_deprecated)):
-            version = self._catalog.get(name)
+            version = self._catalog.whole(name)
+            if version is None:
+                continue
             rows.append(
                 {
                     "id": version.id,

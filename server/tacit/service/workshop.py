@@ -159,7 +159,8 @@ class Workshop:
         """Return the capabilities nearest to the task, but for its parent."""
         found = [match.id for match in self._finder.nearest(commission.task, MAX_NEAREST)]
         own = commission.parent.id if commission.parent else None
-        return [self._catalog.get(name) for name in found if name != own]
+        near = (self._catalog.whole(name) for name in found if name != own)
+        return [version for version in near if version is not None]
 
     def _register(self, plan: Plan, result: BuildResult, author: str, origin: Origin, job: Job) -> MutateAnswer:
         job.report("register: keeping it", 0.95)
