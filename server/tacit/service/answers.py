@@ -87,9 +87,7 @@ def _unheeded_note(callees: Sequence[str]) -> str:
     if not callees:
         return ""
     named = ", ".join(callees)
-    return (
-        f"Its tests answer any input of {named} alike; `exchanges` instead of `calls` would test what it gets."
-    )
+    return f"Its tests answer any input of {named} alike; `exchanges` instead of `calls` would test what it gets."
 
 
 def _registered_message(version: Version, parent: Version | None) -> str:
