@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
@@ -44,6 +45,7 @@ class App:
         self.service = service
         self.catalog = catalog
         self._resources = resources
+        self._process = os.getpid()
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -96,8 +98,9 @@ class App:
             return cls(settings, service, catalog, opening.pop_all())
 
     def close(self) -> None:
-        """Stop builds and runs, save the index and close the store."""
-        self._resources.close()
+        """Stop builds and runs, save the index and close the store; a process forked meanwhile owns none of them."""
+        if os.getpid() == self._process:
+            self._resources.close()
 
     def __enter__(self) -> Self:
         return self

@@ -15,9 +15,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
 
-from tacit.errors import StoreReadOnly
+from tacit.errors import ServiceClosed, StoreReadOnly
 from tacit.store import sqlite
 from tacit.store.failures import busy, closed, moved, read_only, translated
+from tacit.store.forks import inherited, refuse_inherited, unwatch, watch
 
 FILE_NAME = "tacit.db"
 
@@ -31,8 +32,9 @@ class Database:
         self.busy_seconds = busy_seconds
         self._engine = engine
         self._lock = threading.Lock()
-        self._closed = False
-        self._place = _place_of(path)
+        self.closed = False
+        self.disowned = False
+        self.place = place_of(path)
         self._writer = sqlite.for_writing(engine.connect()) if writable else None
 
     @classmethod
@@ -42,16 +44,19 @@ class Database:
         Raises `StoreReadOnly` when there is neither a database nor a way to make one, or `StoreDamaged`.
         """
         path = folder.absolute() / FILE_NAME  # the current folder may change while it is open
+        refuse_inherited(path, place_of(path))
         writable = _prepare_folder(folder, path)
         with translated(path):
             if writable:
                 _prepare_file(path, busy_seconds)
             engine = sqlite.open_engine(path, writable=writable, busy_seconds=busy_seconds)
             try:
-                return cls(path, engine, writable=writable, busy_seconds=busy_seconds)
+                database = cls(path, engine, writable=writable, busy_seconds=busy_seconds)
             except BaseException:
                 engine.dispose()
                 raise
+        watch(database)
+        return database
 
     @property
     def engine(self) -> Engine:
@@ -94,6 +99,7 @@ class Database:
         """
         if self._writer is None:
             raise read_only(self.path, "its folder is read-only")
+        self._check_open()
         if not self._lock.acquire(timeout=self.busy_seconds if wait else 0):
             raise busy(self.path)
         try:
@@ -125,24 +131,33 @@ class Database:
     def close(self) -> None:
         """Close every connection; what is asked afterwards raises `ServiceClosed`."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = True
+            self.closed = True
             if self._writer is not None:
                 self._writer.close()
             self._engine.dispose()
+        unwatch(self)
+
+    def disown(self) -> None:
+        """Refuse every use from now on, in a process that was forked from the one that opened it."""
+        self.closed = self.disowned = True
+
+    def refusal(self) -> ServiceClosed:
+        """Return why it cannot be used any more."""
+        return inherited(self.path) if self.disowned else closed()
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise closed()
+        if self.closed:
+            raise self.refusal()
 
     def _check_place(self) -> None:
         """Refuse to go on where the file is gone: half would be done in the old one, half in what is there now."""
-        if _place_of(self.path) != self._place:
+        if place_of(self.path) != self.place:
             raise moved(self.path)
 
 
-def _place_of(path: Path) -> tuple[int, int] | None:
+def place_of(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from any other that takes its name; None where there is none."""
     try:
         found = path.stat()

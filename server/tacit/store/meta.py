@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
-from tacit.store.failures import closed, explained, read_only
+from tacit.store.failures import explained, read_only
 from tacit.store.shared_counter import SharedCounter
 from tacit.store.sqlite import insert_or_replace
 from tacit.store.tables import meta
@@ -46,8 +46,8 @@ class Meta:
         undone, or killed, leaves the counter ahead, and the database is then asked each time until the next change
         or the next start.
         """
-        if self._closed:
-            raise closed()
+        if self._database.closed:
+            raise self._database.refusal()
         hint = self._shared.get() if self._shared else None
         if hint is not None and hint == self._confirmed:
             return hint
@@ -67,7 +67,7 @@ class Meta:
         try:
             with self._lock:
                 if self._closed:
-                    raise closed()
+                    raise self._database.refusal()
                 row = self._reader.execute(self._sql, (_GENERATION,)).fetchone()
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error

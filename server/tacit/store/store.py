@@ -70,7 +70,9 @@ class Store:
         return self._retention.prune()
 
     def close(self) -> None:
-        """Stop the background work and close every connection."""
+        """Stop the background work and close every connection; does nothing in a process forked meanwhile."""
+        if self.database.disowned:
+            return
         self._retention.close()
         self.meta.close()
         self.database.close()
