@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 import numpy as np
 from tacit.search.snapshot import write_snapshot
@@ -216,3 +218,64 @@ def test_a_read_only_store_is_no_error(caplog: pytest.LogCaptureFixture) -> None
     assert index.embed_missing() == 0
     assert "cannot be stored" in caplog.text
     index.close()
+
+
+_WRITES = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from tacit.search.snapshot import write_snapshot
+synced = os.fsync
+def pause(file):
+    synced(file)
+    print("written", flush=True)
+    sys.stdin.readline()
+os.fsync = pause
+write_snapshot(Path(sys.argv[1]), {"whose": "other"}, {"a": np.zeros(3, "<f4")})
+print("in place", flush=True)
+"""
+"""Writes a snapshot, and stops before it is put in place until it is told to go on."""
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Return another process in the middle of saving a snapshot in the folder."""
+    command = [sys.executable, "-c", _WRITES, str(tmp_path / SNAPSHOT)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_save_left_goes_at_the_next_start(writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    """A SIGKILL in the middle of a save leaves a file, which the next index of the folder removes."""
+    writer.kill()
+    writer.wait()
+    assert len([*tmp_path.glob("*.part")]) == 1
+    index, _ = reopened(tmp_path)
+    assert [*tmp_path.glob("*.part")] == []
+    index.close()
+    assert read_snapshot(tmp_path / SNAPSHOT) is not None
+
+
+def test_what_another_process_is_saving_stays(writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    """A start beside it does not take its file away: the other puts it in place."""
+    index, _ = reopened(tmp_path)
+    assert len([*tmp_path.glob("*.part")]) == 1
+    told, _ = writer.communicate("\n")
+    assert told == "in place\n"
+    found = read_snapshot(tmp_path / SNAPSHOT)
+    assert found is not None
+    assert found[0] == {"whose": "other"}
+    index.close()
+
+
+def test_nothing_else_in_the_folder_is_removed(saved: Path) -> None:
+    """Only what has the form of an unfinished snapshot goes."""
+    kept = ["other.part", f"{SNAPSHOT}x.part", f"{SNAPSHOT}.old"]
+    for name in (*kept, f"{SNAPSHOT}.abc.part"):
+        (saved / name).write_text("")
+    index, _ = reopened(saved)
+    index.close()
+    assert sorted(path.name for path in saved.iterdir()) == sorted([*kept, SNAPSHOT])

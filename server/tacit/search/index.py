@@ -21,7 +21,7 @@ from tacit.search.cards import CardIndex
 from tacit.search.embedder import QueryEmbedding
 from tacit.search.ranking import Candidates, Match, closest, ranked
 from tacit.search.requests import PAUSE_SECONDS, RequestEmbeddings
-from tacit.search.snapshot import read_snapshot, write_snapshot
+from tacit.search.snapshot import read_snapshot, remove_unfinished, write_snapshot
 from tacit.search.stored import StoredEmbeddings
 from tacit.search.text import card_text, clean
 from tacit.search.thresholds import THRESHOLDS
@@ -203,6 +203,8 @@ class SearchIndex:
 
     def _load(self, wanted: Mapping[str, Card]) -> None:
         """Take over from the snapshot the cards that are still wanted as they were."""
+        if self._snapshot is not None:
+            remove_unfinished(self._snapshot)
         snapshot = read_snapshot(self._snapshot) if self._snapshot else None
         if snapshot is None or snapshot[0].get("embedder") != self._model:
             return

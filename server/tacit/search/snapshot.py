@@ -3,15 +3,20 @@
 Layout: the magic, SHA-256 of the header, the header's length, the header (JSON: `meta`, the arrays' names, types and
 lengths, and SHA-256 over their bytes), the arrays. Nothing in it is code, and no array is handed out before the
 checksum over all of them is right. It guards against damage, not against someone who may write the folder.
+
+Who writes one holds a lock on the unfinished file, so what a kill left behind is told from what is being written.
 """
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"tacit search 1\n\0"
 _LONGEST_HEADER = 1 << 20
+_UNFINISHED = ".part"
 _TYPES = frozenset({"<i4", "<i8", "<f4", "<f8", "|u1", "|b1"})
 _log = logging.getLogger(__name__)
 
@@ -36,7 +42,7 @@ def write_snapshot(path: Path, meta: Mapping[str, Any], arrays: Mapping[str, Any
     listed = [[name, array.dtype.str, len(array)] for name, array in flat.items()]
     header = json.dumps({"meta": meta, "arrays": listed, "sha256": digest.hexdigest()}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    descriptor, temporary = _begun(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_MAGIC + hashlib.sha256(header).digest() + len(header).to_bytes(8, "little") + header)
@@ -44,10 +50,33 @@ def write_snapshot(path: Path, meta: Mapping[str, Any], arrays: Mapping[str, Any
                 file.write(array.view(np.uint8).data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            temporary.replace(path)  # before the lock goes with the file
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of this file left unfinished that are gone; what cannot be removed stays."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*{_UNFINISHED}"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: somebody is writing it
+            left.unlink(missing_ok=True)
+
+
+def _begun(path: Path) -> tuple[int, Path]:
+    """Return a new unfinished file, open and locked by this process. Raises `OSError`."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=_UNFINISHED, dir=path.parent)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor, Path(name)
+        except BaseException:
+            os.close(descriptor)
+            Path(name).unlink(missing_ok=True)
+            raise
+        os.close(descriptor)  # taken for a leftover before it was locked
 
 
 def read_snapshot(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
