@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -69,6 +70,19 @@ def test_a_reader_completes_a_dead_commit_too(files: FilesFolder, tmp_path: Path
     _dead_commit(tmp_path, files)
     with files.transaction() as transaction:
         assert transaction.read("sub/b") == b"2"
+
+
+def test_what_a_killed_choice_left_goes_once_nobody_chooses(files: FilesFolder, tmp_path: Path) -> None:
+    """Where to stage is found out with an empty file; that of a process which does so just now is left to it."""
+    probe = tmp_path / "journal/journal/probe-dead"
+    probe.parent.mkdir(parents=True)
+    probe.touch()
+    with (tmp_path / "journal/recovery").open("w") as choosing:
+        fcntl.flock(choosing, fcntl.LOCK_SH)
+        files.recover()
+        assert probe.exists()
+    files.recover()
+    assert not probe.exists()
 
 
 def test_a_live_commit_is_left_alone(files: FilesFolder, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -168,6 +169,27 @@ def test_a_conflict_lets_go_of_what_was_taken(files: FilesFolder) -> None:
         pass
     with files.transaction(["a"], None, 0.01):
         pass
+
+
+def test_a_forked_process_keeps_no_lock(files: FilesFolder) -> None:
+    """A process that was forked in the middle of a run holds nothing once the run has ended."""
+    reader, writer = os.pipe()
+    with files.transaction(["a"]) as transaction:
+        transaction.write("a", b"1")
+        if (child := os.fork()) == 0:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        os.close(reader)
+        transaction.commit()
+    try:
+        for patterns in (["a"], ["**"]):
+            with files.transaction(patterns, None, 0.01) as transaction:
+                transaction.write("a", b"2")
+                transaction.commit()
+    finally:
+        os.close(writer)
+        os.waitpid(child, 0)
 
 
 def test_a_killed_holder_lets_go(files: FilesFolder, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from tacit.errors import FilesUnwritable
 from tacit.sandbox.folder import opened_folder
+from tacit.sandbox.locks import let_go
 from tacit.sandbox.paths import RESERVED_PREFIX
 
 RECORD = "record"
@@ -86,9 +87,12 @@ class Journal:
 
     def forget_probes(self) -> None:
         """Remove the empty files of processes that were killed while they chose where to stage."""
-        for probe in (self._root / PROBE, *self._beside.glob("probe-*")):
-            with suppress(OSError):
-                probe.unlink()
+        probes = [probe for probe in (self._root / PROBE, *self._beside.glob("probe-*")) if probe.exists()]
+        with suppress(OSError):
+            if probes:
+                with self._recovery_lock(fcntl.LOCK_EX | fcntl.LOCK_NB):  # else somebody chooses just now
+                    for probe in probes:
+                        probe.unlink(missing_ok=True)
 
     def _recover_one(self, folder: Path) -> None:
         try:
@@ -125,27 +129,30 @@ class Journal:
             fcntl.flock(descriptor, kind)
             yield
         finally:
-            os.close(descriptor)
+            let_go(descriptor)
 
     def _choose(self) -> None:
         """Find out by a rename whether the state folder can stage for the files folder, once.
 
         Device numbers do not tell: bind mounts of one file system share them, and renames between them fail.
         """
-        if self._chosen is not None:
-            return
-        self._beside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._root.mkdir(parents=True, exist_ok=True)
+        if self._chosen is None:
+            self._beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._root.mkdir(parents=True, exist_ok=True)
+            with self._recovery_lock(fcntl.LOCK_SH):
+                self._chosen = self._try_beside()
+
+    def _try_beside(self) -> Path:
         landed = self._root / PROBE
         probe = self._beside / f"probe-{secrets.token_hex(8)}"
         probe.touch(mode=0o600)
         try:
             probe.rename(landed)
-            self._chosen = self._beside
+            return self._beside
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            self._chosen = self._inside
+            return self._inside
         finally:
             probe.unlink(missing_ok=True)
             landed.unlink(missing_ok=True)
@@ -179,7 +186,7 @@ class _Staging:
             with suppress(FileNotFoundError):
                 os.unlink(RECORD, dir_fd=self._descriptor)
             shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._descriptor)
+        let_go(self._descriptor)
 
     def stage(self, files: Mapping[str, bytes]) -> None:
         """Write the files into the staging folder, each with the mode that it will have."""

@@ -58,7 +58,7 @@ class FileLocks:
     def release(self) -> None:
         """Let go of everything."""
         while self._held:
-            os.close(self._held.pop())
+            let_go(self._held.pop())
         self._paths.clear()
         self._whole = False
 
@@ -77,7 +77,7 @@ class FileLocks:
         try:
             self._held.append(self._lock("folder", deadline, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH))
         finally:
-            os.close(turnstile)
+            let_go(turnstile)
 
     def _lock(self, name: str, deadline: float, kind: int) -> int:
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -101,6 +101,17 @@ class FileLocks:
             time.sleep(seconds)
         elif self._cancellation.wait(seconds):
             raise RunCancelled("The run was cancelled while it waited for files that another run writes.")
+
+
+def let_go(descriptor: int) -> None:
+    """Release a flock and close its file.
+
+    Closing alone would leave it to a process that was forked meanwhile, until that ends.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:
