@@ -30,6 +30,8 @@ MAX_EXAMPLE = 300
 MAX_LEARNED = 20
 """Example tasks learned for one capability; the oldest give way."""
 
+Check = Callable[[], object]
+
 
 @dataclass(frozen=True, slots=True)
 class Archival:
@@ -66,14 +68,18 @@ class Catalog(CatalogReader):
         )
         return self.renew(candidate)
 
-    def renew(self, candidate: Candidate) -> Version:
-        """Register a candidate as the next version of its id; `register` says the rest."""
+    def renew(self, candidate: Candidate, check: Check | None = None) -> Version:
+        """Register a candidate as the next version of its id; `register` says the rest.
+
+        `check` may read the catalog as it is when nobody else can change it; what it raises keeps the candidate out.
+        """
         with self.store.database.write(durable=True) as connection:
+            _carry_out(check)
             number = self._register(connection, candidate)
         return self.get(candidate.manifest.id, number)
 
-    def introduce(self, candidate: Candidate) -> Version | None:
-        """Register a candidate as the first version of its id, durably; return it.
+    def introduce(self, candidate: Candidate, check: Check | None = None) -> Version | None:
+        """Register a candidate as the first version of its id, durably, with a `check` as for `renew`; return it.
 
         Where another came first, the id's current version if it has the candidate's content, else None.
         """
@@ -82,15 +88,20 @@ class Catalog(CatalogReader):
             known = queries.offering(connection, name)
             if known is not None and known.content_hash != candidate.content_hash:
                 return None
+            _carry_out(check)
             number = self._register(connection, candidate)
         return self.get(name, number)
 
-    def adopt(self, candidate: Candidate) -> Version:
-        """Register a candidate unless some version of its id, offered or not, has its content; return the version."""
+    def adopt(self, candidate: Candidate, check: Check | None = None) -> Version:
+        """Register a candidate unless some version of its id, offered or not, has its content; return the version.
+
+        The `check` is as for `renew`.
+        """
         name = candidate.manifest.id
         with self.store.database.write(durable=True) as connection:
             number = queries.find_content(connection, name, candidate.content_hash)
             if number is None:
+                _carry_out(check)
                 number = self._register(connection, candidate)
         return self.get(name, number)
 
@@ -262,6 +273,11 @@ class Catalog(CatalogReader):
         with self.store.database.write(durable=True) as connection:
             yield connection, self.store.meta.next_generation(connection)
             self.store.audit.add(connection, by, action, capability, version)
+
+
+def _carry_out(check: Check | None) -> None:
+    if check is not None:
+        check()
 
 
 def _drop_oldest_examples(connection: Connection, capability: str) -> None:

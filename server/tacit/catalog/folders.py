@@ -63,12 +63,15 @@ def import_folder(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> Vers
     it calls.
     """
     read = read_folder(folder)
-    if read.is_program:
-        effects = effects_of_source(catalog, read.manifest.id, read.source)
-    else:
-        effects = effects_of(read.wasm)
+    own = frozenset[Effect]() if read.is_program else frozenset(effects_of(read.wasm))
+
+    def check() -> frozenset[Effect]:
+        if read.is_program:
+            return effects_of_source(catalog, read.manifest.id, read.source)
         refuse_cycle(catalog, read.manifest)
-    return catalog.adopt(read.candidate(effects, "import"))
+        return own
+
+    return catalog.adopt(read.candidate(check(), "import"), check)
 
 
 def read_folder(folder: Path) -> CapabilityFolder:

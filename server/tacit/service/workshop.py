@@ -175,7 +175,9 @@ class Workshop:
             toolchain=result.toolchain,
             origin=origin,
         )
-        version = self._catalog.renew(candidate) if plan.renewed else self._catalog.introduce(candidate)
+        keep = self._catalog.renew if plan.renewed else self._catalog.introduce
+        # Again where nobody can change the catalog: what was built beside it may lead back to it by now.
+        version = keep(candidate, lambda: self._effects_of_calls(plan))
         if version is None:
             raise id_taken(plan.manifest.id)
         self._finder.refresh()
