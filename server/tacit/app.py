@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from tacit.building import Builder
-from tacit.catalog import Catalog, import_shipped, install_sample
+from tacit.catalog import Catalog, import_shipped
 from tacit.config import SAMPLE_FILE, Settings
-from tacit.errors import EmbedderMissing, FilesUnwritable, StoreReadOnly
+from tacit.errors import EmbedderMissing, FileConflict, FilesUnwritable, StoreReadOnly
 from tacit.learning import Policies
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
 from tacit.search import Embedder, SearchIndex, open_embedder
@@ -140,9 +140,15 @@ def _prepare_data(settings: Settings, catalog: Catalog, files: FilesFolder) -> N
         shipped = shipped_folder()
         if settings.shipped and shipped is not None:
             import_shipped(catalog, shipped, effects_of)
-            install_sample(shipped / SAMPLE_FILE, settings.files_folder / SAMPLE_FILE)
-    except (StoreReadOnly, FilesUnwritable) as error:
+            _put_sample(shipped / SAMPLE_FILE, files)
+    except (StoreReadOnly, FilesUnwritable, FileConflict) as error:
         _log.warning("%s", error)
+
+
+def _put_sample(sample: Path, files: FilesFolder) -> None:
+    """Copy the sample data into the files folder unless it is there, or does not ship."""
+    if sample.is_file():
+        files.put_missing(SAMPLE_FILE, sample.read_bytes())
 
 
 def shipped_folder() -> Path | None:

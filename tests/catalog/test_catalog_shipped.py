@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable
@@ -11,8 +10,7 @@ from pathlib import Path
 import pytest
 from catalog_samples import module, pure, register, write_capability
 
-from tacit.catalog import Catalog, import_shipped, install_sample
-from tacit.errors import FilesUnwritable
+from tacit.catalog import Catalog, import_shipped
 from tacit.models import Effect
 from tacit.sandbox import effects_of
 
@@ -152,38 +150,3 @@ def test_the_repositorys_capabilities_are_valid(catalog: Catalog, caplog: pytest
     caplog.set_level(logging.WARNING)
     assert import_shipped(catalog, folder, effects_of) == sorted(modules | programs)
     assert "was left out:" not in caplog.text
-
-
-def test_the_sample_is_copied_once(tmp_path: Path) -> None:
-    """What a user has made of it is never replaced; its folder is made for its owner alone."""
-    source, target = tmp_path / "sample.json", tmp_path / "files" / "sample.json"
-    source.write_text(json.dumps({"employees": {}}))
-    assert install_sample(source, target)
-    target.write_text("changed")
-    assert not install_sample(source, target)
-    assert target.read_text() == "changed"
-    assert target.parent.stat().st_mode & 0o777 == 0o700
-    assert [path.name for path in target.parent.iterdir()] == ["sample.json"]
-
-
-def test_a_sample_that_does_not_ship_is_not_missed(tmp_path: Path) -> None:
-    """Nothing is copied, and no folder made."""
-    assert not install_sample(tmp_path / "none.json", tmp_path / "files" / "none.json")
-    assert not (tmp_path / "files").exists()
-
-
-def test_a_link_in_the_samples_place_is_left_alone(tmp_path: Path) -> None:
-    """Even one that leads nowhere is something that is there."""
-    source, target = tmp_path / "sample.json", tmp_path / "link.json"
-    source.write_text("{}")
-    target.symlink_to(tmp_path / "nowhere")
-    assert not install_sample(source, target)
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_files_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    """One sentence, as an error of Tacit."""
-    (tmp_path / "sample.json").write_text("{}")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FilesUnwritable, match="could not be copied"):
-        install_sample(tmp_path / "sample.json", tmp_path / "file" / "sample.json")

@@ -330,3 +330,39 @@ def test_a_folder_that_cannot_be_written_is_the_operators(tmp_path: Path) -> Non
         with pytest.raises(FilesUnwritable) as caught:
             transaction._journal.commit({"a": b"1"})
     assert str(tmp_path / "files") in caught.value.hint
+
+
+def test_a_missing_file_is_put_there_once(tmp_path: Path) -> None:
+    """What somebody has made of it is never replaced; its folder is made for its owner alone."""
+    files = FilesFolder(tmp_path / "files", tmp_path / "journal")
+    assert files.put_missing("sample.json", b"{}")
+    (files.root / "sample.json").write_text("changed")
+    assert not files.put_missing("sample.json", b"{}")
+    assert (files.root / "sample.json").read_text() == "changed"
+    assert stat.S_IMODE(files.root.stat().st_mode) == 0o700
+    assert [path.name for path in files.root.iterdir()] == ["sample.json"]
+
+
+def test_a_link_in_the_place_of_a_missing_file_is_left_alone(files: FilesFolder, tmp_path: Path) -> None:
+    """Even one that leads nowhere is something that is there."""
+    (files.root / "link.json").symlink_to(tmp_path / "nowhere")
+    assert not files.put_missing("link.json", b"{}")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_of_several_who_put_a_missing_file_one_does(files: FilesFolder) -> None:
+    """Whoever waited for the other finds it there."""
+    done: list[bool] = []
+    threads = [threading.Thread(target=lambda: done.append(files.put_missing("a", b"1" * 900))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False, False, False, True]
+
+
+def test_a_files_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    """One sentence, as an error of Tacit."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FilesUnwritable, match="cannot be made: Not a directory"):
+        FilesFolder(tmp_path / "file" / "files", tmp_path / "journal").put_missing("sample.json", b"{}")

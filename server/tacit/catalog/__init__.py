@@ -11,7 +11,7 @@ from tacit.catalog.premise import Premise
 from tacit.catalog.queries import Standing
 from tacit.catalog.reading import Changes
 from tacit.catalog.registration import Candidate
-from tacit.catalog.shipped import import_shipped, install_sample
+from tacit.catalog.shipped import import_shipped
 from tacit.catalog.version import Version, tests_as_json
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "effects_of_source",
     "import_folder",
     "import_shipped",
-    "install_sample",
     "own_effects",
     "problem_calling",
     "read_folder",

@@ -7,11 +7,9 @@ then kept as a version beside it, which `restore` offers.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
-import secrets
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +22,7 @@ from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.composing import Callee, callees_in, compose
 from tacit.catalog.folders import CapabilityFolder, EffectsOf, read_folder
 from tacit.catalog.registration import Candidate
-from tacit.errors import BuildRefused, FilesUnwritable, InvalidManifest
+from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Effect, Status
 from tacit.programs.callees import ROOT, compile_checked, source_in
 from tacit.store.meta import Meta
@@ -52,41 +50,6 @@ def import_shipped(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> lis
         imported = sorted(item.manifest.id for item in candidates if _adopt(connection, store.meta, item))
         store.meta.put_in(connection, key, stamp)
     return imported
-
-
-def install_sample(source: Path, target: Path) -> bool:
-    """Copy the sample data to `target` unless something is there; return whether it was copied.
-
-    It appears whole or not at all, whoever else does the same. Raises `FilesUnwritable`.
-    """
-    if os.path.lexists(target) or not source.is_file():
-        return False
-    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        try:
-            made.write_bytes(source.read_bytes())
-            return _put_in_place(made, target)
-        finally:
-            made.unlink(missing_ok=True)
-    except OSError as error:
-        raise FilesUnwritable(
-            f"The sample data could not be copied to {target}: {error.strerror}.",
-            hint="Make the files folder writable, or name another with TACIT_FILES.",
-        ) from error
-
-
-def _put_in_place(made: Path, target: Path) -> bool:
-    """Give a whole file its name unless that is taken; return whether it was free."""
-    try:
-        os.link(made, target)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP}:
-            raise
-        made.rename(target)  # a file system without hard links: the same but for two that start at once
-    return True
 
 
 def _candidates(catalog: Catalog, folder: Path, effects_of: EffectsOf) -> list[Candidate]:

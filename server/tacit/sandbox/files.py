@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tacit.config import Limits
+from tacit.errors import FilesUnwritable
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.journal import Journal
 from tacit.sandbox.locks import FileLocks
@@ -42,6 +43,26 @@ class FilesFolder:
         """
         locks = FileLocks(self._locks, cancellation, wait_seconds)
         return Transaction(self.root, self._journal, locks, write_patterns, self._file_bytes, self._hidden)
+
+    def put_missing(self, name: str, data: bytes) -> bool:
+        """Put a file into the folder unless something is there, whole or not at all; return whether it was put there.
+
+        A folder that is missing is made for its owner alone. Raises `FilesUnwritable` or `FileConflict`.
+        """
+        if os.path.lexists(self.root / name):
+            return False
+        try:
+            self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise FilesUnwritable(
+                f"The files folder {self.root} cannot be made: {error.strerror}.",
+                hint="Make it writable, or name another with TACIT_FILES.",
+            ) from error
+        with self.transaction((name,)):
+            if os.path.lexists(self.root / name):
+                return False
+            self._journal.commit({name: data})
+        return True
 
     def recover(self) -> None:
         """Complete or discard what killed processes left; to be called once at the start, by every process."""
