@@ -141,6 +141,15 @@ def test_lists_are_narrowed(tacit: Tacit) -> None:
     assert tacit("runs", "--session", "none such").stdout == "There is no such run.\n"
 
 
+def test_where_nothing_was_run_the_list_says_so(tmp_path: Path, small_home: Path) -> None:
+    """Whoever asks for some runs alone hears that there are none of these."""
+    shutil.copytree(small_home, tmp_path / "data")
+    tacit = command_on(tmp_path / "data")
+    assert tacit("runs").stdout == "Nothing was run yet.\n"
+    assert tacit("runs", "--errors").stdout == "There is no such run.\n"
+    assert json.loads(tacit("runs", "--json").stdout) == []
+
+
 def test_a_run_is_shown_whole(tacit: Tacit) -> None:
     """What it used, what went in and out, whom it called, what it observed; nothing that steers the terminal."""
     run_id = str(listed(tacit, "--capability", "watch_it")[1]["run_id"])

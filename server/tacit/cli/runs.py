@@ -49,7 +49,8 @@ def runs(
     name, version = (None, None) if capability is None else reference(capability)
     with session.service() as service:
         found = service.runs(limit, capability=name, version=version, session=in_session, errors=errors)
-    session.show(found, made_plain(_table(found)) if found else "There is no such run.")
+    nothing = "Nothing was run yet." if (name, in_session, errors) == (None, None, False) else "There is no such run."
+    session.show(found, made_plain(_table(found)) if found else nothing)
 
 
 def _table(found: Sequence[dict[str, Any]]) -> str:

@@ -64,7 +64,7 @@ class Outlines:
     def newest(self, limit: int, sought: Sought) -> list[RunOutline]:
         """Return the newest of the runs that are looked for, newest first.
 
-        Where hardly any run is one, all since then are read: 1 ms for each 1000.
+        Where hardly any run is one, all since then are read: up to 0.2 s where 100,000 are kept.
         """
         wanted = select(*_OUTLINED).where(*_conditions(sought)).order_by(runs.c.id.desc()).limit(limit)
         with self._database.read() as connection:
