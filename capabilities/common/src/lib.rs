@@ -50,6 +50,8 @@ mod backend;
 
 pub mod employees;
 #[cfg(not(target_arch = "wasm32"))]
+mod exchanges;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
 pub use error::Error;

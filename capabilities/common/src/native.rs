@@ -28,9 +28,8 @@ pub fn file_write(path: &str, data: &[u8]) -> Result<(), HostError> {
     Ok(())
 }
 
-pub fn capability_call(id: &str, _input: &[u8]) -> Result<Vec<u8>, HostError> {
-    with_world(|world| world.calls.get(id).map(|output| output.to_string().into_bytes()))
-        .ok_or_else(|| not_found(format!("There is no capability {id}.")))
+pub fn capability_call(id: &str, input: &[u8]) -> Result<Vec<u8>, HostError> {
+    with_world(|world| world.call(id, input))
 }
 
 pub fn current_time_millis() -> i64 {

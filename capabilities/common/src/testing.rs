@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::exchanges::given;
+pub use crate::exchanges::{Exchange, ExchangeError};
 use crate::guest::respond;
+use crate::host::{HostError, HostErrorKind};
 
 /// What the host's functions answer on this thread.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +25,37 @@ pub struct World {
     pub http: BTreeMap<String, HttpAnswer>,
     /// The time in milliseconds since the Unix epoch.
     pub now: i64,
-    /// What calling each capability gives, by its id.
+    /// What calling each capability gives, by its id, whatever the input.
     pub calls: BTreeMap<String, Value>,
+    /// What each other capability answers to each input, and to no other.
+    pub exchanges: BTreeMap<String, Vec<Exchange>>,
+    /// What capabilities were asked that their exchanges have no answer to, in words.
+    pub unanswered: Vec<String>,
+}
+
+impl World {
+    /// Answer a call of a capability, and note an input that its exchanges do not have.
+    pub(crate) fn call(&mut self, id: &str, input: &[u8]) -> Result<Vec<u8>, HostError> {
+        if let Some(output) = self.calls.get(id) {
+            return Ok(output.to_string().into_bytes());
+        }
+        let not_found = |message| Err(HostError::new(HostErrorKind::NotFound, message));
+        let Some(exchanges) = self.exchanges.get(id) else {
+            return not_found(format!("There is no capability {id}."));
+        };
+        let input: Value = serde_json::from_slice(input).map_err(|error| {
+            HostError::new(
+                HostErrorKind::Invalid,
+                format!("The input of {id} is not JSON: {error}."),
+            )
+        })?;
+        if let Some(exchange) = exchanges.iter().find(|exchange| exchange.has(&input)) {
+            return exchange.answered();
+        }
+        let problem = format!("the exchanges with {id} have none for the input {input}");
+        self.unanswered.push(problem.clone());
+        not_found(problem)
+    }
 }
 
 /// What one URL answers; a plain text in JSON stands for a body with status 200.
@@ -89,6 +121,8 @@ struct Case {
     now: i64,
     #[serde(default)]
     calls: BTreeMap<String, Value>,
+    #[serde(default)]
+    exchanges: BTreeMap<String, Vec<Exchange>>,
     expect: Expectation,
 }
 
@@ -102,6 +136,8 @@ impl Case {
             http: self.http.clone(),
             now: self.now,
             calls: self.calls.clone(),
+            exchanges: self.exchanges.clone(),
+            unanswered: Vec::new(),
         }
     }
 }
@@ -115,11 +151,6 @@ struct Expectation {
     error: Option<String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
-}
-
-/// Tell an expected output of `null` from none.
-fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(value).map(Some)
 }
 
 /// Run every case of a `tests.json` and return one line for each that failed.
@@ -142,11 +173,17 @@ fn difference<T: DeserializeOwned, U: Serialize>(
     case: Case,
     capability: impl Fn(T) -> Result<U, Error>,
 ) -> Option<String> {
+    if let Some(twice) = case.calls.keys().find(|id| case.exchanges.contains_key(*id)) {
+        return Some(format!("{twice} is in 'calls' and in 'exchanges'"));
+    }
     set_world(case.world());
     let answer = respond(case.input.to_string().as_bytes(), capability);
-    let files = set_world(World::default()).files;
+    let world = set_world(World::default());
+    if !world.unanswered.is_empty() {
+        return Some(world.unanswered.join("; ")); // whatever the capability made of it
+    }
     match answer {
-        Ok(output) => output_difference(&output, &case.expect).or_else(|| file_difference(&files, &case.expect)),
+        Ok(output) => output_difference(&output, &case.expect).or_else(|| file_difference(&world.files, &case.expect)),
         Err(error) if case.expect.error.as_ref() == Some(&error.code) => None,
         Err(error) => Some(format!("it failed with {error}")),
     }
@@ -190,7 +227,6 @@ mod tests {
     use super::*;
     use crate::{
         capability_call, current_time_millis, file_read_text, file_write, http_get_json, http_get_text, list_folder,
-        HostErrorKind,
     };
 
     fn world(json: &str) {
@@ -240,6 +276,56 @@ mod tests {
             capability_call::<_, Value>("triple", &2).unwrap_err().kind,
             HostErrorKind::NotFound
         );
+    }
+
+    fn sum_of_doubles(numbers: Vec<f64>) -> Result<f64, Error> {
+        let doubled = |number: &f64| capability_call::<_, f64>("double", number);
+        Ok(numbers.iter().filter_map(|number| doubled(number).ok()).sum())
+    }
+
+    fn double_all(numbers: Vec<f64>) -> Result<Vec<f64>, Error> {
+        let doubled = |number: &f64| capability_call("double", number);
+        Ok(numbers.iter().map(doubled).collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn exchanges_answer_each_input() {
+        let cases = r#"[{"name": "a", "input": [2, 1.5], "expect": {"output": [4.0, 3.0]}, "exchanges": {"double": [
+                {"input": 1.5, "output": 3}, {"input": 2, "output": 4}]}},
+            {"name": "b", "input": [2], "expect": {"error": "host_failed"}, "exchanges": {"double": [
+                {"input": 2, "error": {"code": "asleep", "message": "Later."}}]}}]"#;
+        assert_eq!(failures(cases, double_all).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn callers_are_told_what_a_callee_reported() {
+        world(
+            r#"{"name": "", "expect": {}, "exchanges": {"double": [
+                {"input": 2, "error": {"code": "asleep", "message": "Later."}}]}}"#,
+        );
+        let error = capability_call::<_, Value>("double", &2).unwrap_err();
+        let told: Value = serde_json::from_str(&error.message).unwrap();
+        assert_eq!(error.kind, HostErrorKind::Failed);
+        assert_eq!(
+            told["details"],
+            serde_json::json!({"code": "asleep", "message": "Later."})
+        );
+    }
+
+    #[test]
+    fn an_input_without_an_exchange_fails_the_case_whatever_is_made_of_it() {
+        let cases = r#"[{"name": "a", "input": [2, 3], "expect": {"output": 4.0},
+            "exchanges": {"double": [{"input": 2, "output": 4}]}}]"#;
+        let failed = failures(cases, sum_of_doubles).unwrap();
+        assert_eq!(failed, ["a: the exchanges with double have none for the input 3.0"]);
+    }
+
+    #[test]
+    fn a_callee_that_answers_in_two_ways_fails_the_case() {
+        let cases = r#"[{"name": "a", "input": [], "expect": {"output": []}, "calls": {"double": 1},
+            "exchanges": {"double": []}}]"#;
+        let failed = failures(cases, double_all).unwrap();
+        assert_eq!(failed, ["a: double is in 'calls' and in 'exchanges'"]);
     }
 
     fn shout(text: String) -> Result<String, Error> {
