@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from callee_samples import add_guest, add_program, calls, echoes, writes
-from program_samples import OpenApp
+from program_samples import OpenApp, registered
 
 from tacit.app import App
+from tacit.building.orders import Budget
 from tacit.cli.lineage_drawing import UNICODE, draw
 from tacit.errors import FileConflict, TacitError
-from tacit.models import Effect, Permissions
+from tacit.models import Effect, MutateRequest, Permissions
 from tacit.sandbox import Cancellation, FilesFolder
+from tacit.service.commissions import make_commission
 
 CALL = "call input 0\ncall echo_it 1"
 
@@ -134,3 +137,38 @@ def test_a_callee_that_may_write_since_the_run_began_is_a_conflict(app: App, cal
     assert "Run it again" in caught.value.hint
     assert not Path(app.settings.files_folder / "a.json").exists()
     assert app.service.run("use_echo", 7).output == 7
+
+
+RUST_CALLER = """
+use capability_common::{capability_call, run, Error};
+fn main() { run(|number: i64| -> Result<i64, Error> { Ok(capability_call::<_, i64>("use_echo", &number)? + 1) }) }
+"""
+
+
+def rust_caller() -> MutateRequest:
+    """Return a request for a module that calls `use_echo`."""
+    tests = [
+        {"name": str(number), "input": number, "calls": {"use_echo": number}, "expect": {"output": number + 1}}
+        for number in (1, 5)
+    ]
+    arguments: dict[str, Any] = {"source": RUST_CALLER, "tests": tests, "permissions": {"call": ["use_echo"]}}
+    summary = "Adds one to what another one gives back."
+    return MutateRequest.model_validate({"id": "one_more", "summary": summary, **arguments})
+
+
+def test_the_answer_to_new_source_has_the_effects_of_what_it_calls(app: App) -> None:
+    """A module in Rust that calls what calls what writes is said to write, as the next search says."""
+    grow(app)
+    made = registered(app.service.mutate(rust_caller()))
+    assert made.effects == (Effect.CALLS, Effect.WRITES)
+    assert app.catalog.get("one_more").effects == {Effect.CALLS}
+
+
+def test_an_author_is_shown_the_effects_as_they_are(app: App) -> None:
+    """Those of the version that it starts from, and of the capabilities near the task."""
+    grow(app)
+    commission = make_commission(MutateRequest(task="echo it twice", parent_id="use_echo"), app.catalog)
+    near = [app.catalog.get("use_echo")]
+    budget = Budget(tokens=1, llm_calls=1, attempts=1)
+    order = commission.order("job", near, (), budget, lambda version: app.catalog.closures.of(version).effects)
+    assert [material and material.effects for material in (order.parent, *order.nearest)] == [("calls", "writes")] * 2
