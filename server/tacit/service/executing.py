@@ -7,6 +7,7 @@ permissions; the energy of a run is that of the whole tree below it.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ from tacit.errors import (
     RequestError,
     RunCancelled,
     RunTimedOut,
+    StoreBusy,
     StoreReadOnly,
     TacitError,
 )
@@ -31,6 +33,8 @@ from tacit.service.failing import Failures
 from tacit.service.prepared import Prepared, Preparer
 from tacit.service.replays import seed_of
 from tacit.store import Store, new_run_id
+
+_log = logging.getLogger(__name__)
 
 AT_ONCE_BYTES = 16 * 1024
 """Bytes of JSON that are read and checked without a thread of their own."""
@@ -88,12 +92,18 @@ class Executor:
     def record(self, attempt: Attempt) -> str:
         """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
 
-        Raises `StoreBusy`.
+        Raises `StoreBusy`, but for a run that may have written: its files have landed, so an error that says to try
+        again would have it write twice.
         """
         durable = attempt.frame.depth == 0 and Effect.WRITES in attempt.prepared.effects
         try:
             self._store.runs.record(attempt.record(), durable=durable)
         except StoreReadOnly:
+            return ""
+        except StoreBusy as error:
+            if not durable:
+                raise
+            _log.warning("A run of %s is not recorded: %s", attempt.prepared.version.id, error)
             return ""
         return attempt.frame.run_id
 
