@@ -115,6 +115,26 @@ def test_a_program_to_start_from_is_there_already(author: Write) -> None:
     assert "push percentage" in outcome.requests("write_file")[0]["messages"][1]["content"]
 
 
+def test_an_author_may_call_what_the_version_before_did_not(author: Write) -> None:
+    """Its own tests stand in for those that they repeat, and what is left without the callees cannot be compared."""
+    fields = {name: value for name, value in TIP_IN_DOLLARS.specification.items() if name in Manifest.model_fields}
+    alone = [
+        {name: value for name, value in test.items() if name in ("name", "input", "expect")}
+        for test in TIP_IN_DOLLARS.seen
+    ]
+    other = {**alone[0], "name": "another", "input": {"percent": 1, "bill": 900}}
+    parent = Material(
+        manifest=Manifest.model_validate({**fields, "permissions": {}}),
+        source={"main.program": "push 1"},
+        tests=tuple(TestCase.model_validate(test) for test in (*alone, other)),
+    )
+    made = author(good(TIP_IN_DOLLARS), asked(task=TASK, language="program", parent=parent, renews=True)).made
+    [result] = made.parent_tests
+    assert (result.name, result.passed) == ("another", True)
+    assert "'calculate_percentage'" in result.difference
+    assert made.held_to == ()
+
+
 def test_rust_that_is_asked_for_stays_rust(author: Write) -> None:
     """The language that the request names is not the model's to choose."""
     outcome = author(specifies_first(COUNT_VOWELS, language="program"), asked(language="rust"))

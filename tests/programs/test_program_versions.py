@@ -83,6 +83,7 @@ def test_a_version_may_call_what_its_parent_did_not(service: Service) -> None:
     answer = registered(renew(service, [asked("Ada"), asked("Bob"), NOBODY]))
     assert answer.version == 2
     assert notes(answer) == {}
+    assert "compared" not in answer.message
 
 
 def test_what_stands_in_is_kept_alone(service: Service) -> None:
@@ -99,6 +100,7 @@ def test_a_parents_test_without_the_new_callee_cannot_be_compared(service: Servi
     answer = registered(renew(service, [asked("Eve")]))
     assert set(notes(answer)) == {"Ada", "Bob", "nobody"}
     assert "Not comparable: it does not say what 'louder' answers" in notes(answer)["Ada"]
+    assert "3 tests of the version before could not be compared" in answer.message
     assert kept(service) == ["Eve"]
 
 

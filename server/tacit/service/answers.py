@@ -31,10 +31,12 @@ def registered(
     job: str,
     tests: tuple[TestResult, ...],
     unheeded: Sequence[str] = (),
+    dropped: int = 0,
 ) -> MutateAnswer:
     """Answer that a version is kept; `parent` is what it was made from.
 
-    `effects` are those of the version and of all that it reaches, `unheeded` the callees whose inputs no test looks at.
+    `effects` are those of the version and of all that it reaches, `unheeded` the callees whose inputs no test looks at,
+    `dropped` how many tests of the parent could not be compared.
     """
     return MutateAnswer(
         status="registered",
@@ -43,7 +45,9 @@ def registered(
         parent=version.parent,
         effects=tuple(sorted(effects)),
         tests=tests,
-        message=" ".join(filter(None, (_registered_message(version, parent), _unheeded_note(unheeded)))),
+        message=" ".join(
+            filter(None, (_registered_message(version, parent), _unheeded_note(unheeded), _dropped_note(dropped)))
+        ),
         job=job,
         author=version.author,
     )
@@ -88,6 +92,13 @@ def _unheeded_note(callees: Sequence[str]) -> str:
         return ""
     named = ", ".join(callees)
     return f"Its tests answer any input of {named} alike; `exchanges` instead of `calls` would test what it gets."
+
+
+def _dropped_note(count: int) -> str:
+    if not count:
+        return ""
+    tests = "One test" if count == 1 else f"{count} tests"
+    return f"{tests} of the version before could not be compared, for want of what only this one asks, and went."
 
 
 def _registered_message(version: Version, parent: Version | None) -> str:

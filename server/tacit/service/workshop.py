@@ -190,6 +190,7 @@ class Workshop:
             job=job.id,
             tests=tests,
             unheeded=result.unheeded,
+            dropped=len(result.parent_tests) - len(result.held_to),
         )
 
     def _effects_of(self, version: Version) -> frozenset[Effect]:
