@@ -46,6 +46,20 @@ def test_the_newest_runs_are_kept_with_their_payloads(open_store: Callable[..., 
     assert 4 <= blobs(folder) <= 5
 
 
+def test_a_clock_that_is_set_back_takes_no_payload_away(open_store: Callable[..., Store]) -> None:
+    """A run recorded before keeps what it shares with one whose id is lower, since the clock was set back meanwhile."""
+    store = open_store(runs_kept=1)
+    first = int(run_record().run_id, 16)
+    ahead, back, later = (
+        run_record(run_id=f"{first + minutes * SLACK:016x}", calls=calls)
+        for minutes, calls in ((60, b"shared" * 500), (0, b"shared" * 500), (5, b""))
+    )
+    for run in (ahead, back, later):
+        store.runs.record(run)
+    assert store.prune() == 2
+    assert store.runs.get(ahead.run_id) == ahead
+
+
 def test_nothing_is_dropped_below_the_limit(open_store: Callable[..., Store]) -> None:
     """With as many runs as may be kept, all are kept."""
     store = open_store(runs_kept=5)

@@ -3,9 +3,9 @@
 A packed payload is empty, or one byte that says how to read the rest: the bytes themselves, or the SHA-256 of a
 blob. A thousand runs that read one file of 30 KB thus keep it once, compressed.
 
-A blob says in `touched` which run used it, and that is renewed only when it lags by more than `SLACK`: a run
-never lies much more than `SLACK` after its blobs. So blobs touched more than twice that before the oldest run that
-is kept belong to no run any more, which `retention` uses.
+A blob says in `touched` which run used it, the latest by its id (clocks are set back now and then), and that is
+renewed only when it lags by more than `SLACK`: a run never lies much more than `SLACK` after its blobs. So blobs
+touched more than twice that before the oldest run that is kept belong to no run any more, which `retention` uses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from tacit.store.ids import TAG_BITS
-from tacit.store.sqlite import insert_or_replace
+from tacit.store.sqlite import insert_or_raise
 from tacit.store.tables import blobs
 
 INLINE_BYTES = 1024
@@ -34,7 +34,7 @@ class Payloads:
     """Packs payloads on one raw connection at a time; the caller holds that connection's lock."""
 
     def __init__(self, engine: Engine) -> None:
-        compiled = insert_or_replace(blobs, "touched").compile(engine)
+        compiled = insert_or_raise(blobs, "touched").compile(engine)
         self._sql = str(compiled)
         self._recent: OrderedDict[tuple[int, bytes, bytes], tuple[bytes, bytes, int]] = OrderedDict()
 

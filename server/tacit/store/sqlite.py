@@ -121,6 +121,13 @@ def insert_or_merge(table: Table, rows: Select[*tuple[Any, ...]], *, summed: str
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
 
 
+def insert_or_raise(table: Table, column: str) -> Insert:
+    """Return an INSERT that raises `column` of rows whose key exists, and never lowers it."""
+    statement = insert(table)
+    greater = func.max(table.c[column], statement.excluded[column])  # of two arguments, SQLite's `max` is no aggregate
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_={column: greater})
+
+
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
