@@ -194,18 +194,19 @@ def test_what_is_not_granted_is_named(open_app: OpenApp) -> None:
     assert answer.permissions_not_granted.http == ("api.example.com",)
 
 
-def test_two_builds_of_one_id_both_complete(open_app: OpenApp) -> None:
-    """Two builds of one new id at once become two versions of it."""
+def test_of_two_builds_of_one_new_id_one_makes_it(open_app: OpenApp) -> None:
+    """The other is refused as a duplicate once it is built, whichever comes first."""
     service = open_app().service
     barrier = threading.Barrier(2)
 
-    def build(number: int) -> str:
+    def build(number: int) -> tuple[str, str | None]:
         barrier.wait()
-        return service.mutate(word_count(source=f"{WORD_COUNT}\n// {number}\n"), wait_seconds=90).status
+        answer = service.mutate(word_count(source=f"{WORD_COUNT}\n// {number}\n"), wait_seconds=90)
+        return answer.status, answer.stage
 
     with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(build, range(2))) == ["registered", "registered"]
-    assert [row["version"] for row in service.history("count_words")] == [1, 2]
+        assert sorted(threads.map(build, range(2))) == [("refused", "duplicate"), ("registered", None)]
+    assert [row["version"] for row in service.history("count_words")] == [1]
 
 
 def test_a_slow_build_answers_with_a_job(open_app: OpenApp) -> None:
