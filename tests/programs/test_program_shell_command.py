@@ -476,7 +476,7 @@ def test_runs_of_stored_programs_count_for_their_session(tmp_path: Path) -> None
 
 def test_stats_of_nothing(tmp_path: Path) -> None:
     """A new data folder has no sessions."""
-    assert stats(tmp_path) == {"made": 0, "sessions": []}
+    assert stats(tmp_path) == {"made": 0, "sessions": [], "earlier": {"runs": 0, "tokens_saved": 0}}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
