@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from tacit.building.descendants import kill_children
@@ -38,12 +38,16 @@ class BuilderProcess:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self.started = time.monotonic()
-        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._lock = threading.Lock()
         self._reaped = False
         self._stderr = bytearray()
         self._unsent = bytearray()
-        try:
+        with contextlib.ExitStack() as undone, _as_builder_failed():
+            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+            undone.callback(self._folder.rmdir)  # it is empty yet; to look into it may take one file too many
+            self._woken, self._waking = os.pipe()
+            undone.callback(os.close, self._woken)
+            undone.callback(os.close, self._waking)
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
@@ -54,11 +58,8 @@ class BuilderProcess:
                 env=clean_environment(self._folder),
                 start_new_session=True,
             )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise BuilderFailed(f"The builder could not be started: {error.strerror}.") from error
+            undone.pop_all()
         self._streams = [each for each in (self._process.stdin, self._process.stdout, self._process.stderr) if each]
-        self._woken, self._waking = os.pipe()
         for pipe in (*(stream.fileno() for stream in self._streams), self._woken, self._waking):
             os.set_blocking(pipe, False)
 
@@ -146,6 +147,17 @@ class BuilderProcess:
     def _keep_stderr(self, data: bytes) -> None:
         self._stderr += data
         del self._stderr[:-MAX_STDERR_BYTES]
+
+
+@contextlib.contextmanager
+def _as_builder_failed() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BuilderFailed(
+            f"The builder could not be started: {error.strerror}.",
+            hint="Check the limits on open files and processes, and the space for temporary files.",
+        ) from error
 
 
 def without_folders(text: str) -> str:
