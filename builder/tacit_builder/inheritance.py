@@ -2,7 +2,8 @@
 
 All of them hold, but for two kinds. One that a test of the new version repeats in a richer world: that one stands in
 for it. And one that asks its world for what the version before could not ask for, so that it says nothing of that: it
-cannot be compared, provided that a test of the new version has it. Both are kept no more with the new version.
+cannot be compared, provided that a test of the new version has it, unless the exchanges of those tests say what it
+lacks. Both are kept no more with the new version.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tacit.differences import same_value
+from tacit.exchanges import MAX_EXCHANGES, Exchange
 from tacit.models import Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
 from tacit.sandbox.addresses import parse_url
@@ -38,16 +40,35 @@ class Inheritance:
             if not any(stands_in(mine, test, self.permissions) for mine in own)
         }
 
-    def judge(self, tried: Tried, own: Sequence[TestCase]) -> tuple[TestResult, bool]:
-        """Return how one of the tests counts, and whether the new version is held to it."""
+    def enriched(self, test: TestCase, tried: Tried, own: Sequence[TestCase]) -> TestCase | None:
+        """Return a test that cannot be compared with what the exchanges of the new ones answer; None where it can."""
+        if tried.result.passed or not tried.lacked or not self._excuses(tried, own):
+            return None
+        lacked = [each.subject for each in tried.lacked if each.what == "callee"]
+        told = {name: _told_of(name, own) for name in lacked if name not in test.callees}
+        return test.model_copy(update={"exchanges": {**test.exchanges, **told}}) if any(told.values()) else None
+
+    def judge(self, tried: Tried, again: Tried | None, own: Sequence[TestCase]) -> tuple[TestResult, bool]:
+        """Return how one of the tests counts, and whether the new version is held to it.
+
+        `again` is how it went once it was `enriched`, if it was.
+        """
         result, lacked = tried.result, tried.lacked
         if result.passed or not lacked:
             return result, True
-        before = Allowance(self.permissions)
-        if all(not _could_ask(before, each) and any(_has(mine, each, before) for mine in own) for each in lacked):
+        if again is not None and not again.lacked and not again.unanswered and not again.result.passed:
+            return again.result, True
+        if self._excuses(tried, own):
             note = f"Not comparable: it does not say what {_named(lacked)} answers, which only the new version asks."
             return TestResult(name=result.name, passed=True, difference=made_plain(note)), False
         return result.model_copy(update={"difference": f"{result.difference}\n{_advice(lacked)}"}), True
+
+    def _excuses(self, tried: Tried, own: Sequence[TestCase]) -> bool:
+        """Whether all that a run lacked is new, and known to the new version's own tests."""
+        before = Allowance(self.permissions)
+        return all(
+            not _could_ask(before, each) and any(_has(mine, each, before) for mine in own) for each in tried.lacked
+        )
 
 
 NOTHING = Inheritance()
@@ -86,6 +107,19 @@ def _answers_alike(told: Mapping[str, Any], known: Mapping[str, Any], callee: st
             return callee in told["calls"] and same_value(told["calls"][callee], known["calls"][callee])
         return all("output" in one and same_value(one["output"], known["calls"][callee]) for one in each)
     return all(any(same_value(one, other) for other in each or ()) for one in known["exchanges"][callee])
+
+
+def _told_of(callee: str, own: Iterable[TestCase]) -> tuple[Exchange, ...]:
+    """Return all that tests say of a callee, but for inputs to which they have it answer in several ways."""
+    every = [exchange for test in own for exchange in test.exchanges.get(callee, ())]
+    texts = [exchange.model_dump(mode="json") for exchange in every]
+    found: dict[int, Exchange] = {}
+    for place, text in enumerate(texts):
+        alike = [other for other in texts if same_value(other["input"], text["input"])]
+        first = texts.index(alike[0])
+        if all(same_value(other, text) for other in alike):
+            found.setdefault(first, every[place])
+    return tuple(found.values())[:MAX_EXCHANGES]
 
 
 def _could_ask(before: Allowance, lack: Lack) -> bool:

@@ -7,7 +7,7 @@ Each stage can be used by itself, as authors in this process do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -189,11 +189,18 @@ def run_suite(
     known = _known_unrun(every, terms, callees)
     with _loaded(module, machine) as (sandbox, program):
         some = [test for place, test in enumerate(every) if place not in known]
-        ran = iter(
-            run_tests(sandbox, program, some, terms.permissions, output_schema=terms.output_schema, callees=callees)
-        )
-    tried = [known[place] if place in known else next(ran) for place in range(len(every))]
-    judged = [inheritance.judge(each, tests) for each in tried[len(tests) :]]
+
+        def run(suite: Sequence[TestCase]) -> Iterator[Tried]:
+            gives, permissions = terms.output_schema, terms.permissions
+            return iter(run_tests(sandbox, program, suite, permissions, output_schema=gives, callees=callees))
+
+        ran = run(some)
+        tried = [known[place] if place in known else next(ran) for place in range(len(every))]
+        inherited = [*zip(earlier.values(), tried[len(tests) :], strict=True)]
+        richer = [inheritance.enriched(test, each, tests) for test, each in inherited]
+        ran = run([test for test in richer if test is not None])
+        again = [None if test is None else next(ran) for test in richer]
+    judged = [inheritance.judge(each, more, tests) for (_, each), more in zip(inherited, again, strict=True)]
     return Tested(
         tuple(each.result for each in tried[: len(tests)]),
         tuple(result for result, _ in judged),

@@ -124,6 +124,22 @@ def test_a_callee_that_no_new_test_answers_is_no_excuse(service: Service) -> Non
     assert "One of yours stands in for it" in notes(answer)["Ada"]
 
 
+def test_what_the_new_tests_say_of_a_callee_holds_for_the_parents(service: Service) -> None:
+    """A call that has nothing to do with what is answered excuses nothing: its exchange is in the new tests."""
+    source = f"push {{}}\ncall louder 1\npop\n{GREET.replace('Hello', 'Hi')}"
+    exchanges = {"louder": [{"input": {}, "output": {"name": "x"}}]}
+    answer = refused(
+        renew(service, [asked("Eve", exchanges=exchanges, expect={"output": "Hi, Eve!"})], source=source), "tests"
+    )
+    assert [(test.name, test.passed) for test in answer.tests] == [
+        ("Eve", True),
+        ("Ada", False),
+        ("Bob", False),
+        ("nobody", True),
+    ]
+    assert 'expected "Hello, Ada!", got "Hi, Ada!"' in notes(answer)["Ada"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

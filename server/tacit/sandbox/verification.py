@@ -48,12 +48,14 @@ class RunsPrograms(Protocol):
 class Tried:
     """How one test went, and what its run showed of its world.
 
-    `lacked` is what the run asked for that the world does not have; `unheeded` has, for each callee that answers
-    whatever its input, the SHA-256, in hex, of the inputs that it was given.
+    `lacked` is what the run asked for that the world does not have, `unanswered` what callees were asked beyond their
+    exchanges; `unheeded` has, for each callee that answers whatever its input, the SHA-256, in hex, of the inputs that
+    it was given.
     """
 
     result: TestResult
     lacked: tuple[Lack, ...] = ()
+    unanswered: tuple[str, ...] = ()
     unheeded: Mapping[str, set[str]] = field(default_factory=dict[str, set[str]])
 
 
@@ -96,7 +98,7 @@ def _try(
         wrong = f"the test's 'http' is wrong: {failure.message}"
         return Tried(TestResult(name=test.name, passed=False, difference=wrong))
     execution = run(test, world)
-    return Tried(_result(test, world, execution, gives), tuple(world.lacked), world.unheeded)
+    return Tried(_result(test, world, execution, gives), tuple(world.lacked), world.unanswered, world.unheeded)
 
 
 def _result(test: TestCase, world: FixtureWorld, execution: Execution, gives: Validator) -> TestResult:
