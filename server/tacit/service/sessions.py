@@ -80,7 +80,8 @@ class Sessions:
             update = {"compiled": len(times), "started": min(use.started, *times)}
             found[session] = use.model_copy(update=update)
         found |= {use.session: use for use in self._kept()}  # which ran the rest from within their programs
-        uses = sorted(found.values(), key=lambda use: use.started, reverse=True)
+        # Several may begin in one millisecond; they are found in the order of their first runs.
+        uses = sorted(found.values(), key=lambda use: use.started)[::-1]
         totals = {"runs": earlier.runs, "tokens_saved": earlier.tokens_saved} if earlier else {}
         return {
             "made": self.made(),
