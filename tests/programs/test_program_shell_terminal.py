@@ -81,6 +81,7 @@ def test_lines_can_be_edited_and_are_kept(sit: Sit, tmp_path: Path) -> None:
     person.sees("ist")
     person.types("\x01l" + ENTER)
     person.sees("There are no programs yet.")
+    person.sees(PROMPT)
     person.types(CTRL_D)
     assert person.leaves() == 0
     assert stat.S_IMODE((tmp_path / "data" / "shell_history").stat().st_mode) == 0o600
@@ -101,6 +102,7 @@ def test_ctrl_c_stops_a_program_and_not_the_shell(sit: Sit, starts: Starts) -> N
     stepped = person.sees("next    ")
     assert stopped.partition("before ")[2].split()[0] in stepped
     assert "memory  n = " in stepped
+    person.sees(PROMPT)
     person.types(CTRL_D)
     assert person.leaves() == 0
 
