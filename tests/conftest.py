@@ -38,3 +38,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     data = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("TACIT_DATA", str(data))
     return data
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs at once take a minute, for what is not about their time: a busy machine may take all of it."""
+    monkeypatch.setattr("tacit.service.running.AT_ONCE_SECONDS", 60.0)

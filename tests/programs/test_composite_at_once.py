@@ -13,6 +13,8 @@ from tacit.app import App
 from tacit.errors import TacitError
 from tacit.models import Permissions, RunAnswer
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 THREE = "call input 0\ncall echo_it 1\ncall echo_it 1\ncall echo_it 1"
 
 

@@ -16,6 +16,7 @@ from tacit.errors import CapabilityDeprecated, CapabilityFailed, InvalidJson, Ta
 from tacit.models import Permissions
 from tacit.store import Decision
 
+pytestmark = pytest.mark.usefixtures("unhurried")
 FAILS = """
 import sys
 from pathlib import Path

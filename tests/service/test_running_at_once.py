@@ -14,6 +14,8 @@ from tacit.errors import CapabilityFailed, EnergyExhausted, InvalidInput
 from tacit.models import Expectation, Manifest, TestCase
 from tacit.sandbox import effects_of
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 TEXT = {"text": "abc"}
 LOOPS = '(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))'
 
