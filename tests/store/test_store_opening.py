@@ -114,6 +114,18 @@ def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
         Store.open(tmp_path / "file" / "data")
 
 
+@pytest.mark.parametrize("spare", [-1, 0])
+def test_a_path_that_is_too_long_is_said(tmp_path: Path, spare: int) -> None:
+    """The last one that SQLite takes serves; one byte more is refused for its length, not for its permissions."""
+    folder = tmp_path / ("a" * 150) / ("b" * 150)
+    folder /= "c" * (504 - spare - len(str(folder / "x" / "tacit.db")) + 1)
+    if spare == 0:
+        Store.open(folder).close()
+    else:
+        with pytest.raises(StoreReadOnly, match="more than the 504 bytes that SQLite takes"):
+            Store.open(folder)
+
+
 def test_an_odd_folder_name_is_taken_literally(tmp_path: Path) -> None:
     """Characters that mean something in a URI or to Alembic's configuration mean nothing here."""
     folder = tmp_path / "a?mode=memory#%20 ü"

@@ -5,6 +5,7 @@ Whatever is not listed here (a broken constraint, wrong SQL) is a mistake in thi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ _WRITE_FAILURES = {
     sqlite3.SQLITE_IOERR_TRUNCATE,
     sqlite3.SQLITE_IOERR_SHMOPEN,
 }
+
+
+_LONGEST_PATH = 512 - len("-journal")
+"""SQLite puts the names of its other files together in 512 bytes."""
 
 
 @contextmanager
@@ -61,6 +66,8 @@ def explained(error: BaseException | None, path: Path) -> TacitError | None:
 def _write_failure(code: int, extended: int, path: Path, problem: str) -> TacitError | None:
     if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StoreReadOnly(f"The disk of {path} is full.", hint="Free some space; nothing was changed.")
+    if code == sqlite3.SQLITE_CANTOPEN and len(os.fsencode(path)) > _LONGEST_PATH:
+        return read_only(path, f"its path has more than the {_LONGEST_PATH} bytes that SQLite takes")
     if code in _UNWRITABLE:
         return read_only(path, _UNWRITABLE[code])
     if extended in _WRITE_FAILURES:
