@@ -29,7 +29,7 @@ from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
 from tacit.service.run_records import RunRecords
-from tacit.service.running import Outside, Runner
+from tacit.service.running import Runner, Surroundings
 from tacit.service.sessions import Sessions
 from tacit.service.spending import Spending
 from tacit.store import Store
@@ -62,7 +62,7 @@ class App:
             opening.callback(sandbox.close)
             files = _files(settings)
             agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None
-            outside = Outside(files, HttpGateway(settings.limits), agent)
+            surroundings = Surroundings(files, HttpGateway(settings.limits), agent)
             finder = Finder(catalog, _index(settings, store))
             opening.callback(finder.close)
             builder = Builder(settings)
@@ -79,7 +79,7 @@ class App:
             )
             failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
             opening.callback(failures.close)
-            runner = Runner(settings, store, preparer, sandbox, outside, failures)
+            runner = Runner(settings, store, preparer, sandbox, surroundings, failures)
             doctor = Doctor(settings, store, catalog, finder)
             governor, pruner = Governor(catalog, policies), Pruner(catalog, policies)
             keeper, records, sessions = Keeper(catalog), BuildRecords(store), Sessions(store, catalog)

@@ -172,3 +172,22 @@ def test_an_author_is_shown_the_effects_as_they_are(app: App) -> None:
     budget = Budget(tokens=1, llm_calls=1, attempts=1)
     order = commission.order("job", near, (), budget, lambda version: app.catalog.closures.of(version).effects)
     assert [material and material.effects for material in (order.parent, *order.nearest)] == [("calls", "writes")] * 2
+
+
+@pytest.mark.parametrize(("called", "durable"), [("write_it", True), ("echo_it", False)])
+def test_the_record_of_what_wrote_is_on_disk_when_it_answers(
+    app: App, monkeypatch: pytest.MonkeyPatch, called: str, durable: bool
+) -> None:
+    """Also where the caller may call anything, so that nothing tells beforehand what it writes; its callee's is not."""
+    add_guest(app, "write_it", writes("a.json"), write=["a.json"])
+    add_guest(app, "call_any", calls(called), call=["*"])
+    runs, kept = app.catalog.store.runs, list[bool]()
+    record = runs.record
+
+    def recorded(*given: Any, durable: bool = False, **options: Any) -> None:
+        kept.append(durable)
+        record(*given, durable=durable, **options)
+
+    monkeypatch.setattr(runs, "record", recorded)
+    app.service.run("call_any", 1)
+    assert kept == [False, durable]

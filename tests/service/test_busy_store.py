@@ -36,7 +36,12 @@ def test_what_has_landed_is_answered(locked: App) -> None:
     assert employees["E001"]["salary"]["base_salary"] == 123456
 
 
-def test_what_wrote_nothing_is_tried_again(locked: App) -> None:
-    """A run that only read ends with an error that says so."""
+@pytest.mark.parametrize(
+    ("capability", "data"),
+    [("get_salary_details", {"employee_id": "E001"}), ("update_employee_salary", {**RAISE, "employee_id": "E999"})],
+    ids=["it only reads", "it failed before it wrote"],
+)
+def test_what_wrote_nothing_is_tried_again(locked: App, capability: str, data: dict[str, object]) -> None:
+    """Its run ends with an error that says so."""
     with pytest.raises(StoreBusy, match="Try again"):
-        locked.service.run("get_salary_details", {"employee_id": "E001"})
+        locked.service.run(capability, data)

@@ -46,6 +46,14 @@ def test_a_busy_store_keeps_nothing_and_fails_nothing(open_app: OpenApp) -> None
     assert known(app) == ["client-2"]
 
 
+def test_a_session_of_the_shell_that_gave_way_is_no_clients(open_app: OpenApp) -> None:
+    """The runs that its programs called are not counted in its name."""
+    app = open_app()
+    for session in ("shell-1", "client-1"):
+        app.service.run(SHIPPED, {"percentage": 25, "number": 100}, session=session)
+    assert known(app) == ["client-1"]
+
+
 @pytest.mark.parametrize("key", ["session:", "made:"])
 def test_what_a_later_tacit_kept_is_passed_over(open_app: OpenApp, key: str) -> None:
     """The others are counted."""

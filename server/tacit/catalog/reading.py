@@ -260,7 +260,8 @@ class CatalogReader:
         try:
             return version_of(row)
         except ValueError:
-            return self.whole(row.capability, row.number) and None
+            self.whole(row.capability, row.number)  # which says so in the log, once
+            return None
 
     def _relative(self, row: Row[Any], standing: Standing) -> Relative | None:
         """Return a version in a lineage; None for one that is damaged."""
@@ -275,7 +276,8 @@ class CatalogReader:
         try:
             return _card(manifest, learned)
         except ValueError:
-            return self.whole(capability) and None
+            self.whole(capability)  # which says so in the log, once
+            return None
 
 
 def _unknown_version(capability: str, version: int | None, numbers: list[int]) -> UnknownVersion:

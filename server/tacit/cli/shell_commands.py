@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tacit.catalog.shipped import AUTHOR as SHIPPED
 from tacit.cli.layout import facts, table
 from tacit.cli.references import reference
 from tacit.cli.saved_runtime import SavedRuntime, read_text
@@ -35,7 +36,6 @@ T = TypeVar("T")
 AGENT = "person"
 MAX_STEPS = 1_000_000
 SOURCE_FILE = "main.program"
-SHIPPED = "shipped"
 
 
 NO_PATTERN = (

@@ -8,6 +8,7 @@ from typing import Any
 from tacit.errors import EnergyExhausted, RunCancelled, TacitError, UnknownCapability
 from tacit.programs.energy import cost_of_fuel, fuel_for
 from tacit.programs.machine import CallFailed
+from tacit.programs.use import SHELL
 from tacit.programs.values import Value, to_json
 from tacit.sandbox.cancellation import Cancellation
 from tacit.service import Service
@@ -18,7 +19,7 @@ class ServiceOutside:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.session = f"shell-{secrets.token_hex(6)}"
+        self.session = f"{SHELL}{secrets.token_hex(6)}"
         self.stop = Cancellation()
 
     def call(self, capability: str, data: Value, energy: int) -> tuple[Any, int] | None:

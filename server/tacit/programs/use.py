@@ -12,6 +12,8 @@ OPTIMISED_RUNS = 3
 """Runs of a learned composite, from which a session is at level 2."""
 MASTERED_RUNS = 10
 """The same for level 3."""
+SHELL = "shell-"
+"""How the names of the shell's sessions begin; no client's does."""
 
 
 class ProgramUse(Model):

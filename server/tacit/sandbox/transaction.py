@@ -42,6 +42,8 @@ class Transaction:
         self._locks = locks
         self._limit = limit
         self._written: dict[str, bytes] = {}
+        self.landed = False
+        """Whether it changed files."""
         self._recovered = False
         globs = [compile_glob(pattern) for pattern in write_patterns]
         self._whole = not all(glob.literal for glob in globs)
@@ -114,6 +116,7 @@ class Transaction:
         """Put all that was written into the folder, all together; raises `FilesUnwritable`."""
         if self._written:
             self._journal.commit(self._written)
+            self.landed = True
         self._written.clear()
 
     def savepoint(self) -> dict[str, bytes]:

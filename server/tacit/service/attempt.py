@@ -31,7 +31,7 @@ class Frame:
     """One run within a tree of calls.
 
     `path` are the ids from the outermost run's to its own, `limit` the energy that the outermost might have had. In a
-    tree that runs at once, `below` collects the runs that were called, each after those that it called itself.
+    tree that runs at once, `called` collects the runs that were called, each after those that it called itself.
     """
 
     run_id: str
@@ -42,7 +42,7 @@ class Frame:
     limit: int
     transaction: Transaction | None
     cancellation: Cancellation
-    below: list[Attempt] | None = None
+    called: list[Attempt] | None = None
 
     @property
     def depth(self) -> int:

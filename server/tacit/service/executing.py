@@ -44,7 +44,7 @@ _ENDING = (EnergyExhausted, FileConflict, PermissionDenied, RunCancelled, RunTim
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Surroundings:
     """What runs see of the outside: the files folder, the HTTP gateway, and an agent where one is configured."""
 
     files: FilesFolder
@@ -56,13 +56,19 @@ class Executor:
     """Executes runs with all that they call; thread-safe."""
 
     def __init__(
-        self, limits: Limits, store: Store, preparer: Preparer, sandbox: Sandbox, outside: Outside, failures: Failures
+        self,
+        limits: Limits,
+        store: Store,
+        preparer: Preparer,
+        sandbox: Sandbox,
+        surroundings: Surroundings,
+        failures: Failures,
     ) -> None:
         self._limits = limits
         self._store = store
         self._preparer = preparer
         self._sandbox = sandbox
-        self._outside = outside
+        self._surroundings = surroundings
         self._failures = failures
 
     def execute(self, prepared: Prepared, text: bytes, frame: Frame) -> Attempt:
@@ -92,10 +98,11 @@ class Executor:
     def record(self, attempt: Attempt) -> str:
         """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
 
-        Raises `StoreBusy`, but for a run that may have written: its files have landed, so an error that says to try
-        again would have it write twice.
+        Raises `StoreBusy`, but for a run whose files have landed: an error that says to try again would have it
+        write twice.
         """
-        durable = attempt.frame.depth == 0 and Effect.WRITES in attempt.prepared.effects
+        frame = attempt.frame
+        durable = frame.depth == 0 and frame.transaction is not None and frame.transaction.landed
         try:
             self._store.runs.record(attempt.record(), durable=durable)
         except StoreReadOnly:
@@ -109,9 +116,9 @@ class Executor:
 
     def record_at_once(self, attempt: Attempt) -> str:
         """Keep the records of an attempt and of the runs below it, all or none; else as `record`, without waiting."""
-        below = attempt.frame.below or ()
+        called = attempt.frame.called or ()
         try:
-            self._store.runs.record_at_once([each.record() for each in (*below, attempt)])
+            self._store.runs.record_at_once([each.record() for each in (*called, attempt)])
         except StoreReadOnly:
             return ""
         return attempt.frame.run_id
@@ -120,7 +127,7 @@ class Executor:
         return LiveWorld(
             prepared.allowance,
             frame.transaction,
-            self._outside.http,
+            self._surroundings.http,
             clock=lambda: now,
             call=lambda capability, data, energy: self._call(capability, data, energy, frame),
             delegate=lambda agent, task: self._delegate(agent, task, frame),
@@ -130,7 +137,7 @@ class Executor:
 
     def _delegate(self, agent: str, task: str, frame: Frame) -> bytes | None:
         """Return an agent's answer, None where none is configured."""
-        asked = self._outside.agent
+        asked = self._surroundings.agent
         return asked(agent, task, frame.cancellation, frame.budget.seconds()) if asked else None
 
     def _call(self, capability: str, data: bytes, energy: int, caller: Frame) -> Called:
@@ -141,14 +148,14 @@ class Executor:
         """
         if caller.depth >= self._limits.call_depth:
             raise HostFailure(FailureCode.INVALID, _too_deep(capability, caller))
-        if caller.below is not None and len(data) > AT_ONCE_BYTES:
+        if caller.called is not None and len(data) > AT_ONCE_BYTES:
             return _given_up()
         try:
             prepared = self._preparer.prepare(capability)
             prepared.check_input(json_input.parse(data, self._limits.input_bytes))
         except RequestError as error:
             raise HostFailure(FailureCode.INVALID, str(error)) from error
-        if caller.below is not None and not self.is_light(prepared):
+        if caller.called is not None and not self.is_light(prepared):
             return _given_up()  # its newest version is another one than when the caller began
         frame = caller.of_call(new_run_id(), capability, Budget(energy, caller.budget.deadline))
         savepoint = frame.transaction.savepoint() if frame.transaction else None
@@ -161,8 +168,8 @@ class Executor:
 
     def _note(self, attempt: Attempt) -> None:
         """Record a run that another one called, and count its failure; one at once waits for its caller's record."""
-        if attempt.frame.below is not None:
-            attempt.frame.below.append(attempt)
+        if attempt.frame.called is not None:
+            attempt.frame.called.append(attempt)
         else:
             self._failures.settle(attempt, self.record(attempt))
 

@@ -49,13 +49,13 @@ _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", 
 
 _INVALID_INPUT = "invalid_input"
 _WHOLE = 0.9
-"""The part of a limit from which on a called capability that used it up itself would have done so alone."""
+"""The share of a limit from which on a called capability that used it up itself would have done so alone."""
 _LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a run was given: its input, what the world answered it, and which `part` of the energy limit.
+    """What a run was given: its input, what the world answered it, and which `share` of the energy limit.
 
     That is less than 1 where its caller lowers the energy, or is itself a capability (the run is `nested`) with so
     much of its own left.
@@ -63,7 +63,7 @@ class Given:
 
     text: bytes
     calls: Sequence[HostCall] = ()
-    part: float = 1.0
+    share: float = 1.0
     nested: bool = False
 
     @property
@@ -117,11 +117,11 @@ def _used_up(code: str, details: Mapping[str, Any], given: Given) -> bool:
     One that was called has to have had nearly all of the limit, and to have used it up itself, so that its caller can
     have used but little; one that asks for more energy than that may well be right to.
     """
-    if not given.nested and given.part < 1:
+    if not given.nested and given.share < 1:
         return False
     if code == RunTimedOut.code:
         return _computed(details, given)
-    return not given.nested or (code == EnergyExhausted.code and given.part >= _WHOLE)
+    return not given.nested or (code == EnergyExhausted.code and given.share >= _WHOLE)
 
 
 def _computed(details: Mapping[str, Any], given: Given) -> bool:

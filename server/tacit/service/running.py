@@ -19,7 +19,7 @@ from tacit.models import Effect, RunAnswer
 from tacit.sandbox import Cancellation, ReplayWorld, Sandbox, Transaction, decode_calls
 from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
-from tacit.service.executing import AT_ONCE_BYTES, Executor, Outside, checked
+from tacit.service.executing import AT_ONCE_BYTES, Executor, Surroundings, checked
 from tacit.service.failing import Failures
 from tacit.service.faults import own_failure
 from tacit.service.observations import as_details, observed_in, seen_in
@@ -41,16 +41,16 @@ class Runner:
         store: Store,
         preparer: Preparer,
         sandbox: Sandbox,
-        outside: Outside,
+        surroundings: Surroundings,
         failures: Failures,
     ) -> None:
         self._limits: Limits = settings.limits
         self._store = store
         self._preparer = preparer
         self._sandbox = sandbox
-        self._files = outside.files
+        self._files = surroundings.files
         self._failures = failures
-        self._executor = Executor(settings.limits, store, preparer, sandbox, outside, failures)
+        self._executor = Executor(settings.limits, store, preparer, sandbox, surroundings, failures)
         self._cache = RunCache()
         self._slow: set[str] = set()
 
@@ -115,11 +115,11 @@ class Runner:
             return None
         prepared.check_input(value)
         budget = Budget(min(AT_ONCE_ENERGY, self._limits.energy), time.monotonic() + AT_ONCE_SECONDS)
-        below: list[Attempt] = []
+        called: list[Attempt] = []
         path, stop = (prepared.version.id,), Cancellation()
-        frame = Frame(new_run_id(), None, path, session, budget, budget.energy, None, stop, below)
+        frame = Frame(new_run_id(), None, path, session, budget, budget.energy, None, stop, called)
         attempt = self._executor.execute(prepared, text, frame)
-        failed_below = any(each.execution.failure for each in below)  # its caller may have handled it
+        failed_below = any(each.execution.failure for each in called)  # its caller may have handled it
         if failed_below or isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
             self._slow.add(key)
             return None

@@ -10,17 +10,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from tacit.catalog import Catalog, Version
+from tacit.catalog.shipped import AUTHOR as SHIPPED
 from tacit.errors import StoreBusy, StoreReadOnly, TacitError
 from tacit.models import Effect, Model
 from tacit.programs.shell import tokens_of
-from tacit.programs.use import ProgramUse, SessionUse
+from tacit.programs.use import SHELL, ProgramUse, SessionUse
 from tacit.store import SessionTally, Store
 
 COMMAND_LINE = "without a session"
 """The session of runs that name none: from the command line and from Python."""
 EARLIER = ("earlier sessions", True)
 """The key of the sessions whose names are forgotten; that of a session ends with False."""
-SHIPPED = "shipped"
 MAX_KEPT = 1000
 """Sessions of the shell of which is known what they used."""
 _KEY = "session:"
@@ -113,6 +113,8 @@ class Sessions:
         sessions: dict[tuple[str, bool], list[tuple[SessionTally, ProgramUse]]] = {}
         written: set[tuple[str, int]] = set()
         for tally in sorted(self._store.session_runs.all(), key=lambda tally: tally.first_run):
+            if (tally.session or "").startswith(SHELL):  # which keeps itself what it ran
+                continue
             with suppress(TacitError):  # what is gone by now
                 version = self._catalog.get(tally.capability, tally.version)
                 if _is_program(version):
