@@ -1,4 +1,4 @@
-"""`tacit shell` and `tacit stats` as processes, on a data folder with the shipped capabilities."""
+"""`tacit shell` as a process, on a data folder with the shipped capabilities."""
 
 from __future__ import annotations
 
@@ -6,76 +6,16 @@ import json
 import os
 import shlex
 import signal
-import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from shell_processes import COMMAND, Done, Shell, session_of
 
 from tacit.cli.saved_runtime import MAX_BYTES
 
-COMMAND = [sys.executable, "-m", "tacit.cli"]
-ADD = """\
-push 1
-push 2
-call add 2
-store sum
-observe sum
-return
-"""
 ENDLESS = "again:\npush true\njump_if again\n"
-Done = subprocess.CompletedProcess[str]
-Shell = Callable[..., Done]
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that these tests share, because filling it takes a while."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def shell(home: Path, tmp_path: Path) -> Shell:
-    """Run the shell on these lines, in a folder of its own."""
-
-    def run(*lines: str, options: tuple[str, ...] = (), data: Path = home, stdin: bytes | None = None) -> Done:
-        given = "\n".join(lines).encode("utf-8", "surrogateescape") if stdin is None else stdin
-        done = subprocess.run(
-            [*COMMAND, "shell", "--data", str(data), *options],
-            check=False,
-            input=given,
-            cwd=tmp_path,
-            capture_output=True,
-            timeout=120,
-        )
-        return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return run
-
-
-@pytest.fixture
-def adding(tmp_path: Path) -> Path:
-    """A file with a program that adds."""
-    path = tmp_path / "add.program"
-    path.write_text(ADD)
-    return path
-
-
-def stats(data: Path) -> dict[str, Any]:
-    """Return what `tacit stats --json` prints."""
-    done = subprocess.run(
-        [*COMMAND, "stats", "--json", "--data", str(data)], check=True, capture_output=True, text=True, timeout=60
-    )
-    return json.loads(done.stdout)
-
-
-def session_of(data: Path, done: Done) -> dict[str, Any]:
-    """Return the stats of the session that a shell's `status` named."""
-    name = done.stdout.partition("session")[2].split()[0]
-    return next(each for each in stats(data)["sessions"] if each["session"] == name)
 
 
 def test_a_file_is_compiled_and_run(shell: Shell, adding: Path) -> None:
@@ -108,103 +48,6 @@ def test_more_steps_than_there_are_end_at_the_end(shell: Shell, adding: Path) ->
     done = shell(f"compile {adding}", "step 1000", "step")
     assert done.stdout.endswith("ended\n")
     assert "The program has ended" in done.stderr
-
-
-def test_a_snapshot_is_resumed_in_another_shell(shell: Shell, adding: Path, tmp_path: Path) -> None:
-    """It goes on where it was, with its stack, memory, input and the energy used."""
-    adding.write_text(f"call input 0\nstore given\n{ADD}")
-    shell(f"compile {adding}", 'input {"é": "\\u0000"}', "step 4", "snapshot kept.json")
-    adding.unlink()
-    done = shell("resume kept.json", "energy", "step 1", "run")
-    assert "0.45 units" not in done.stdout.splitlines()[0]
-    assert "runtime-1: 2.75 of 1000 units used, 997.25 left (conserved)" in done.stdout
-    assert json.loads((tmp_path / "kept.json").read_text())["given"] == {"é": "\0"}
-
-
-def test_a_snapshot_takes_no_other_files_place(shell: Shell, adding: Path) -> None:
-    """A slip of the hand does not cost the source."""
-    done = shell(f"compile {adding}", f"snapshot {adding}")
-    assert done.returncode == 1
-    assert "is there already" in done.stderr
-    assert adding.read_text() == ADD
-
-
-def test_a_snapshot_replaces_a_snapshot(shell: Shell, adding: Path, tmp_path: Path) -> None:
-    """The newer one is kept, and no part of a file is left beside it."""
-    done = shell(f"compile {adding}", "snapshot kept.json", "step", "snapshot kept.json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "kept.json").read_text())["state"]["counter"] == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["add.program", "kept.json"]
-
-
-def broken(change: dict[str, Any], state: dict[str, Any] | None = None) -> str:
-    """Return a snapshot in which something is wrong."""
-    sound = {
-        "program": "0" * 64,
-        "counter": 0,
-        "memory": {},
-        "energy_used": 0,
-        "executed": 0,
-        "compilation_level": 1,
-        "timestamp": 0,
-    }
-    return json.dumps({"name": "x", "domain": "", "source": "pop", "state": {**sound, **(state or {})}, **change})
-
-
-BROKEN = [
-    "",
-    "{",
-    "null",
-    "[]",
-    "{}",
-    "[" * 100_000,
-    "\x00",
-    "é" * 10,
-    broken({}),
-    broken({"source": "no such instruction"}),
-    broken({"state": 5}),
-    broken({"extra": 1}),
-    broken({}, {"counter": -1}),
-    broken({}, {"energy_used": "much"}),
-    broken({}, {"stack": [{"$reference": 5}], "program": "1"}),
-    broken({"given": 1}).replace('"given": 1', '"given": NaN'),
-]
-
-
-def test_broken_snapshots_are_refused(shell: Shell, tmp_path: Path) -> None:
-    """Each in one line that names the trouble; nothing is taken up."""
-    for number, text in enumerate(BROKEN):
-        (tmp_path / f"broken{number}.json").write_text(text)
-    done = shell(*[f"resume broken{number}.json" for number in range(len(BROKEN))], "list")
-    answers = done.stderr.splitlines()
-    assert [answer.startswith("tacit: inval") for answer in answers] == [True] * len(BROKEN)
-    assert (done.returncode, done.stdout) == (1, "There are no programs yet.\n")
-
-
-def test_a_snapshot_is_its_owners_alone(shell: Shell, adding: Path, tmp_path: Path) -> None:
-    """It has what the program read."""
-    shell(f"compile {adding}", "snapshot kept.json")
-    assert stat.S_IMODE((tmp_path / "kept.json").stat().st_mode) == 0o600
-
-
-def test_a_snapshot_of_a_stranger_shows_harmlessly(shell: Shell, home: Path, adding: Path, tmp_path: Path) -> None:
-    """Its name and domain are shortened, and what steers terminals or cannot be written is left out of them."""
-    shell(f"compile {adding}", "snapshot kept.json")
-    kept = json.loads((tmp_path / "kept.json").read_text())
-    named = {**kept, "name": "\u001b[2J\ud800" + "x" * 100_000, "domain": "\u202e" + "y" * 100_000}
-    (tmp_path / "kept.json").write_text(json.dumps(named))
-    done = shell("resume kept.json", "list", "status")
-    assert done.returncode == 0, done.stderr
-    assert not {"\x1b", "\u202e"} & set(done.stdout)
-    assert len(done.stdout) < 2000
-    assert len(session_of(home, done)["programs"][0]["program"]) < 200
-
-
-def test_a_snapshot_that_used_more_than_the_budget_is_refused(shell: Shell, adding: Path) -> None:
-    """Energy is conserved across shells."""
-    shell(f"compile {adding}", "step 3", "snapshot kept.json")
-    done = shell("resume kept.json", options=("--energy", "0.5"))
-    assert "used 1.2 units" in done.stderr
 
 
 BAD_LINES = [
@@ -406,77 +249,6 @@ def test_a_killed_shell_leaves_its_stats(home: Path, adding: Path) -> None:
         process.kill()
     found = session_of(home, Done([], 0, shown.decode(), ""))
     assert (found["compiled"], found["runs"], found["level_name"]) == (2, 1, "compiled")
-
-
-def test_levels_are_earned_by_use(shell: Shell, home: Path, adding: Path) -> None:
-    """Compiling alone earns none; one run earns the first, three of a composite the second, ten the third."""
-    compiled = shell(f"compile {adding}", "status")
-    once = shell(f"compile {adding}", *["run"] * 5, "status")
-    adding.write_text('push text\npush "ab"\ncall map 2\ncall reverse_string 1\n')
-    often = shell(f"compile {adding}", "run", "run", "level", "run", "level", *["run"] * 7, "status")
-    assert session_of(home, compiled)["level_name"] == "raw"
-    assert session_of(home, once)["level_name"] == "compiled"
-    assert [line for line in often.stdout.splitlines() if line.startswith("level ")][:2] == [
-        f"level 1 of 3 (compiled), {13} tokens saved",
-        f"level 2 of 3 (optimised), {2 * 13} tokens saved",
-    ]
-    assert (session_of(home, often)["level"], session_of(home, often)["runs"]) == (3, 10)
-
-
-def test_programs_that_end_by_steps_or_by_resume_count(shell: Shell, home: Path, adding: Path) -> None:
-    """Each end once, however it was come to; one that was only taken up at its end does not."""
-    lines = ["step 99", "step", "run", "resume", "snapshot kept.json", f"compile {adding}", "step 2", "resume"]
-    done = shell(f"compile {adding}", *lines, "resume kept.json", "status")
-    assert [each["runs"] for each in session_of(home, done)["programs"]] == [2, 1, 0]
-
-
-def test_stored_programs_save_from_their_first_run(shell: Shell, home: Path) -> None:
-    """Nobody wrote them for this session; a shipped one earns no more than the first level."""
-    done = shell(
-        "compile percentage_reversed_formatted@1", 'input {"percentage": 25, "number": 100}', *["run"] * 4, "status"
-    )
-    found = session_of(home, done)
-    source = Path(__file__).parents[2] / "capabilities" / "percentage_reversed_formatted" / "src" / "main.program"
-    assert (found["runs"], found["level_name"]) == (4, "compiled")
-    assert found["tokens_saved"] == 4 * (len(source.read_bytes()) // 4)
-
-
-def test_programs_that_a_program_calls_do_not_count(shell: Shell, home: Path, adding: Path) -> None:
-    """Only the program that called them ran in this session."""
-    adding.write_text('push {"percentage": 25, "number": 100}\ncall percentage_reversed_formatted 1\n')
-    found = session_of(home, shell(f"compile {adding}", "run", "status"))
-    assert (found["runs"], len(found["programs"])) == (1, 1)
-
-
-def test_a_runs_tokens_are_saved_but_the_firsts(shell: Shell, home: Path, adding: Path) -> None:
-    """A quarter of the source's bytes for each, and none for runs that failed."""
-    bad = adding.with_name("bad.program")
-    bad.write_text("pop")
-    done = shell(f"compile {adding}", "run", "run", "run", f"compile {bad}", "run", "run", "status")
-    found = session_of(home, done)
-    assert (found["tokens_saved"], found["runs"], found["compiled"]) == (2 * (len(ADD) // 4), 3, 2)
-
-
-def test_runs_of_stored_programs_count_for_their_session(tmp_path: Path) -> None:
-    """Those that ended well, of programs alone; a shipped one saves its source's tokens each time."""
-    for capability, data in [
-        ("percentage_reversed_formatted", '{"percentage": 25, "number": 100}'),
-        ("percentage_reversed_formatted", '{"percentage": 26, "number": 100}'),
-        ("percentage_reversed_formatted", '{"percentage": 0.0001, "number": 0.1}'),
-        ("calculate_percentage", '{"percentage": 27, "number": 100}'),
-    ]:
-        subprocess.run(
-            [*COMMAND, "run", capability, data, "--data", str(tmp_path)], check=False, capture_output=True, timeout=60
-        )
-    source = Path(__file__).parents[2] / "capabilities" / "percentage_reversed_formatted" / "src" / "main.program"
-    (found,) = stats(tmp_path)["sessions"]
-    assert (found["runs"], found["level"], found["compiled"]) == (2, 1, 0)
-    assert found["tokens_saved"] == 2 * (len(source.read_bytes()) // 4)
-
-
-def test_stats_of_nothing(tmp_path: Path) -> None:
-    """A new data folder has no sessions."""
-    assert stats(tmp_path) == {"made": 0, "sessions": [], "earlier": {"runs": 0, "tokens_saved": 0}}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

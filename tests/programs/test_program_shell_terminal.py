@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import sys
@@ -100,7 +101,7 @@ def test_ctrl_c_stops_a_program_and_not_the_shell(sit: Sit, starts: Starts) -> N
     assert "left (conserved)" in person.sees("left (conserved)")
     person.enters("step")
     stepped = person.sees("next    ")
-    assert stopped.partition("before ")[2].split()[0] in stepped
+    assert re.search(rf"^ +{stopped.partition('before ')[2].split()[0]}  ", stepped, re.MULTILINE)
     assert "memory  n = " in stepped
     person.sees(PROMPT)
     person.types(CTRL_D)

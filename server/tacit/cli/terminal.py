@@ -9,10 +9,11 @@ import errno
 import functools
 import json
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
@@ -146,23 +147,43 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
             failures.append(error)
 
     worker = threading.Thread(target=carry_out, name="tacit-command")
-    try:
+    with _interrupts(cancellation):
         worker.start()
-        worker.join()
-    except (KeyboardInterrupt, SystemExit):
-        cancellation.cancel()
-        _await(worker)
-        raise
+        try:
+            worker.join()
+        except SystemExit:
+            cancellation.cancel()
+            worker.join()
+            raise
     if failures:
         raise failures[0]
     return outcome[0]
 
 
-def _await(worker: threading.Thread) -> None:
-    """Wait for a thread that was told to stop; there may be none yet."""
-    while worker.is_alive():
-        with suppress(KeyboardInterrupt):
-            worker.join()
+@contextmanager
+def _interrupts(cancellation: Cancellation) -> Generator[None]:
+    """Let Ctrl-C cancel and nothing else; raise `KeyboardInterrupt` at the end where there was one.
+
+    An exception could come at any place, also where the one before it is being handled.
+    """
+    seen: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if not seen:  # else this one may have come within the handling of the first, which holds a lock
+            seen.append(number)
+            cancellation.cancel()
+
+    before = signal.getsignal(signal.SIGINT)
+    heard = callable(before) and threading.current_thread() is threading.main_thread()
+    if heard:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if heard:
+            signal.signal(signal.SIGINT, before)
+    if seen:
+        raise KeyboardInterrupt
 
 
 def read_stdin() -> bytes:
