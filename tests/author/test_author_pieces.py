@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tacit.building.orders import Budget
-from tacit.building.protocol import Answer, Question, encode_answer
+from tacit.building.protocol import Answer, Finding, Question, encode_answer
 from tacit.errors import BuilderFailed, BuildRefused
 from tacit.llm import Reply, ToolCall
 from tacit.models import TestCase, Usage
@@ -148,16 +148,15 @@ def test_very_many_tests_are_shown_in_part() -> None:
 
 
 def test_findings_keep_the_last_of_each_kind() -> None:
-    """They stay short, and hold no text that steers a terminal."""
-    findings = Findings()
-    findings.note("First", "old")
-    findings.note("Second", "x" * 100_000)
-    findings.note("First", "new\x1b[2J\ud800")
+    """What is said of them stays short, holds no text that steers a terminal, and repeats nothing."""
+    said: list[Finding] = []
+    findings = Findings(said.append)
+    for about, text in [("First", "old"), ("Second", "x" * 100_000), ("First", "new\x1b[2J"), ("First", "new\x1b[2J")]:
+        findings.note(about, text)
     findings.note("Third", "")
-    text = findings.text()
-    assert text.startswith("First:\nnew[2J\n")
-    assert len(text) < 2 * MAX_FINDING
-    assert "Third" not in text
+    assert [each.about for each in said] == ["First", "Second", "First"]
+    assert said[2].text == "new[2J"
+    assert MAX_FINDING <= len(said[1].text) < 2 * MAX_FINDING
 
 
 def test_a_meter_refuses_before_it_is_exceeded() -> None:

@@ -55,11 +55,6 @@ time.sleep(300)
 )
 
 
-def build_folders() -> set[str]:
-    """Return the temporary folders of all builders."""
-    return {path.name for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")}
-
-
 def test_result_and_progress_come_back(make_builder: MakeBuilder, make_request: MakeRequest) -> None:
     """Progress is reported before the result is returned."""
     seen: list[Progress] = []
@@ -318,13 +313,15 @@ def test_request_over_the_line_limit_is_refused(make_builder: MakeBuilder, make_
     assert refused.value.stage == "request"
 
 
-def test_builder_that_cannot_start_is_a_builder_failure(tmp_path: Path, make_request: MakeRequest) -> None:
+def test_builder_that_cannot_start_is_a_builder_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest
+) -> None:
     """A missing program is said in one sentence, and leaves no folder."""
-    before = build_folders()
-    builder = Builder(Settings.load(data=tmp_path), command=("/no/such/program",))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    builder = Builder(Settings.load(data=tmp_path / "data"), command=("/no/such/program",))
     with pytest.raises(BuilderFailed, match="could not be started: No such file or directory"):
         builder.build(make_request())
-    assert build_folders() == before
+    assert list(tmp_path.glob(f"{FOLDER_PREFIX}*")) == []
 
 
 def counting(log: Path) -> str:

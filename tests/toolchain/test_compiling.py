@@ -7,7 +7,7 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,12 +118,21 @@ def test_compiler_is_ended_when_the_build_is_cancelled(
     assert time.monotonic() - started < 30
 
 
+@pytest.fixture
+def adopting() -> Iterator[None]:
+    """Have this process adopt what loses its parent, for the length of a test."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    prctl(SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("adopting")
 @pytest.mark.parametrize("ending", ["timeout", "cancel"])
 def test_no_compiler_outlives_its_build(
     ending: str, toolchain: Toolchain, sdk: Sdk, each_confinement: Confinement
 ) -> None:
     """When the call has returned, no process of it is left, not even one that lost its parent."""
-    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     cancellation = Cancellation()
     if ending == "cancel":
         threading.Timer(0.3, cancellation.cancel).start()

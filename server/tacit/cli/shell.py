@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from tacit.cli.signals import ctrl_c_heard, ctrl_c_passed_over, ending_tidily
+from tacit.cli.signals import Ending, ctrl_c_heard, ctrl_c_passed_over, ending_tidily
 from tacit.cli.terminal import Session, report, use_case, write
 from tacit.entered_lines import kept_history
 from tacit.errors import InvalidArgument, TacitError
@@ -35,12 +35,12 @@ def shell(session: Session, energy: float) -> None:
     from tacit.cli.shell_commands import Commands  # with the sandbox's engine, which no other command's help needs
 
     at_terminal = _at_terminal()
-    with session.service() as service, ending_tidily(), _sitting(at_terminal):
+    with session.service() as service, ending_tidily() as ending, _sitting(at_terminal):
         commands = Commands(service, energy, MAX_AT_TERMINAL if at_terminal else None)
         if at_terminal:
             write("`help` lists the commands, `exit` ends.")
         failed = False
-        for line in _typed(session.settings.data) if at_terminal else _piped():
+        for line in _typed(session.settings.data, ending) if at_terminal else _piped():
             said = line.strip()
             if said and not said.startswith("#"):
                 failed = not _carry_out(commands, said, at_terminal) or failed
@@ -75,18 +75,32 @@ def _at_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _typed(data: Path) -> Iterator[str]:
+def _typed(data: Path, ending: Ending) -> Iterator[str]:
     """Yield what the person enters, which the data folder keeps; Ctrl-C clears the line, Ctrl-D ends."""
     from prompt_toolkit import PromptSession  # takes a tenth of a second, which lines on stdin need not spend
 
     entering: PromptSession[str] = PromptSession(history=kept_history(data / HISTORY_FILE))
+
+    def leave() -> None:
+        future = entering.app.future
+        if ending.code is not None and future is not None and not future.done():
+            entering.app.exit(exception=EOFError)
+
+    def wake() -> None:
+        if entering.app.loop is not None:  # else it begins with `leave`, or is over
+            entering.app.loop.call_soon_threadsafe(leave)
+
     while True:
         try:
-            yield entering.prompt(PROMPT)
+            with ending.waking(wake):
+                line = entering.prompt(PROMPT, pre_run=leave)
         except KeyboardInterrupt:
             continue
-        except EOFError:
+        except (EOFError, OSError):  # the end, or a terminal that is gone
+            ending.require_none()
             return
+        ending.require_none()
+        yield line
 
 
 def _piped() -> Iterator[str]:

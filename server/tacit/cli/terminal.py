@@ -9,7 +9,6 @@ import errno
 import functools
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -22,6 +21,7 @@ import click
 
 import tacit
 from tacit.cli.layout import cut
+from tacit.cli.signals import cancelled_by_signals
 from tacit.config import Settings
 from tacit.errors import InvalidArgument, TacitError
 from tacit.plain_text import made_plain
@@ -147,43 +147,12 @@ def interruptible(work: Callable[[Cancellation], T]) -> T:
             failures.append(error)
 
     worker = threading.Thread(target=carry_out, name="tacit-command")
-    with _interrupts(cancellation):
+    with cancelled_by_signals(cancellation):
         worker.start()
-        try:
-            worker.join()
-        except SystemExit:
-            cancellation.cancel()
-            worker.join()
-            raise
+        worker.join()
     if failures:
         raise failures[0]
     return outcome[0]
-
-
-@contextmanager
-def _interrupts(cancellation: Cancellation) -> Generator[None]:
-    """Let Ctrl-C cancel and nothing else; raise `KeyboardInterrupt` at the end where there was one.
-
-    An exception could come at any place, also where the one before it is being handled.
-    """
-    seen: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        if not seen:  # else this one may have come within the handling of the first, which holds a lock
-            seen.append(number)
-            cancellation.cancel()
-
-    before = signal.getsignal(signal.SIGINT)
-    heard = callable(before) and threading.current_thread() is threading.main_thread()
-    if heard:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        if heard:
-            signal.signal(signal.SIGINT, before)
-    if seen:
-        raise KeyboardInterrupt
 
 
 def read_stdin() -> bytes:
