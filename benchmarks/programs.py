@@ -16,6 +16,7 @@ from tacit.config import Limits, Settings
 from tacit.models import Effect, Expectation, Manifest, Permissions, TestCase
 from tacit.programs import MiniRuntime, compile_source
 from tacit.sandbox import FixtureWorld, Sandbox
+from tacit.sandbox.world import Called
 
 CALLS = 5
 ECHO = {"text": "hello"}
@@ -23,6 +24,16 @@ FIVE_CALLS = "call input 0\n" + "call echo_text 1\nstore found\nload found\n" * 
 NO_CALLS = FIVE_CALLS.replace("call echo_text 1\n", "")
 HUNDRED_LINES = 'call input 0\npush "name"\ncall get 2\nstore name\nload name\n' * 20
 LONG = "push 1\nstore a\nload a\npop\n" * 2_500
+
+
+class AtOnce(FixtureWorld):
+    """Answers calls by doing nothing, so that what is left is the machine's own."""
+
+    answer = Called(json.dumps(ECHO).encode())
+
+    def capability_call(self, capability: str, data: bytes, energy: int) -> Called:  # noqa: ARG002  # one answer
+        """Return the answer."""
+        return self.answer
 
 
 def register_program(app: App, capability: str, source: str, called: tuple[str, ...]) -> None:
@@ -55,7 +66,7 @@ def _loaded(sandbox: Sandbox, source: str) -> Any:
 def _runs() -> dict[str, float]:
     """Return the medians of the five-call composite: its machine alone, and through the service with and without."""
     test = TestCase(name="one", input=ECHO, calls={"echo_text": ECHO}, expect=Expectation(output=ECHO))
-    world = FixtureWorld(test, Permissions(call=("echo_text",)))
+    world = AtOnce(test, Permissions(call=("echo_text",)))
     text = json.dumps(ECHO).encode()
     with tempfile.TemporaryDirectory() as folder, Sandbox(Limits()) as sandbox:
         composite, alone = (_loaded(sandbox, source) for source in (FIVE_CALLS, NO_CALLS))

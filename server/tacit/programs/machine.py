@@ -190,16 +190,18 @@ class Machine:
 
     def push(self, value: Sized) -> None:
         """Put a value on the stack; raises `ValueTooLarge`."""
-        weight = self._weight + value.weight
-        self._require_room(weight, len(self.stack))
-        self.stack.append(value)
-        self._weight = weight
+        self.exchange((), value)
 
-    def exchange(self, count: int, value: Sized) -> None:
-        """Put a value in the place of so many on the stack, which has them; raises `ValueTooLarge`."""
-        start = len(self.stack) - count
-        weight = self._weight + value.weight - sum([each.weight for each in self.stack[start:]])
-        self._require_room(weight, start)
+    def exchange(self, top: Sequence[Sized], value: Sized) -> None:
+        """Put a value in the place of what is on top of the stack; raises `ValueTooLarge`."""
+        start = len(self.stack) - len(top)
+        weight = self._weight + value.weight
+        for each in top:
+            weight -= each.weight
+        if weight > MAX_WEIGHT:
+            raise too_large(weight)
+        if start >= MAX_STACK:
+            raise ValueTooLarge(f"The stack has {MAX_STACK} values already.", hint="Pop or store what is on it.")
         self.stack[start:] = (value,)
         self._weight = weight
 
@@ -248,13 +250,6 @@ class Machine:
         answer = self._outside.delegate(agent, task)
         return sized(Reference(f"{agent}:{task}") if answer is None else answer)
 
-    def _require_room(self, weight: int, values: int) -> None:
-        """Raise `ValueTooLarge` where so many bytes are too many, or a value on so many others is."""
-        if weight > MAX_WEIGHT:
-            raise too_large(weight)
-        if values >= MAX_STACK:
-            raise ValueTooLarge(f"The stack has {MAX_STACK} values already.", hint="Pop or store what is on it.")
-
     def _input(self, arguments: Sequence[Sized]) -> Sized:
         if arguments:
             raise WrongType(f"{INPUT} takes 0 arguments and got {len(arguments)}.", hint="It gives the run's input.")
@@ -289,8 +284,9 @@ def _call(machine: Machine, instruction: Any) -> None:
             f"{instruction.callee} takes {count} values, and the stack has {len(machine.stack)}.",
             hint="Push or load its arguments first, the first one first.",
         )
-    made = machine.call(instruction.callee, machine.stack[len(machine.stack) - count :])
-    machine.exchange(count, made)
+    arguments = machine.stack[len(machine.stack) - count :]
+    made = machine.call(instruction.callee, arguments)
+    machine.exchange(arguments, made)
     machine.last = made
 
 
