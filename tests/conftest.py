@@ -13,9 +13,14 @@ _OWN_SETTINGS = ("TACIT_", "OPENAI_", "FOUNDRY_", "AZURE_OPENAI_")
 
 
 def pytest_configure() -> None:
-    """Hear interrupts again where a shell started the tests in the background, which ignores them for all below."""
+    """Hear interrupts again where a shell started the tests in the background, which ignores them for all below.
+
+    What `nohup` ignores, this process still does, but not those that it starts: a handler is not inherited.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.hookimpl(wrapper=True)
