@@ -41,7 +41,7 @@ class Coder:
     def __init__(self, settings: Settings, endpoint: Endpoint) -> None:
         self._machine = Machine.of(settings)
         self._model = ChatModel(endpoint)
-        self._tools = [*(tool for tool in tools_for(Web()) if tool["function"]["name"] not in SPARED), RUN]
+        self._tools = [*(tool for tool in tools_for(Web(), "rust") if tool["function"]["name"] not in SPARED), RUN]
         self._source: dict[str, str] = {}
         self._module: Module | None = None
 
@@ -50,7 +50,7 @@ class Coder:
         self._source, self._module = {}, None
         used = Usage()
         messages: list[dict[str, Any]] = [
-            {"role": "system", "content": IMPLEMENTATION},
+            {"role": "system", "content": IMPLEMENTATION["rust"]},
             {"role": "user", "content": task},
         ]
         while True:
