@@ -188,6 +188,8 @@ def test_keys_that_are_no_text_are_harmless(sit: Sit) -> None:
     person.sees("There is no command")
     person.enters("status")
     person.sees("session")
+    person.enters("exit")
+    assert person.leaves() == 0
 
 
 def _make(app: App, name: str, source: str, tests: list[tuple[Any, Any]], *calls: str) -> None:
