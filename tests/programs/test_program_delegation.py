@@ -8,26 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from program_samples import OpenApp, registered
+from delegations import agents_of, make_asking
+from program_samples import OpenApp
 from scripted_llm import Author, ChatRequest, Says, ScriptedLlm, call, hang, say
 
 from tacit.errors import CapabilityFailed, RunCancelled, RunTimedOut
-from tacit.models import MutateRequest
 from tacit.sandbox import Cancellation
-from tacit.service import Service
 
-ASK = """\
-push "{name}, the answer is {answer}"
-push name
-call input 0
-push name
-call get 2
-push answer
-delegate agent "What is 15 percent of 240?"
-call text 1
-call map 4
-call format 2
-"""
 Play = Callable[[Author], ScriptedLlm]
 
 
@@ -45,47 +32,11 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
         yield start
 
 
-def asking(service: Service) -> None:
-    """Make the program that asks."""
-    tests = [
-        {
-            "name": name,
-            "input": {"name": name},
-            "calls": {"agent": 36},
-            "expect": {"output": f"{name}, the answer is 36"},
-        }
-        for name in ("Ada", "Bob")
-    ]
-    request = {
-        "id": "ask_agent",
-        "summary": "Tells somebody what an agent answers to a question on percentages.",
-        "language": "program",
-        "source": ASK,
-        "tests": [*tests, {"name": "nobody", "input": {}, "expect": {"error": "out_of_range"}}],
-        "permissions": {"call": ["agent"]},
-    }
-    registered(service.mutate(MutateRequest.model_validate(request)))
-
-
-def agents_of(data: Path) -> list[str]:
-    """Return the command lines of the agents that run on a data folder."""
-    found: list[str] = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal():
-            try:
-                line = (process / "cmdline").read_bytes().decode().split("\0")
-            except OSError:  # it has just ended
-                continue
-            if "agent" in line and str(data) in line:
-                found.append(" ".join(line))
-    return found
-
-
 def test_an_agent_answers_and_a_replay_asks_nobody(open_app: OpenApp, play: Play) -> None:
     """It is asked once, with the task and nothing else; the record has its answer."""
     llm = play(lambda _: say("36"))
     service = open_app(delegate=True, llm="none", shipped=False).service
-    asking(service)
+    make_asking(service)
     answer = service.run("ask_agent", {"name": "Zoe"})
     asked = len(llm.requests)
     assert answer.output == "Zoe, the answer is 36"
@@ -97,7 +48,7 @@ def test_an_agent_answers_and_a_replay_asks_nobody(open_app: OpenApp, play: Play
 def test_without_the_setting_there_is_no_agent(open_app: OpenApp) -> None:
     """The program gets a reference to the task."""
     service = open_app(shipped=False).service
-    asking(service)
+    make_asking(service)
     assert service.run("ask_agent", {"name": "Ada"}).output == (
         'Ada, the answer is {"$reference":"agent:What is 15 percent of 240?"}'
     )
@@ -106,7 +57,7 @@ def test_without_the_setting_there_is_no_agent(open_app: OpenApp) -> None:
 def test_an_agent_without_a_model_fails_the_program(open_app: OpenApp) -> None:
     """The error says what is missing."""
     service = open_app(delegate=True, llm="none", shipped=False).service
-    asking(service)
+    make_asking(service)
     with pytest.raises(CapabilityFailed, match="llm_missing"):
         service.run("ask_agent", {"name": "Ada"})
 
@@ -121,7 +72,7 @@ def test_an_agent_may_not_delegate_in_turn(open_app: OpenApp, play: Play) -> Non
 
     llm = play(says)
     service = open_app(delegate=True, llm="none", shipped=False).service
-    asking(service)
+    make_asking(service)
     assert service.run("ask_agent", {"name": "Ada"}).output == "Ada, the answer is a reference"
     assert len(llm.requests) == 2
 
@@ -136,7 +87,7 @@ def test_a_cancelled_run_kills_its_agent(open_app: OpenApp, play: Play, tmp_path
 
     play(says)
     service = open_app(delegate=True, llm="none", shipped=False).service
-    asking(service)
+    make_asking(service)
     stop = Cancellation()
     waiter = threading.Thread(target=lambda: (thinking.wait(60), stop.cancel()))
     waiter.start()
@@ -151,7 +102,7 @@ def test_an_agent_that_takes_too_long_is_killed(open_app: OpenApp, play: Play, t
     """The run ends with its time."""
     play(lambda _: hang())
     service = open_app(delegate=True, llm="none", shipped=False, limits={"wall_seconds": 2}).service
-    asking(service)
+    make_asking(service)
     with pytest.raises(RunTimedOut, match="before agent had answered"):
         service.run("ask_agent", {"name": "Ada"})
     assert agents_of(tmp_path / "data") == []

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from callee_samples import add_guest, add_program, writes
-from program_samples import OpenApp, registered
+from delegations import agents_of, make_asking
+from program_samples import OpenApp
 from scripted_llm import ChatRequest, Says, ScriptedLlm, hang
 
 from tacit.errors import RunCancelled
-from tacit.models import MutateRequest, Permissions
-from tacit.service import Service
+from tacit.models import Permissions
 
 RUN = """
 import os, signal, sys
@@ -40,16 +40,6 @@ with tacit.open(Settings.load(data=data, embedder="none", shipped=False, grants=
 """
 """Runs a capability, and is killed in place of its renaming a file for the last of so many times and one."""
 
-ASK = """\
-delegate agent "What is 15 percent of 240?"
-push name
-call input 0
-push name
-call get 2
-call map 2
-call list 2
-"""
-
 
 @pytest.fixture
 def thinking(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
@@ -65,42 +55,6 @@ def thinking(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
             monkeypatch.setenv(f"TACIT_{name.upper()}", str(value))
         monkeypatch.setenv("TACIT_DELEGATE", "true")
         yield asked
-
-
-def make_asking(service: Service) -> None:
-    """Make the program that asks an agent."""
-    tests = [
-        {
-            "name": name,
-            "input": {"name": name},
-            "calls": {"agent": 36},
-            "expect": {"output": [36, {"name": name}]},
-        }
-        for name in ("Ada", "Bob")
-    ]
-    request = {
-        "id": "ask_agent",
-        "summary": "Puts a name beside what an agent answers to a question on percentages.",
-        "language": "program",
-        "source": ASK,
-        "tests": [*tests, {"name": "nobody", "input": {}, "expect": {"error": "out_of_range"}, "calls": {"agent": 1}}],
-        "permissions": {"call": ["agent"]},
-    }
-    registered(service.mutate(MutateRequest.model_validate(request)))
-
-
-def agents_of(data: Path) -> list[int]:
-    """Return the agents that run on a data folder, and their servers."""
-    found: list[int] = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal() and int(process.name) != os.getpid():
-            try:
-                line = (process / "cmdline").read_bytes().split(b"\0")
-            except OSError:  # it has just ended
-                continue
-            if str(data).encode() in line and {b"agent", b"serve"} & set(line):
-                found.append(int(process.name))
-    return found
 
 
 @pytest.mark.parametrize(("steps", "landed"), [(1, 1), (2, 2), (3, 2), (4, 2)])
@@ -139,7 +93,7 @@ def test_closing_ends_a_run_that_waits_for_an_agent(
     app.close()
     asking.join()
     assert [type(error) for error in raised] == [RunCancelled]
-    assert not any(_is_agent(pid) for pid in agents_of(tmp_path / "data"))
+    assert agents_of(tmp_path / "data") == []
 
 
 def test_an_agent_ends_with_the_process_that_asked_it(
@@ -153,16 +107,9 @@ def test_an_agent_ends_with_the_process_that_asked_it(
     command = [sys.executable, "-m", "tacit.cli", "run", "ask_agent", '{"name": "Ada"}', "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         assert thinking.wait(120)
-        assert agents_of(data)
+        assert agents_of(data, with_servers=True)
         process.kill()
     deadline = time.monotonic() + 60
-    while agents_of(data) and time.monotonic() < deadline:
+    while agents_of(data, with_servers=True) and time.monotonic() < deadline:
         os.sched_yield()
-    assert agents_of(data) == []
-
-
-def _is_agent(pid: int) -> bool:
-    try:
-        return b"agent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
+    assert agents_of(data, with_servers=True) == []
