@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tacit.building.descendants import children
 from tacit.errors import BuilderFailed, BuildRefused, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
 from tacit_builder.toolchain import Compiled, Confinement, Sdk, Toolchain, compile_source
@@ -120,11 +122,14 @@ def test_compiler_is_ended_when_the_build_is_cancelled(
 
 @pytest.fixture
 def adopting() -> Iterator[None]:
-    """Have this process adopt what loses its parent, for the length of a test."""
-    prctl = ctypes.CDLL(None).prctl
+    """Have this process adopt what loses its parent, for the length of a test, and bury it at the end."""
+    prctl, before = ctypes.CDLL(None).prctl, set(children(os.getpid()))
     prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     yield
     prctl(SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    for orphan in set(children(os.getpid())) - before:
+        os.kill(orphan, signal.SIGKILL)
+        os.waitpid(orphan, 0)
 
 
 @pytest.mark.usefixtures("adopting")
