@@ -49,7 +49,7 @@ def test_an_error_within_a_program_has_its_place(small: Tacit, tmp_path: Path) -
     """Address, line and instruction on a line of their own, and nothing that steers the terminal."""
     made(small, tmp_path)
     done = small("run", "shout_text", '{"text": ""}')
-    first, second = done.stderr.splitlines()
+    first, second, _ = done.stderr.splitlines()
     assert first.startswith("tacit: capability_error: nothing_to_shout: The text is empty: ")
     assert second.startswith("  at 9, line 10: call")
     assert "\x1b" not in done.stderr

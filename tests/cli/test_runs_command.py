@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -243,7 +244,7 @@ def test_observations_are_said_below_an_error(tacit: Tacit) -> None:
     """After its place; with `--json` they are among its details."""
     done = tacit("run", "watch_it", BAD)
     assert done.stdout == ""
-    assert done.stderr.splitlines()[1:] == [
+    assert done.stderr.splitlines()[1:-1] == [
         '  at 17, line 18: assert "it is not stop"',
         '  observed given = {"text":"pots"}',
         '  observed back = {"reversed":"stop"}',
@@ -251,3 +252,11 @@ def test_observations_are_said_below_an_error(tacit: Tacit) -> None:
     ]
     error = json.loads(tacit("run", "watch_it", BAD, "--json").stdout)["error"]
     assert error["details"]["observations"][1] == {"name": "back", "value": {"reversed": "stop"}}
+
+
+def test_an_error_says_how_to_see_the_run_that_it_ended(tacit: Tacit) -> None:
+    """On its last line, as a command that can be entered."""
+    said = tacit("run", "watch_it", BAD).stderr.splitlines()[-1]
+    matched = re.fullmatch(r"  `tacit (runs \w+)` shows the run\.", said)
+    assert matched, said
+    assert "assertion_failed" in tacit(*matched[1].split()).stdout

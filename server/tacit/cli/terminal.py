@@ -79,7 +79,7 @@ def use_case(prints_data: bool = True) -> Callable[[Callable[..., None]], Callab
 def report(error: TacitError, *, in_json: bool = False) -> int:
     """Print an error, in one line on stderr or as `{"error": …}` on stdout, and return its exit code.
 
-    One that happened within a program has its place on a second line, and what was observed before on further ones.
+    Further lines say the place within a program, what was observed before, and how to see the run that it ended.
     """
     if in_json:
         click.echo(as_json({"error": error.to_dict()}))
@@ -90,6 +90,8 @@ def report(error: TacitError, *, in_json: bool = False) -> int:
         click.echo(f"  {cut(made_plain(place), MAX_ERROR)}", err=True)
     for line in error_observations(error.details):
         click.echo(f"  {cut(made_plain(line), MAX_ERROR)}", err=True)
+    if isinstance(run := error.details.get("run_id"), str):
+        click.echo(f"  `tacit runs {cut(made_plain(run), MAX_ERROR)}` shows the run.", err=True)
     return 1
 
 
