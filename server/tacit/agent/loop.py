@@ -10,12 +10,13 @@ from tacit.agent.conversation import Conversation, Message, unanswered
 from tacit.agent.events import Answered, Found, Show, Spent, Thought
 from tacit.agent.prompts import SPEAK, system_prompt
 from tacit.agent.server import Server
-from tacit.agent.spending import Prices, Spending
+from tacit.agent.spending import Spending
 from tacit.agent.tool_use import ToolUse
 from tacit.errors import InvalidArgument, LlmBroken
 from tacit.llm import Reply
 from tacit.models import Hit, Usage
 from tacit.plain_text import made_plain
+from tacit.prices import Prices
 
 MAX_TURNS = 16
 """How often the model is asked for one task; the last time it may only answer."""

@@ -17,10 +17,10 @@ from tacit.agent.interruption import interruptible
 from tacit.agent.keyboard import Keyboard, Lines, Terminal, at_terminal, confirm_at_terminal, nobody
 from tacit.agent.loop import Agent
 from tacit.agent.server import Address, Consent, open_server
-from tacit.agent.spending import Prices
 from tacit.config import Settings
 from tacit.errors import LlmMissing, ServerFailed, TacitError
 from tacit.llm import Endpoint
+from tacit.prices import Prices
 
 HELP = """\
 Say in plain words what you want. Ctrl-C stops what is going on, Ctrl-D or `exit` ends.
