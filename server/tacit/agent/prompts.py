@@ -35,7 +35,7 @@ _SCHEMA_CHARACTERS = 4_000
 
 def system_prompt(hits: Iterable[Hit]) -> str:
     """Return the system message for a task with these capabilities near."""
-    return SYSTEM + ("\n".join(_described(hit) for hit in hits) or NONE_NEAR)
+    return SYSTEM + (hits_text(hits) or NONE_NEAR)
 
 
 def hits_text(hits: Iterable[Hit]) -> str:
