@@ -25,7 +25,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 from pydantic import Field
 
 import tacit
@@ -36,6 +36,7 @@ from tacit.opening import Opening
 from tacit.standard_streams import standard_pipes
 from tacit.texts import run_texts, search_text
 from tacit.tool_calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
+from tacit.tool_schemas import untitled
 from tacit.unread_lines import ReadableMessages
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class TacitServer(MCPServer[Backend]):
     def __init__(self, opening: Opening, workers: int) -> None:
         self.opening = opening
         self.runs = anyio.CapacityLimiter(workers)
+        self._published: list[Tool] = []
         self._accepted: dict[str, set[str]] = {}
         self._answered = False
         # Before the SDK sets up its own: plain lines on stderr, for stdout carries the protocol alone.
@@ -109,6 +111,12 @@ class TacitServer(MCPServer[Backend]):
             return failed(error)
         except ToolError as error:
             return failed(meant_by(error, name))
+
+    async def list_tools(self) -> list[Tool]:
+        """Return the tools as they are published: every client pays for their schemas in every session."""
+        if not self._published:
+            self._published = [_published(tool) for tool in await super().list_tools()]
+        return self._published
 
     async def run_stdio_async(self) -> None:
         """Serve stdin and stdout until either ends, or until a SIGTERM or SIGINT; then close the App."""
@@ -235,6 +243,11 @@ def build_server(open_app: Callable[[], App] = tacit.open, workers: int = 8) -> 
         annotations=_hints(read_only=False, destructive=False, idempotent=False, open_world=False),
     )  # fmt: skip
     return server
+
+
+def _published(tool: Tool) -> Tool:
+    schemas = {"input_schema": untitled(tool.input_schema), "output_schema": untitled(tool.output_schema)}
+    return tool.model_copy(update=schemas)
 
 
 def _hints(*, read_only: bool, destructive: bool, idempotent: bool, open_world: bool) -> ToolAnnotations:

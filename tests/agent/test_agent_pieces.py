@@ -11,9 +11,9 @@ import pytest
 
 from tacit.agent.asking import Asker, abandonable
 from tacit.agent.conversation import MAX_CHARACTERS, MAX_KNOWN, Conversation, unanswered
+from tacit.agent.offered_tools import without_null
 from tacit.agent.prompts import framed
 from tacit.agent.spending import Prices, Spending
-from tacit.agent.tool_schemas import slim
 from tacit.llm import Endpoint
 from tacit.models import Hit, Usage
 
@@ -86,17 +86,14 @@ def test_estimated_tokens_are_said_to_be() -> None:
     assert Spending(None, used).line().startswith("about 10 tokens in")
 
 
-def test_schemas_lose_titles_and_nulls_and_nothing_else() -> None:
-    """A property that is called title stays, and so does what a default or a constant holds."""
-    optional = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "title": "Title", "description": "d"}
-    fixed = {"const": {"title": "x"}, "default": {"title": "x"}, "title": "Fixed"}
-    schema = {"type": "object", "title": "T", "properties": {"title": optional, "fixed": fixed}, "required": ["fixed"]}
-    assert slim(schema) == {
+def test_schemas_lose_nulls_and_nothing_else() -> None:
+    """Null is another word for leaving something out; what a default or a constant holds stays."""
+    optional = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "description": "d"}
+    fixed = {"const": {"anyOf": [1, {"type": "null"}]}, "default": {"default": None}}
+    schema = {"type": "object", "properties": {"title": optional, "fixed": fixed}, "required": ["fixed"]}
+    assert without_null(schema) == {
         "type": "object",
-        "properties": {
-            "title": {"type": "string", "description": "d"},
-            "fixed": {"const": {"title": "x"}, "default": {"title": "x"}},
-        },
+        "properties": {"title": {"type": "string", "description": "d"}, "fixed": fixed},
         "required": ["fixed"],
     }
 

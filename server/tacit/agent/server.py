@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, ElicitRequestParams, ElicitResult
 from pydantic import ValidationError
 
-from tacit.agent.tool_schemas import shown
+from tacit.agent.offered_tools import offered
 from tacit.config import Settings, inherited_environment
 from tacit.errors import ServerFailed
 from tacit.models import SearchAnswer, problems_in
@@ -66,7 +66,7 @@ class Server:
             raise ServerFailed(
                 f"The server has no tool {' and no '.join(missing)}, so it is not Tacit's.", hint="Check --url."
             )
-        return [shown(listed[name]) for name in TOOLS]
+        return [offered(listed[name]) for name in TOOLS]
 
     async def search(self, task: str, k: int) -> SearchAnswer:
         """Return the capabilities nearest to a task; raises `ServerFailed` where the server cannot say."""
