@@ -70,11 +70,6 @@ class Program:
         """The names that it calls, built-ins and capabilities alike."""
         return frozenset(each.callee for each in self.instructions if isinstance(each, Call))
 
-    @property
-    def delegates(self) -> bool:
-        """Whether it hands tasks to agents."""
-        return any(isinstance(each, Delegate) for each in self.instructions)
-
     def line(self, address: int) -> int | None:
         """Return the source line of an address, None past the end."""
         return self.lines[address] if 0 <= address < len(self.lines) else None
