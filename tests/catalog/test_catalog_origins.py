@@ -36,7 +36,7 @@ def test_an_origin_is_read_as_it_was_kept(catalog: Catalog) -> None:
     """With its transcript, and JSON-ready without."""
     version = register(catalog, origin=ORIGIN, author="llm")
     found = catalog.origin("count_words", version.version)
-    assert (found, catalog.transcript("count_words", version.version)) == (ORIGIN, TURNS)
+    assert (found, found.turns()) == (ORIGIN, TURNS)
     assert "transcript" not in found.as_json()
     assert found.as_json()["usage"]["llm_calls"] == 3
 
@@ -94,9 +94,10 @@ def test_a_damaged_origin_is_damage(catalog: Catalog, column: str, text: str) ->
 def test_a_damaged_transcript_is_damage(catalog: Catalog) -> None:
     """The rest of the origin is there."""
     register(catalog, origin=replace(ORIGIN, transcript=b"no transcript"))
-    with pytest.raises(StoreDamaged, match="the transcript of count_words@1"):
-        catalog.transcript("count_words", 1)
-    assert catalog.origin("count_words", 1).task == ORIGIN.task
+    found = catalog.origin("count_words", 1)
+    assert found.task == ORIGIN.task
+    with pytest.raises(ValueError, match="a transcript is damaged"):
+        found.turns()
 
 
 def test_a_family_is_versions_ancestors_and_descendants(catalog: Catalog) -> None:

@@ -163,15 +163,6 @@ class CatalogReader:
             row = queries.find_origin(connection, found.id, found.version)
             return origin_of(row) if row is not None else Origin()
 
-    def transcript(self, capability: str, version: int) -> list[dict[str, Any]]:
-        """Return what was said to and by the language model that wrote a version, empty where none did.
-
-        Raises `UnknownCapability`, `UnknownVersion` or `StoreDamaged`.
-        """
-        origin = self.origin(capability, version)
-        with self._reading(f"the transcript of {capability}@{version}"):
-            return origin.turns()
-
     def grants_for(self, capability: str) -> Permissions:
         """Return all that is granted to a capability, by the settings and by the store; takes under a microsecond.
 
