@@ -77,8 +77,8 @@ class LenientWorld:
         result = self._answer("current_time_millis", "", b"")
         return result if isinstance(result, int) else 0
 
-    def _bytes(self, function: str, subject: str, data: bytes = b"") -> bytes:
-        result = self._answer(function, subject, data)
+    def _bytes(self, function: str, subject: str) -> bytes:
+        result = self._answer(function, subject, b"")
         return result if isinstance(result, bytes) else b""
 
     def _answer(self, function: str, subject: str, data: bytes) -> bytes | int | None:

@@ -69,11 +69,11 @@ class RecordingWorld:
 
     def http_get(self, url: str) -> bytes:
         """Record the fetch of a URL."""
-        return self._bytes("http_get", url, b"", lambda: self._world.http_get(url))
+        return self._bytes("http_get", url, lambda: self._world.http_get(url))
 
     def file_read(self, path: str) -> bytes:
         """Record the reading of a file."""
-        return self._bytes("file_read", path, b"", lambda: self._world.file_read(path))
+        return self._bytes("file_read", path, lambda: self._world.file_read(path))
 
     def file_write(self, path: str, data: bytes) -> None:
         """Record the writing of a file."""
@@ -114,11 +114,10 @@ class RecordingWorld:
         self.calls.append(HostCall("current_time_millis", result=now))
         return now
 
-    def _bytes(self, function: str, subject: str, data: bytes, answer: Callable[[], bytes]) -> bytes:
-        with self._failures(function, subject, data):
-            kept = self._keep(data)
+    def _bytes(self, function: str, subject: str, answer: Callable[[], bytes]) -> bytes:
+        with self._failures(function, subject, b""):
             result = self._keep(answer())
-        self.calls.append(HostCall(function, subject, kept, result))
+        self.calls.append(HostCall(function, subject, b"", result))
         return result
 
     @contextmanager
@@ -201,8 +200,8 @@ class ReplayWorld:
         result = self._answer("current_time_millis", "")
         return result if isinstance(result, int) else 0
 
-    def _answer_bytes(self, function: str, subject: str, data: bytes = b"") -> bytes:
-        result = self._answer(function, subject, data)
+    def _answer_bytes(self, function: str, subject: str) -> bytes:
+        result = self._answer(function, subject)
         return result if isinstance(result, bytes) else b""
 
     def _answer(self, function: str, subject: str, data: bytes = b"") -> bytes | int | None:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from tacit.differences import MAX_SHOWN, differences, same_file, shown
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
 from tacit.models import Contract, JsonSchema, Permissions, TestCase, TestResult
 from tacit.sandbox.composites import Composite
+from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.execution import Execution
 from tacit.sandbox.fixture import FixtureWorld, Lack
 from tacit.sandbox.programs import Program
@@ -25,23 +26,6 @@ from tacit.schemas import Validator, compile_schema, shorten
 
 MAX_DIFFERENCES = 3
 _LOG_TAIL = 600
-
-
-class RunsPrograms(Protocol):
-    """What of the sandbox is needed here; `Sandbox` is one."""
-
-    def run(
-        self,
-        program: Program | Composite,
-        stdin: bytes,
-        world: World,
-        *,
-        energy: int | None = None,
-        now_millis: int = 0,
-        seed: bytes = b"",
-    ) -> Execution:
-        """Run a program as `Sandbox.run` does."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +44,10 @@ class Tried:
 
 
 def run_tests(
-    sandbox: RunsPrograms,
+    sandbox: Sandbox,
     program: Program | Composite,
     tests: Iterable[TestCase],
     permissions: Permissions,
-    energy: int | None = None,
     *,
     output_schema: JsonSchema | None = None,
     callees: Mapping[str, Contract] = MappingProxyType({}),
@@ -72,16 +55,16 @@ def run_tests(
     """Run every test, each in a fresh instance and world, and return how it went and what it lacked, in their order.
 
     The manifest's `permissions` hold, the operator's grants play no part, and the random source has one seed, so
-    a test goes the same way everywhere. `energy` may lower each test's limit. An output that breaks
-    `output_schema` fails its test, whatever the test expects of it. Of `callees`, what breaks their input schema is
-    refused as in a live run; a call that its test has no answer to fails the test.
+    a test goes the same way everywhere. An output that breaks `output_schema` fails its test, whatever the test
+    expects of it. Of `callees`, what breaks their input schema is refused as in a live run; a call that its test has
+    no answer to fails the test.
     """
     gives = compile_schema(output_schema or {})
     takes = {name: compile_schema(contract.input_schema) for name, contract in callees.items()}
 
     def run(test: TestCase, world: World) -> Execution:
         text = json.dumps(test.input, ensure_ascii=False).encode()
-        return sandbox.run(program, text, world, energy=energy, now_millis=test.now)
+        return sandbox.run(program, text, world, now_millis=test.now)
 
     return tuple(_try(test, lambda test: FixtureWorld(test, permissions, takes), run, gives) for test in tests)
 
