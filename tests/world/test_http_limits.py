@@ -33,6 +33,7 @@ def test_a_gzip_bomb_is_cut_off(site: Site) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(gzip.compress(b"hello")[:-4], "gzip"), (b"no gzip", "gzip"), (b"hello", "br"), (b"hello", "gzip, gzip")],
+    ids=["truncated", "damaged", "unknown", "twice"],
 )
 def test_a_body_that_cannot_be_unpacked_is_afailure_of(site: Site, body: bytes, encoding: str) -> None:
     """Truncated, damaged and unknown encodings fail, rather than handing on half a body."""
