@@ -51,12 +51,17 @@ def pure(_: bytes) -> frozenset[Effect]:
 def write_capability(home: Path, capability: str = "count_words", number: int = 1, **meta: Any) -> Path:
     """Write a valid capability's folder, with some fields of `meta.json` changed."""
     (home / "src").mkdir(parents=True)
-    document = {**manifest(capability).model_dump(mode="json"), "binary": f"{capability}.wasm", **meta}
-    (home / "meta.json").write_text(json.dumps(document))
+    write_meta(home, capability, **meta)
     (home / "tests.json").write_text(json.dumps([{"name": "works", "input": 1, "expect": {"output": 2}}]))
     (home / "src" / "main.rs").write_text("fn main() {}\n")
     (home / f"{capability}.wasm").write_bytes(module(number))
     return home
+
+
+def write_meta(home: Path, capability: str, **meta: Any) -> None:
+    """Write the `meta.json` of a capability's folder, with some fields changed."""
+    document = {**manifest(capability).model_dump(mode="json"), "binary": f"{capability}.wasm", **meta}
+    (home / "meta.json").write_text(json.dumps(document))
 
 
 def start_script(script: str, *arguments: str | Path) -> subprocess.Popen[str]:

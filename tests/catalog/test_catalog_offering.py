@@ -140,3 +140,12 @@ def test_a_new_version_that_offers_again_is_audited(catalog: Catalog) -> None:
     assert entry.details == {"author": "caller"}
     register(catalog, number=3)
     assert catalog.store.audit.entries(1) == [entry]
+
+
+def test_a_version_does_not_refer_to_its_own_capability_that_is_gone(three: Catalog) -> None:
+    """The successor of a version may be its capability, as long as that offers another."""
+    three.deprecate("count_words", 3, "count_words")
+    assert three.get("count_words", 3).successor == "count_words"
+    for number in (2, 1):
+        three.deprecate("count_words", number)
+    assert three.get("count_words", 3).successor is None

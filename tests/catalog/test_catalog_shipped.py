@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from catalog_samples import module, pure, register, write_capability
+from catalog_samples import SOURCE, TESTS, manifest, module, pure, register, write_capability, write_meta
 
 from tacit.catalog import Catalog, import_shipped
 from tacit.models import Effect
@@ -150,3 +150,14 @@ def test_the_repositorys_capabilities_are_valid(catalog: Catalog, caplog: pytest
     caplog.set_level(logging.WARNING)
     assert import_shipped(catalog, folder, effects_of) == sorted(modules | programs)
     assert "was left out:" not in caplog.text
+
+
+def test_an_update_that_would_close_a_ring_is_kept_beside(catalog: Catalog, shipped: Path) -> None:
+    """Where a version of the user's calls a shipped capability, its update may not call back; starts go on."""
+    import_shipped(catalog, shipped, pure)
+    asking = manifest("reverse_string", permissions={"call": ["count_words"]})
+    catalog.register(asking, SOURCE, module(9), TESTS, effects={Effect.CALLS}, author="caller", toolchain="")
+    write_meta(shipped / "count_words", "count_words", permissions={"call": ["reverse_string"]})
+    assert import_shipped(catalog, shipped, lambda _: frozenset({Effect.CALLS})) == ["count_words"]
+    assert [(each.version, each.author) for each in catalog.history("count_words")] == [(1, "shipped"), (2, "shipped")]
+    assert catalog.get("count_words").version == 1

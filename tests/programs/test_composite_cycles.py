@@ -1,4 +1,4 @@
-"""Recursion through calls: refused where a version that would close a ring is made, bounded where that is not seen."""
+"""Recursion through calls: refused where a ring would be closed, by whatever means; bounded where that is not seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from program_samples import OpenApp, refused
 
 from tacit.app import App
 from tacit.config import Limits
-from tacit.errors import BuildRefused, TacitError
+from tacit.errors import BuildRefused
 from tacit.models import MutateRequest
 
 ECHO = "call input 0"
@@ -71,19 +71,63 @@ def test_an_imported_module_that_would_close_a_ring_is_refused(app: App, tmp_pat
     assert app.service.import_folder(folder_of(app, tmp_path / "fine", "go_round", "say_it"))["version"] == 2
 
 
-def test_a_ring_that_a_rollback_closes_is_bounded_and_named(app: App) -> None:
-    """A person may go back; the run then ends at the depth that calls may have, and says which of them go round."""
+def test_what_is_registered_from_python_closes_no_ring(app: App) -> None:
+    """The catalog itself refuses it, whoever made the version."""
+    with pytest.raises(BuildRefused, match="go_round → go_on → go_round"):
+        add_program(app, "go_round", "call input 0\ncall go_on 1")
+    assert [each["version"] for each in app.service.history("go_round")] == [1]
+
+
+@pytest.fixture
+def turned(app: App) -> App:
+    """The app where `go_on` goes without `go_round`, which calls it now: the first `go_on` would close a ring."""
     add_program(app, "go_on", ECHO)
     add_program(app, "go_round", "call input 0\ncall go_on 1")
-    assert app.service.run("go_round", 1).output == 1
-    app.service.rollback("go_on", 1)
-    with pytest.raises(TacitError, match=rf"{DEPTH} deep at most, and go_round → go_on → go_round goes round"):
-        app.service.run("go_on", 1)
+    return app
 
 
-def test_a_ring_through_anything_is_bounded(app: App) -> None:
-    """`*` cannot be seen when it is registered; a module sees the failure of its call."""
+def test_a_rollback_that_would_close_a_ring_is_refused(turned: App) -> None:
+    """It names the ring, changes nothing, and is not noted; what is offered runs on."""
+    with pytest.raises(BuildRefused) as caught:
+        turned.service.rollback("go_on", 1)
+    assert (caught.value.stage, caught.value.details["diagnostics"]) == ("imports", "go_on → go_round → go_on")
+    assert (turned.service.audit_log(), turned.service.show("go_on")["version"]) == ([], 2)
+    assert turned.service.run("go_round", 1).output == 1
+
+
+@pytest.mark.parametrize("version", [None, 1], ids=["capability", "version"])
+@pytest.mark.parametrize("put_away", ["deprecate", "archive"])
+def test_restoring_what_would_close_a_ring_is_refused(turned: App, put_away: str, version: int | None) -> None:
+    """Whether the version is named, or would be the one that comes next."""
+    getattr(turned.service, put_away)("go_on", 2)
+    with pytest.raises(BuildRefused, match="go_on → go_round → go_on"):
+        turned.service.restore("go_on", version)
+    assert turned.catalog.ids() == ("go_round",)
+    turned.service.restore("go_on", 2)
+    assert turned.service.run("go_round", 1).output == 1
+
+
+@pytest.mark.parametrize("put_away", ["deprecate", "archive"])
+def test_what_would_close_a_ring_does_not_follow_what_is_withdrawn(turned: App, put_away: str) -> None:
+    """Withdrawing is never refused; the newest version that closes none comes next, or nothing does."""
+    add_program(turned, "go_on", f"{ECHO}\ncall length 1")
+    getattr(turned.service, put_away)("go_on", 3)
+    assert turned.service.show("go_on")["version"] == 2
+    getattr(turned.service, put_away)("go_on", 2)
+    assert turned.catalog.ids() == ("go_round",)
+
+
+def test_a_way_back_is_free_once_the_ring_is_opened(turned: App) -> None:
+    """As the refusal advises: another version of what is on the way is offered first."""
+    turned.service.rollback("go_round", 1)
+    assert turned.service.rollback("go_on", 1)["changed"]
+    assert turned.service.run("go_on", 1).output == 1
+
+
+def test_a_ring_through_anything_is_bounded_and_named(app: App) -> None:
+    """`*` cannot be seen when it is registered; a module sees its call fail, and the record says what goes round."""
     add_guest(app, "go_round", calls("go_on"), call=["*"])
     assert app.service.run("go_on", 1).output == -1
     outcomes = app.catalog.store.runs.outcomes("go_on", 1, 100)
     assert len(outcomes) == DEPTH // 2 + 1
+    assert f"{DEPTH} deep at most, and go_round → go_on → go_round goes round" in str(outcomes[0].error)

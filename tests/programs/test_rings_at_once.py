@@ -108,9 +108,9 @@ def test_two_processes_close_no_ring(service: Service, tmp_path: Path) -> None:
 
 def test_two_imports_close_no_ring(open_app: OpenApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules that may call each other, of which neither is there yet."""
-    away = open_app(shipped=False, data=tmp_path / "away")
     folders: dict[str, Path] = {}
     for name, other in (BOTH, BOTH[::-1]):
+        away = open_app(shipped=False, data=tmp_path / "away" / name)
         add_guest(away, name, calls(other), call=[other])
         folders[name] = away.service.export(name, tmp_path / "folders")
     app = open_app(shipped=False)

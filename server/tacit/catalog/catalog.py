@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from tacit.catalog import granting, offering, queries, registration
+from tacit.catalog.composing import callees_in, refuse_ring, rings_through
 from tacit.catalog.origin import Origin
 from tacit.catalog.premise import Premise
 from tacit.catalog.reading import CatalogReader
@@ -134,9 +135,9 @@ class Catalog(CatalogReader):
     ) -> bool:
         """Stop offering a capability, or one version of it, and name the capability to run instead.
 
-        When the offered version goes, the newest active one takes its place. Returns False, and changes nothing,
-        where a `premise` is given and does not hold. Raises `UnknownCapability`, `UnknownVersion` or, for a
-        capability that would succeed itself, `InvalidArgument`.
+        When the offered version goes, the newest active one takes its place that closes no ring of calls. Returns
+        False, and changes nothing, where a `premise` is given and does not hold. Raises `UnknownCapability`,
+        `UnknownVersion` or, for a capability that would succeed itself, `InvalidArgument`.
         """
         self.require(capability, version)
         if successor is not None:
@@ -148,7 +149,7 @@ class Catalog(CatalogReader):
             if premise is not None and not premise.holds(connection, capability):
                 return False
             generation = self.store.meta.next_generation(connection)
-            offering.deprecate(connection, capability, version, successor, generation)
+            offering.deprecate(connection, capability, version, successor, generation, self._may_follow(capability))
             self.store.audit.add(connection, by, "deprecate", capability, version, facts)
         return True
 
@@ -156,18 +157,20 @@ class Catalog(CatalogReader):
         """Offer a deprecated or archived capability or version again, its failures in a row forgotten.
 
         A version newer than the offered one, or restored while that is not active, becomes the offered one.
-        Raises `UnknownCapability` or `UnknownVersion`.
+        Raises `UnknownCapability`, `UnknownVersion`, or `BuildRefused` where what is offered then closes a ring of
+        calls.
         """
         self.require(capability, version)
         with self._deciding("restore", capability, version, by) as (connection, at):
             offering.restore(connection, capability, version, at)
+            self._refuse_ring(connection, capability)
 
     def rollback(self, capability: str, number: int, *, by: Decision = PYTHON, premise: Premise | None = None) -> bool:
         """Offer a version again, and deprecate the newer ones that are active; return whether that changed anything.
 
         A capability that was deprecated or archived is offered again. `restore` of a newer version undoes it. Nothing
         changes where a `premise` is given and does not hold.
-        Raises `UnknownCapability` or `UnknownVersion`.
+        Raises `UnknownCapability`, `UnknownVersion`, or `BuildRefused` where the version closes a ring of calls.
         """
         self.require(capability, number)
         with self.store.database.write(durable=True) as connection:
@@ -177,18 +180,19 @@ class Catalog(CatalogReader):
             if premise is not None and not premise.holds(connection, capability):
                 return False
             offering.roll_back(connection, capability, number, self.store.meta.next_generation(connection))
+            self._refuse_ring(connection, capability)
             self.store.audit.add(connection, by, "rollback", capability, number, {"from": known.current})
         return True
 
     def archive(self, capability: str, version: int | None = None, *, by: Decision = PYTHON) -> None:
         """Put a capability, or one version of it, away: neither offered nor run, but kept, replayed and restored.
 
-        When the offered version goes, the newest active one takes its place; a capability whose versions are all
+        When the offered version goes, another takes its place as for `deprecate`; a capability whose versions are all
         archived is archived. Raises `UnknownCapability` or `UnknownVersion`.
         """
         self.require(capability, version)
         with self._deciding("archive", capability, version, by) as (connection, at):
-            offering.archive(connection, capability, version, at)
+            offering.archive(connection, capability, version, at, self._may_follow(capability))
 
     def sweep(self, choose: Callable[[], Iterable[Archival]], *, by: Decision = PYTHON) -> None:
         """Archive what `choose` returns, all in one transaction; nothing changes between its choice and that.
@@ -199,7 +203,8 @@ class Catalog(CatalogReader):
             chosen = list(choose())
             generation = self.store.meta.next_generation(connection) if chosen else 0
             for each in chosen:
-                offering.archive(connection, each.capability, each.version, generation)
+                may_follow = self._may_follow(each.capability)
+                offering.archive(connection, each.capability, each.version, generation, may_follow)
                 self.store.audit.add(connection, by, "archive", each.capability, each.version, each.facts)
 
     def grant(self, capability: str, permissions: Permissions, *, by: Decision = PYTHON) -> Permissions:
@@ -245,14 +250,38 @@ class Catalog(CatalogReader):
                 registration.touch(connection, capability, self.store.meta.next_generation(connection))
 
     def _register(self, connection: Connection, candidate: Candidate) -> int:
-        """Register a candidate; where that offers a capability again which was not, the audit log says so."""
+        """Register a candidate; where that offers a capability again which was not, the audit log says so.
+
+        Raises `BuildRefused` where it closes a ring of calls.
+        """
         name = candidate.manifest.id
         known = queries.offering(connection, name)
+        if known is None or known.content_hash != candidate.content_hash:
+            refuse_ring(self, candidate)
         number = registration.register(connection, self.store.meta, candidate)
         if known is not None and known.status != Status.ACTIVE and number != known.current:
             by = Decision("author", {"author": candidate.author})
             self.store.audit.add(connection, by, "restore", name, number)
         return number
+
+    def _refuse_ring(self, connection: Connection, capability: str) -> None:
+        """Refuse what a transaction has a capability offer where calls lead from it back to it."""
+        known = queries.offering(connection, capability)
+        version = self.whole(capability, known.current) if known is not None and known.active else None
+        if version is not None:
+            refuse_ring(self, version)
+
+    def _may_follow(self, capability: str) -> Callable[[int], bool]:
+        """Return what says of a version whether it may take the place of an offered one: it closes no ring of calls.
+
+        What is broken can so be withdrawn in any case; then nothing is offered instead.
+        """
+
+        def may_follow(number: int) -> bool:
+            version = self.whole(capability, number)
+            return version is None or not rings_through(version, callees_in(self))
+
+        return may_follow
 
     def _check_grantee(self, capability: str) -> None:
         if capability != granting.EVERY:

@@ -6,13 +6,14 @@ what they are now, its closure says (`closures`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from tacit.catalog.closest import closest_ids
 from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.reading import CatalogReader
+from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version
 from tacit.errors import BuildRefused, StoreDamaged, UnknownCapability
 from tacit.models import Effect, Manifest, Status
@@ -51,16 +52,21 @@ def refuse_cycle(catalog: CatalogReader, manifest: Manifest) -> None:
 
     What `*` permits cannot be seen; the depth that calls may have bounds that.
     """
-    name, find = manifest.id, callees_in(catalog)
-    rings = [(name, *way) for each in manifest.permissions.call if (way := _way_back(name, each, find))]
-    if rings:
-        shown = "; ".join(" → ".join(ring) for ring in rings)
-        raise BuildRefused(
-            "imports",
-            f"It may call what leads back to it: {shown}.",
-            hint="Recursion through calls is refused: take that out of permissions.call, and do without it.",
-            details={"diagnostics": shown},
-        )
+    if shown := _rings(manifest.id, manifest.permissions.call, callees_in(catalog)):
+        hint = "Recursion through calls is refused: take that out of permissions.call, and do without it."
+        raise _ring("It", shown, hint)
+
+
+def refuse_ring(catalog: CatalogReader, offered: Version | Candidate) -> None:
+    """Raise `BuildRefused("imports")` where offering that leads calls from its capability back to it."""
+    if shown := rings_through(offered, callees_in(catalog)):
+        hint = "Recursion through calls is refused: offer other versions of what is on that way first."
+        raise _ring(offered.manifest.id, shown, hint)
+
+
+def rings_through(offered: Version | Candidate, find: Find) -> str:
+    """Return how calls lead from a capability that offers that back to it, as `a → b → a`; empty where they don't."""
+    return _rings(offered.manifest.id, _calls_of(offered), find)
 
 
 def callees_in(catalog: CatalogReader) -> Find:
@@ -81,13 +87,12 @@ def callees_in(catalog: CatalogReader) -> Find:
 def callee_of(version: Version) -> Callee:
     """Return a version as callers see it."""
     program = version.manifest.language == "program"
-    calls = calls_in(version.source) if program else callable_by(version.manifest, version.effects)
     withdrawn = ""
     if not version.status is version.capability_status is Status.ACTIVE:
         archived = Status.ARCHIVED in (version.status, version.capability_status)
         withdrawn = "archived" if archived else "deprecated"
         withdrawn += f"; call {version.successor} instead" if version.successor else ""
-    return Callee(version.effects, calls, program, withdrawn)
+    return Callee(version.effects, _calls_of(version), program, withdrawn)
 
 
 def compose(capability: str, program: Program, find: Find, ids: Callable[[], tuple[str, ...]]) -> frozenset[Effect]:
@@ -119,6 +124,23 @@ def problem_calling(capability: str, name: str, find: Find) -> str:
         return f"{name} is {found.withdrawn}"
     way = _way_back(capability, name, find)
     return f"{' → '.join((capability, *way))} leads back to it" if way else ""
+
+
+def _calls_of(content: Version | Candidate) -> frozenset[str]:
+    """Return the ids that a version may call, as far as they can be seen."""
+    if content.manifest.language == "program":
+        return calls_in(content.source)
+    return callable_by(content.manifest, content.effects)
+
+
+def _rings(capability: str, calls: Iterable[str], find: Find) -> str:
+    ways = ((capability, *way) for each in sorted(calls) if (way := _way_back(capability, each, find)))
+    return "; ".join(" → ".join(way) for way in ways)
+
+
+def _ring(caller: str, shown: str, hint: str) -> BuildRefused:
+    message = f"{caller} may call what leads back to it: {shown}."
+    return BuildRefused("imports", message, hint=hint, details={"diagnostics": shown})
 
 
 def _way_back(capability: str, start: str, find: Find) -> list[str]:

@@ -5,6 +5,8 @@ What a capability offers is its `current` version, where both are active.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, update
 
 from tacit.catalog import queries
@@ -13,17 +15,25 @@ from tacit.models import Status
 from tacit.store.health import forget
 from tacit.store.tables import capabilities, versions
 
+MayFollow = Callable[[int], bool]
+"""Whether the version of that number may take the place of an offered one that goes."""
+
 
 def deprecate(
-    connection: Connection, capability: str, version: int | None, successor: str | None, generation: int
+    connection: Connection,
+    capability: str,
+    version: int | None,
+    successor: str | None,
+    generation: int,
+    may_follow: MayFollow,
 ) -> None:
-    """Deprecate a capability, or one version; then the newest active version takes the place of an offered one."""
+    """Deprecate a capability, or one version; then the newest active one that may takes the place of an offered one."""
     values = {"status": Status.DEPRECATED, "successor": successor}
     if version is None:
         _set_capability(connection, capability, **values)
     else:
         _set_version(connection, capability, version, **values)
-        _offer_newest(connection, capability)
+        _offer_newest(connection, capability, may_follow)
     touch(connection, capability, generation)
 
 
@@ -58,8 +68,10 @@ def roll_back(connection: Connection, capability: str, number: int, generation: 
     forget(connection, capability, number)
 
 
-def archive(connection: Connection, capability: str, version: int | None, generation: int) -> None:
-    """Archive a capability, or one version; the newest active version takes the place of an offered one.
+def archive(
+    connection: Connection, capability: str, version: int | None, generation: int, may_follow: MayFollow
+) -> None:
+    """Archive a capability, or one version; the newest active one that may takes the place of an offered one.
 
     A capability whose versions are all archived is archived.
     """
@@ -69,16 +81,17 @@ def archive(connection: Connection, capability: str, version: int | None, genera
         _set_version(connection, capability, version, status=Status.ARCHIVED)
         if queries.newest(connection, capability, versions.c.status != Status.ARCHIVED) is None:
             _set_capability(connection, capability, status=Status.ARCHIVED)
-        _offer_newest(connection, capability)
+        _offer_newest(connection, capability, may_follow)
     touch(connection, capability, generation)
 
 
-def _offer_newest(connection: Connection, capability: str) -> None:
-    """Let the newest active version, or else the newest that is not archived, take the place of one that went."""
+def _offer_newest(connection: Connection, capability: str, may_follow: MayFollow) -> None:
+    """Let the newest active version that may, or else the newest deprecated, take the place of one that went."""
     known = queries.offering(connection, capability)
     if known is None or known.version_status == Status.ACTIVE:
         return
-    newest = queries.newest(connection, capability, versions.c.status == Status.ACTIVE)
+    active = queries.version_numbers(connection, capability, versions.c.status == Status.ACTIVE)
+    newest = next(filter(may_follow, reversed(active)), None)
     if newest is None and known.version_status == Status.ARCHIVED:
         newest = queries.newest(connection, capability, versions.c.status == Status.DEPRECATED)
     if newest is not None:

@@ -169,10 +169,10 @@ def newest(connection: Connection, capability: str, *conditions: ColumnElement[b
     return connection.execute(found).scalar_one()
 
 
-def version_numbers(connection: Connection, capability: str) -> list[int]:
-    """Return the numbers of a capability's versions, oldest first; empty for an unknown one."""
-    found = select(versions.c.number).where(versions.c.capability == capability).order_by(versions.c.number)
-    return list(connection.execute(found).scalars())
+def version_numbers(connection: Connection, capability: str, *conditions: ColumnElement[bool]) -> list[int]:
+    """Return the numbers of a capability's versions that meet the conditions, oldest first."""
+    own = select(versions.c.number).where(versions.c.capability == capability, *conditions)
+    return list(connection.execute(own.order_by(versions.c.number)).scalars())
 
 
 def standings(connection: Connection) -> list[Standing]:

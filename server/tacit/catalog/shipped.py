@@ -19,9 +19,10 @@ from sqlalchemy import Connection
 from tacit.catalog import queries, registration
 from tacit.catalog.catalog import Catalog
 from tacit.catalog.closures import callable_by, calls_in
-from tacit.catalog.composing import Callee, callees_in, compose
+from tacit.catalog.composing import Callee, Find, callee_of, callees_in, compose, rings_through
 from tacit.catalog.folders import CapabilityFolder, EffectsOf, read_folder
 from tacit.catalog.registration import Candidate
+from tacit.catalog.version import version_of
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Effect, Status
 from tacit.programs.callees import ROOT, compile_checked, source_in
@@ -100,12 +101,16 @@ def _left_out(name: str) -> Generator[None]:
 
 
 def _adopt(connection: Connection, meta: Meta, candidate: Candidate) -> bool:
-    """Keep a candidate that is new; offer it unless the user has a version of their own, or wants none."""
+    """Keep a candidate that is new; offer it unless the user has a version of their own, or wants none.
+
+    Nor is it offered where it would close a ring of calls with what the user has made.
+    """
     name = candidate.manifest.id
     if queries.find_content(connection, name, candidate.content_hash) is not None:
         return False
     known = queries.offering(connection, name)
-    offered = known is None or (known.status == Status.ACTIVE and known.author == AUTHOR)
+    wanted = known is None or (known.status == Status.ACTIVE and known.author == AUTHOR)
+    offered = wanted and (known is None or not rings_through(candidate, _callees_at(connection)))
     if not offered:
         _log.info("An update of %s is kept beside the version that is offered now.", name)
     previous = queries.newest(connection, name, versions.c.author == AUTHOR)
@@ -113,6 +118,19 @@ def _adopt(connection: Connection, meta: Meta, candidate: Candidate) -> bool:
         candidate = candidate.child_of(f"{name}@{previous}")
     registration.add(connection, meta, candidate, known, offered=offered)
     return True
+
+
+def _callees_at(connection: Connection) -> Find:
+    """Return what finds capabilities as the transaction of `connection` has made them."""
+
+    def find(name: str) -> Callee | None:
+        row = queries.find_version(connection, name, None)
+        try:
+            return callee_of(version_of(row)) if row is not None else None
+        except ValueError:
+            return Callee(frozenset(), withdrawn="damaged")
+
+    return find
 
 
 def _homes(folder: Path) -> list[Path]:

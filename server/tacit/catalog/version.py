@@ -126,9 +126,10 @@ def _successor(row: Row[Any], status: Status, capability_status: Status) -> str 
         return _text(row.capability_successor)
     if status is Status.ACTIVE:
         return None
-    if row.successor is not None:
-        return _text(row.successor)
-    return row.capability if row.offered_status == Status.ACTIVE.encode() else None
+    named = _text(row.successor) or row.capability
+    if named != row.capability:
+        return named
+    return named if row.offered_status == Status.ACTIVE.encode() else None  # itself stands for what it offers now
 
 
 def _text(kept: bytes | None) -> str | None:
