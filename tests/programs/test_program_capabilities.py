@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from callee_samples import add_guest, calls
 from program_samples import GREET_LOUDLY, OpenApp, count_down, greet, greet_eve, greet_loudly, refused, registered
 
 from tacit.building.brief import EXAMPLE_PROGRAM
@@ -103,6 +104,49 @@ def test_a_withdrawn_callee_is_refused_when_a_program_is_made(open_app: OpenApp)
     service.deprecate("greet", successor="count_down")
     answer = refused(service.mutate(greet_loudly()), "imports")
     assert answer.diagnostics == "line 3: greet is deprecated; call count_down instead"
+
+
+def test_a_program_whose_callees_callee_is_withdrawn_is_refused(open_app: OpenApp) -> None:
+    """Its calls would fail: the way there is shown, and what to call instead; once that is offered again it is made."""
+    service = open_app(shipped=False).service
+    registered(service.mutate(greet()))
+    registered(service.mutate(count_down()))
+    registered(service.mutate(greet_loudly()))
+    tests = [
+        {"name": name, "input": {"name": name}, "calls": {"greet_loudly": name}, "expect": {"output": f"{name}?"}}
+        for name in ("a", "b")
+    ]
+    asked = greet(
+        id="greet_again",
+        summary="Passes on what another greeting shouts.",
+        source="call input 0\ncall greet_loudly 1\npush ?\ncall concat 2\n",
+        permissions={"call": ["greet_loudly"]},
+        tests=tests,
+        force=True,
+    )
+    service.deprecate("greet", successor="count_down")
+    answer = refused(service.mutate(asked), "imports")
+    assert answer.diagnostics == "line 2: greet_loudly → greet: greet is deprecated; call count_down instead"
+    service.restore("greet")
+    registered(service.mutate(asked))
+
+
+def test_a_withdrawn_callee_of_a_module_is_noted(open_app: OpenApp) -> None:
+    """A module may do without what fails, so what calls it is made; the answer says which calls fail, and why."""
+    app = open_app(shipped=False)
+    registered(app.service.mutate(greet()))
+    add_guest(app, "ask_greet", calls("greet"), call=["greet"])
+    app.service.deprecate("greet")
+    tests = [
+        {"name": name, "input": {"name": name}, "calls": {"ask_greet": name}, "expect": {"output": f"{name}?"}}
+        for name in ("a", "b")
+    ]
+    source = "call input 0\ncall ask_greet 1\npush ?\ncall concat 2\n"
+    permissions = {"call": ["ask_greet"]}
+    answer = registered(
+        app.service.mutate(greet(id="pass_on", source=source, permissions=permissions, tests=tests, force=True))
+    )
+    assert "Some of its calls fail: pass_on → ask_greet → greet: greet is deprecated." in answer.message
 
 
 def test_an_unknown_callee_is_refused_with_the_closest_ids(open_app: OpenApp) -> None:

@@ -2,7 +2,7 @@
 
 from tacit.catalog.catalog import Archival, Catalog
 from tacit.catalog.closures import Closure, own_effects
-from tacit.catalog.composing import callees_in, effects_of_source, problem_calling, refuse_cycle
+from tacit.catalog.composing import callees_in, dead_ends, effects_of_source, problem_calling, refuse_cycle
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
 from tacit.catalog.granting import EVERY
 from tacit.catalog.kin import Relative
@@ -28,6 +28,7 @@ __all__ = [
     "Standing",
     "Version",
     "callees_in",
+    "dead_ends",
     "effects_of_source",
     "import_folder",
     "import_shipped",

@@ -6,7 +6,7 @@ what they are now, its closure says (`closures`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,7 +41,7 @@ def effects_of_source(catalog: CatalogReader, capability: str, source: Mapping[s
     """Return the effects of a program that is to become the capability of that id.
 
     Raises `BuildRefused`: at `request` or `compile` for its source, at `imports` for callees that are not there or
-    not offered any more, and where one of them leads back to it.
+    not offered any more, and where one of them leads back to it, or through programs to what is not offered any more.
     """
     program = compile_checked(source_in(source))
     return compose(capability, program, callees_in(catalog), catalog.ids)
@@ -122,8 +122,17 @@ def problem_calling(capability: str, name: str, find: Find) -> str:
         return known if name == AGENT else f"there is no built-in and no capability {name}"
     if found.withdrawn:
         return f"{name} is {found.withdrawn}"
-    way = _way_back(capability, name, find)
-    return f"{' → '.join((capability, *way))} leads back to it" if way else ""
+    if way := _way_back(capability, name, find):
+        return f"{' → '.join((capability, *way))} leads back to it"
+    return next((told for told, certain in _dead_ends([name], find) if certain), "")
+
+
+def dead_ends(version: Version, find: Find) -> list[str]:
+    """Return how calls lead from a version to what is not offered any more, as `a → b: b is deprecated`.
+
+    A program whose calls alone lead there is not registered; a module may do without what fails.
+    """
+    return [f"{version.id} → {told}" for told, _ in _dead_ends(sorted(_calls_of(version)), find)]
 
 
 def _calls_of(content: Version | Candidate) -> frozenset[str]:
@@ -145,19 +154,29 @@ def _ring(caller: str, shown: str, hint: str) -> BuildRefused:
 
 def _way_back(capability: str, start: str, find: Find) -> list[str]:
     """Return how calls lead from `start` to a capability, both ends included; empty where none is seen to."""
-    if start == capability:
-        return [start]
-    pending, seen = [[start]], {start}
+    return next((way for way in _ways([start], find) if way[-1] == capability), list[str]())
+
+
+def _dead_ends(starts: Iterable[str], find: Find) -> Iterator[tuple[str, bool]]:
+    """Yield how calls lead to what is not offered any more, and whether all that calls on that way are programs."""
+    for way in _ways(starts, find):
+        *callers, last = map(find, way)
+        if last and last.withdrawn and not any(caller and caller.withdrawn for caller in callers):
+            programs = all(caller and caller.program for caller in callers)
+            yield f"{' → '.join(way)}: {way[-1]} is {last.withdrawn}", programs
+
+
+def _ways(starts: Iterable[str], find: Find) -> Iterator[list[str]]:
+    """Yield a shortest way to each capability that calls lead to, from one of the `starts` on, the shortest first."""
+    pending = [[start] for start in starts]
+    seen = {way[0] for way in pending}
     while pending:
         way = pending.pop(0)
+        yield way
         found = find(way[-1])
-        for name in sorted(found.calls) if found else ():
-            if name == capability:
-                return [*way, name]
-            if name not in seen:
-                seen.add(name)
-                pending.append([*way, name])
-    return []
+        for name in sorted(found.calls - seen) if found else ():
+            seen.add(name)
+            pending.append([*way, name])
 
 
 def _effects(name: str, callee: Callee, find: Find) -> set[Effect]:

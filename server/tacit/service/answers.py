@@ -31,13 +31,16 @@ def registered(
     job: str,
     tests: tuple[TestResult, ...],
     unheeded: Sequence[str] = (),
+    dead_ends: Sequence[str] = (),
     dropped: int = 0,
 ) -> MutateAnswer:
     """Answer that a version is kept; `parent` is what it was made from.
 
     `effects` are those of the version and of all that it reaches, `unheeded` the callees whose inputs no test looks at,
-    `dropped` how many tests of the parent could not be compared.
+    `dead_ends` the ways to callees that are not offered any more, `dropped` how many tests of the parent could not be
+    compared.
     """
+    notes = (_unheeded_note(unheeded), _dead_ends_note(dead_ends), _dropped_note(dropped))
     return MutateAnswer(
         status="registered",
         id=version.id,
@@ -45,9 +48,7 @@ def registered(
         parent=version.parent,
         effects=tuple(sorted(effects)),
         tests=tests,
-        message=" ".join(
-            filter(None, (_registered_message(version, parent), _unheeded_note(unheeded), _dropped_note(dropped)))
-        ),
+        message=" ".join(filter(None, (_registered_message(version, parent), *notes))),
         job=job,
         author=version.author,
     )
@@ -92,6 +93,10 @@ def _unheeded_note(callees: Sequence[str]) -> str:
         return ""
     named = ", ".join(callees)
     return f"Its tests answer any input of {named} alike; `exchanges` instead of `calls` would test what it gets."
+
+
+def _dead_ends_note(ways: Sequence[str]) -> str:
+    return f"Some of its calls fail: {'. '.join(ways)}." if ways else ""
 
 
 def _dropped_note(count: int) -> str:

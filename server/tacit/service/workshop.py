@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from tacit.building import Builder
 from tacit.building.orders import Budget
 from tacit.building.protocol import Attempt, BuildResult, Turn
-from tacit.catalog import Candidate, Catalog, Origin, Version, effects_of_source, refuse_cycle
+from tacit.catalog import (
+    Candidate,
+    Catalog,
+    Origin,
+    Version,
+    callees_in,
+    dead_ends,
+    effects_of_source,
+    refuse_cycle,
+)
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import Effect, MutateAnswer
@@ -190,6 +199,7 @@ class Workshop:
             job=job.id,
             tests=tests,
             unheeded=result.unheeded,
+            dead_ends=dead_ends(version, callees_in(self._catalog)),
             dropped=len(result.parent_tests) - len(result.held_to),
         )
 
