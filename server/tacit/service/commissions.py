@@ -21,6 +21,7 @@ from tacit.service.planning import Plan, language_of
 from tacit.texts import search_text
 
 MAX_HITS = 5
+"""Of a search that an author asks for."""
 MAX_NEAREST = 5
 MAX_MATERIAL = 24 * 1024
 """Characters of source and tests of one capability close to the task; larger ones would fill a model's context."""
@@ -67,10 +68,10 @@ class Commission:
             tests=given.tests,
             examples=given.examples,
             input=given.input,
-            parent=_material(self.parent, effects_of(self.parent)) if self.parent else None,
+            parent=material_of(self.parent, effects_of(self.parent)) if self.parent else None,
             renews=self.renewed is not None,
             replays=tuple(replays),
-            nearest=tuple(_material(version, effects_of(version)) for version in nearest if _fits(version)),
+            nearest=tuple(material_of(version, effects_of(version)) for version in nearest if _fits(version)),
             budget=budget,
         )
 
@@ -114,6 +115,16 @@ def id_taken(name: str) -> BuildRefused:
         f"A capability {name} exists already.",
         hint=f"For a new version of it pass parent_id: {name}; for another capability choose another id.",
         details={"closest": [name]},
+    )
+
+
+def material_of(version: Version, effects: frozenset[Effect]) -> Material:
+    """Return a version with its effects as an author is shown it."""
+    return Material(
+        manifest=version.manifest,
+        effects=tuple(sorted(effects)),
+        source=dict(version.source),
+        tests=version.tests,
     )
 
 
@@ -213,15 +224,6 @@ class Consultant:
     def _summary(self, name: str) -> str:
         found = self._catalog.whole(name)
         return found.manifest.summary if found else ""
-
-
-def _material(version: Version, effects: frozenset[Effect]) -> Material:
-    return Material(
-        manifest=version.manifest,
-        effects=tuple(sorted(effects)),
-        source=dict(version.source),
-        tests=version.tests,
-    )
 
 
 def _fits(version: Version) -> bool:

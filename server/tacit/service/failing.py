@@ -22,12 +22,9 @@ from tacit.models import Status
 from tacit.sandbox import decode_calls
 from tacit.service.attempt import Attempt
 from tacit.service.faults import Given, is_own, own_failure
-from tacit.store import Decision, Outcome, Store, started_millis
+from tacit.store import POLICY, Decision, Outcome, Store, started_millis
 
 _log = logging.getLogger(__name__)
-
-ACTOR = "policy"
-"""Who the audit log names for what follows by itself."""
 
 
 class Repairs(Protocol):
@@ -110,7 +107,7 @@ class Failures:
             "failed": list(own.failed),
         }
         premise = Premise(since, offered=version.version)
-        if self._catalog.rollback(parent.id, parent.version, by=Decision(ACTOR, why), premise=premise):
+        if self._catalog.rollback(parent.id, parent.version, by=Decision(POLICY, why), premise=premise):
             _log.warning("%s@%d does worse than %s and is rolled back.", version.id, version.version, version.parent)
 
     def _count(self, version: Version, run_id: str, failure: TacitError) -> None:
@@ -139,7 +136,7 @@ class Failures:
             )
             why = {"failures_in_row": in_row, "runs": list(runs)}
             successor = version.id if others else None
-            by, premise = Decision(ACTOR, why), Premise(since)
+            by, premise = Decision(POLICY, why), Premise(since)
             if not self._catalog.deprecate(version.id, version.version, successor, by=by, premise=premise):
                 return []
             _log.warning("%s failed %d times in a row by its own fault and is deprecated.", name, in_row)

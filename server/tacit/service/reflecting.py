@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 
 from tacit.building import Builder
-from tacit.building.orders import Budget, Material, RepairRequest
+from tacit.building.orders import Budget, RepairRequest
 from tacit.building.protocol import Answer, Attempt, BuildResult, Question, Turn
 from tacit.catalog import Candidate, Catalog, Origin, Premise, Version
 from tacit.config import Settings
@@ -21,6 +21,7 @@ from tacit.learning import Policies
 from tacit.llm import Endpoint
 from tacit.models import MutateAnswer, Status
 from tacit.service import answers
+from tacit.service.commissions import MAX_HITS, material_of
 from tacit.service.contracts import contracts_of
 from tacit.service.finding import Finder
 from tacit.service.jobs import Job, Jobs
@@ -28,11 +29,9 @@ from tacit.service.logbook import Logbook
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
-from tacit.store import Decision, Store, new_job_id, started_millis
+from tacit.store import POLICY, Decision, Store, new_job_id, started_millis
 from tacit.texts import search_text
 
-ACTOR = "policy"
-MAX_HITS = 5
 _log = logging.getLogger(__name__)
 
 
@@ -124,12 +123,7 @@ class Reflector:
     def _request(self, version: Version, run_id: str, budget: Budget, job: Job) -> RepairRequest:
         return RepairRequest(
             job=job.id,
-            version=Material(
-                manifest=version.manifest,
-                effects=tuple(sorted(version.effects)),
-                source=dict(version.source),
-                tests=version.tests,
-            ),
+            version=material_of(version, version.effects),
             module=self._catalog.module(version.digest),
             run=replay_of(self._store.runs.get(run_id), version),
             replays=replays_of(self._store, version),
@@ -170,7 +164,7 @@ class Reflector:
             toolchain=result.toolchain,
             origin=origin,
         )
-        decision = Decision(ACTOR, {"repairs": name, "run": run_id, "cause": cause, "job": job.id})
+        decision = Decision(POLICY, {"repairs": name, "run": run_id, "cause": cause, "job": job.id})
         premise = Premise(started_millis(run_id))
         repaired = self._catalog.succeed(candidate, version.version, premise=premise, by=decision)
         if repaired is None:

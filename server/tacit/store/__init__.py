@@ -4,7 +4,7 @@ One SQLite file in the data folder, shared by every server and command that open
 the catalog; `tacit.catalog` has those.
 """
 
-from tacit.store.audit import PYTHON, Audit, AuditEntry, Decision
+from tacit.store.audit import POLICY, PYTHON, Audit, AuditEntry, Decision
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id, started_millis
@@ -17,6 +17,7 @@ from tacit.store.uses import Uses
 from tacit.store.vectors import Vectors
 
 __all__ = [
+    "POLICY",
     "PYTHON",
     "Audit",
     "AuditEntry",
