@@ -48,7 +48,7 @@ SERVER_WITH_SPARE = (
     SERVER.split("request =", maxsplit=1)[0]
     + """
 builder.prepare()
-print(builder._spare._process.pid, builder._spare._folder, flush=True)
+print(builder._spare._process.pid, builder._spare._folder.path, flush=True)
 threading.Event().wait()
 """
 )
@@ -98,6 +98,16 @@ def test_children_of_every_thread_are_found() -> None:
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
+
+
+def test_a_thread_that_has_just_ended_hides_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other threads started is found, and so killed, where one ends while they are looked through."""
+    ended, listed = Path("/proc/self/task/0"), Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([ended, *listed(folder)]))
+    with subprocess.Popen(["sleep", "300"]) as child:
+        found = children(os.getpid())
+        child.kill()
+    assert child.pid in found
 
 
 def line_read(limit: int, seconds: float, sent: bytes) -> str:

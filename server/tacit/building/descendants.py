@@ -28,5 +28,6 @@ def children(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text().split())
+            with contextlib.suppress(OSError):  # it has just ended, and the others still have theirs
+                found += map(int, (thread / "children").read_text().split())
     return found
