@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from processes_seen import running
 
 from tacit.building.descendants import children
 from tacit.service import Service
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def below(pid: int) -> set[int]:
     """Return the processes below one that are no zombies."""
-    found = {child for child in children(pid) if runs(child)}
+    found = {child for child in children(pid) if running(child)}
     return found.union(*map(below, found))
 
 
@@ -33,11 +34,3 @@ def running_job(service: Service) -> str:
     newest = service.builds(1)[0]
     assert newest["status"] == "running"
     return newest["job"]
-
-
-def runs(pid: int) -> bool:
-    """Return whether a process is there and is no zombie, which somebody else may be slow to reap."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
-    except OSError:
-        return False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from llm_apps import await_that, below
+from processes_seen import running
 from service_samples import OpenApp, word_count
 
 from tacit.models import MutateRequest
@@ -77,23 +77,6 @@ def kill(process: subprocess.Popen[str]) -> list[str]:
     return rest
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes below one."""
-    found: set[int] = set()
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            found |= {child} | descendants(child)
-    return found
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.mark.parametrize("updates", [1, 3, 8, 20])
 def test_a_kill_during_updates_loses_none_that_was_answered(open_app: OpenApp, tmp_path: Path, updates: int) -> None:
     """After SIGKILL the file is whole and holds the last answered update, or the one after it."""
@@ -113,12 +96,9 @@ def test_a_kill_during_a_build_leaves_no_half_and_no_orphan(open_app: OpenApp, t
     """After SIGKILL in a build no process of it lives on, nothing is half registered, and it can be built again."""
     process = start(BUILD, tmp_path / "data", word_count().model_dump_json())
     lines(process, steps)
-    family = descendants(process.pid)
+    family = below(process.pid)
     kill(process)
-    deadline = time.monotonic() + 20
-    while any(alive(pid) for pid in family) and time.monotonic() < deadline:
-        os.sched_yield()
-    assert [pid for pid in family if alive(pid)] == []
+    await_that(lambda: not any(map(running, family)), "the end of what worked for the build")
     service = open_app().service
     if "count_words" in {row["id"] for row in service.list()}:
         assert service.run("count_words", {"text": "a b"}).output == {"words": 2}
