@@ -1,8 +1,8 @@
 """What a JSON Schema may cost: a small one can ask for 2^40 checks of one value, in a library that holds the GIL.
 
 `{"allOf": [a, a]}`, where `a` is the same of `b` and so on, doubles at each step. What is counted is how many
-subschemas the routes through `$ref` lead to, each route for itself; a route that returns to where it came from is
-a loop. Nothing is validated here.
+subschemas the routes through `$ref` lead to, and how many states their patterns have, each route for itself; a route
+that returns to where it came from is a loop. Nothing is validated here.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
+from tacit.pattern_cost import states_of
+
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMES = ("$id", "$anchor", "$dynamicAnchor", "id")
 
 
 class Cost(NamedTuple):
-    """How many subschemas the routes from a schema reach, and whether a part recurses by more than one route."""
+    """How many subschemas the routes from a schema reach, and whether a part recurses by more than one route.
+
+    `states` are those of the patterns on the routes.
+    """
 
     routes: int
     branches: bool
+    states: int
 
 
 def cost_of(schema: dict[str, Any]) -> Cost:
@@ -30,11 +36,13 @@ def cost_of(schema: dict[str, Any]) -> Cost:
     Raises `RecursionError` for a schema whose references follow each other without end.
     """
     routes = _Routes(schema)
-    return Cost(routes.count(schema)[0], routes.branches)
+    counted = routes.count(schema)
+    return Cost(counted[0], routes.branches, counted[1])
 
 
-_Count = tuple[int, Counter[int]]
-"""How many subschemas the routes from a part reach, and how many routes return to each part that they came through."""
+_Count = tuple[int, int, Counter[int]]
+"""How many subschemas, and states of patterns, the routes from a part reach, and how many routes return to each part
+that they came through."""
 
 
 class _Routes:
@@ -51,10 +59,10 @@ class _Routes:
     def count(self, node: Any) -> _Count:
         """Return the count of the part `node`."""
         if not isinstance(node, dict | list):
-            return 0, Counter()
+            return 0, 0, Counter()
         key = id(cast("object", node))
         if key in self._open:
-            return 0, Counter([key])
+            return 0, 0, Counter([key])
         if key not in self._known:
             self._open.add(key)
             self._known[key] = self._sum(node, key)
@@ -62,13 +70,14 @@ class _Routes:
         return self._known[key]
 
     def _sum(self, node: Any, key: int) -> _Count:
-        routes, returns = int(isinstance(node, dict)), Counter[int]()
+        routes, states, returns = int(isinstance(node, dict)), _states_in(node), Counter[int]()
         for each in self._next(node):
-            further, returning = self.count(each)
+            further, more_states, returning = self.count(each)
             routes += further
+            states += more_states
             returns.update(returning)
         self.branches |= returns.pop(key, 0) > 1
-        return routes, returns
+        return routes, states, returns
 
     def _next(self, node: Any) -> Iterator[Any]:
         if isinstance(node, list):
@@ -106,6 +115,19 @@ class _Routes:
                         self._named.setdefault("", []).append(named)
             for each in named.values():
                 self._name(each)
+
+
+def _states_in(node: Any) -> int:
+    """Return the states of the patterns that stand in a part itself."""
+    if not isinstance(node, dict):
+        return 0
+    named = cast("dict[str, Any]", node)
+    patterns = [named.get("pattern"), *_names(named.get("patternProperties"))]
+    return sum(states_of(each) for each in patterns if isinstance(each, str))
+
+
+def _names(node: Any) -> list[str]:
+    return list(cast("dict[str, Any]", node)) if isinstance(node, dict) else []
 
 
 def _at(start: dict[str, Any], pointer: str) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from world_site import Site
 
 from tacit.errors import InvalidManifest
+from tacit.pattern_cost import MOST, states_of
 from tacit.schemas import MAX_VIOLATIONS, check_schema, compile_schema, shorten
 
 
@@ -102,6 +103,56 @@ def test_a_pattern_that_would_fill_memory_is_refused() -> None:
     """A counted repetition of a counted repetition is over the size limit."""
     with pytest.raises(InvalidManifest):
         check_schema({"pattern": "^((a{1000}){1000}){1000}$"})
+
+
+def test_patterns_that_would_fill_memory_together_are_refused() -> None:
+    """Many patterns of a megabyte each are refused before any is compiled."""
+    with pytest.raises(InvalidManifest, match="more than 50000 states"):
+        check_schema({"patternProperties": {f"a{{15000}}{number}": True for number in range(10)}})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "states"),
+    [
+        ("^[A-Z]{3}$", 5),
+        ("(ab){2,10}c", 21),
+        ("((a{10})+){10}", 100),
+        ("[.x]{4}", 4),
+        (".{4}", 60),
+        (r"[^\]a]{2}", 30),
+        (r"\p{L}{2}", 1600),
+        (r"\{9}", 3),
+        ("[]a{9}]", 11),
+        ("((a{99999}){99999}){99999}", MOST),
+    ],
+)
+def test_states_of_patterns_are_counted(pattern: str, states: int) -> None:
+    """Repetitions multiply what they repeat; classes count for what UTF-8 makes of them."""
+    assert states_of(pattern) == states
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"allOf": [{"minimum": -number} for number in range(6000)]}}, [0] * 10_000),
+        ({"items": {"allOf": [{"minimum": -number} for number in range(100)]}}, [10**3999] * 100),
+        ({"pattern": "a[ab]{5000}c"}, "ab" * 50_000),
+        ({"propertyNames": {"pattern": "a[ab]{5000}c"}}, {"ab" * 50_000: 1}),
+    ],
+)
+def test_a_large_value_is_not_held_against_a_costly_schema(schema: dict[str, object], value: object) -> None:
+    """What would take seconds, in which no other thread runs, is a violation."""
+    validator = compile_schema(schema)
+    assert not validator.is_valid(value)
+    assert "too large" in validator.violations(value)[0]["message"]
+
+
+def test_large_values_are_held_against_plain_schemas() -> None:
+    """Four megabytes of text beside a date, or many rows of a table, are checked as ever."""
+    schema = {"properties": {"day": {"pattern": r"^\d{4}-\d{2}-\d{2}$"}, "rows": {"items": {"type": "integer"}}}}
+    validator = compile_schema(schema)
+    assert validator.is_valid({"day": "2026-11-21", "text": "x" * (4 << 20), "rows": [1] * 100_000})
+    assert not validator.is_valid({"day": "21.11.2026", "text": "x" * (4 << 20)})
 
 
 def test_a_schema_nested_too_deep_is_refused() -> None:
