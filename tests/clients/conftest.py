@@ -60,7 +60,7 @@ def serve_http(events: Path) -> Iterator[Serve]:
     yield serve
     for process in started:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ class SampleService:
 
     def _stuck(self, _: Any, options: dict[str, Any]) -> Any:
         self.happened("started")
-        options["cancellation"].wait(60)
+        options["cancellation"].wait(600)
         self.happened("stopped")
         raise RunCancelled("The run was cancelled.")
 
@@ -103,7 +103,7 @@ class SampleApp:
         self.service.happened("closed")
 
 
-def await_event(folder: Path, event: str, seconds: float = 20) -> None:
+def await_event(folder: Path, event: str, seconds: float = 60) -> None:
     """Return once the event file is there; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (folder / event).exists():

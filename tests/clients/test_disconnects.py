@@ -36,7 +36,7 @@ def call_and_die(address: str, kind: str, events: Path) -> None:
         await_event(events, "started")
     finally:
         caller.send_signal(signal.SIGKILL)
-        caller.wait(timeout=20)
+        caller.wait(timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["auto", "sse"])

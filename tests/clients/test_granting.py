@@ -56,7 +56,7 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     process = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)
     yield f"{listening_on(process)}/mcp"
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 async def make(server: Any, era: str, person: Person | None) -> tuple[dict[str, Any], CallToolResult]:

@@ -140,7 +140,7 @@ def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
     with httpx2.stream("GET", f"{listening_on(process)}/sse") as stream:
         assert stream.status_code == 200
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
     assert (events / "closed").exists()
     assert "Traceback" not in log

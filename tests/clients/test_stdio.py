@@ -72,7 +72,7 @@ def test_stdout_carries_only_the_protocol(wire: Wire) -> None:
     """What a capability's host or library prints goes to stderr."""
     answer = wire.ask(wire.call("noisy"))
     assert answer["result"]["structuredContent"]["output"] == "quiet"
-    out, err = wire.process.communicate(timeout=20)
+    out, err = wire.process.communicate(timeout=60)
     assert out == ""
     assert "not the protocol" in err
 
@@ -80,7 +80,7 @@ def test_stdout_carries_only_the_protocol(wire: Wire) -> None:
 def test_end_of_stdin_closes_the_app(wire: Wire, events: Path) -> None:
     """A client that leaves ends the server, with success."""
     wire.ask(wire.call("echo"))
-    wire.process.communicate(timeout=20)
+    wire.process.communicate(timeout=60)
     assert wire.process.returncode == 0
     assert (events / "closed").exists()
 
@@ -91,7 +91,7 @@ def test_a_client_that_reads_no_more_is_no_defect(wire: Wire, events: Path) -> N
     assert wire.process.stderr is not None
     wire.process.stdout.close()
     wire.send({"id": 2, **wire.call("echo")})
-    assert wire.process.wait(timeout=20) == 0
+    assert wire.process.wait(timeout=60) == 0
     assert (events / "closed").exists()
     assert "Traceback" not in wire.process.stderr.read()
 
@@ -101,7 +101,7 @@ def test_signal_closes_the_app(wire: Wire, events: Path, number: signal.Signals)
     """Told to stop while stdin is open, the server closes the App before it goes."""
     wire.ask(wire.call("echo"))
     wire.process.send_signal(number)
-    assert wire.process.wait(timeout=20) == 128 + number
+    assert wire.process.wait(timeout=60) == 128 + number
     assert (events / "closed").exists()
 
 
@@ -109,7 +109,7 @@ def test_end_of_stdin_stops_a_run(wire: Wire, events: Path) -> None:
     """A client that leaves in the middle of a run leaves no guest behind."""
     wire.send({"id": 2, **wire.call("stuck")})
     await_event(events, "started")
-    wire.process.communicate(timeout=20)
+    wire.process.communicate(timeout=60)
     assert (events / "stopped").exists()
 
 
