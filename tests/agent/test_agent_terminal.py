@@ -137,7 +137,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line(as_signal: bool, sit: Sit) -> None
     person.sees("something wrong")
     if as_signal:
         person.interrupts_by_signal()
-        person.sees_a_change()
+        person.sees_the_line_cleared()
     else:
         person.types(CTRL_C)
     person.enters(REVERSE)

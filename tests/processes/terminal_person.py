@@ -15,6 +15,7 @@ from pathlib import Path
 
 CTRL_C, CTRL_D, UP, ENTER = "\x03", "\x04", "\x1b[A", "\r"
 PATIENCE = 60.0
+_ERASED = "\x1b[K"
 _CONTROLS = re.compile(r"\x1b\][^\x07]*\x07|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>()][0-9A-B]?|\x1b.|[\r\x07\x08]")
 _TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -72,9 +73,10 @@ class Person:
         shown, _, self._seen = _CONTROLS.sub("", self._seen).partition(text)
         return shown + text
 
-    def sees_a_change(self) -> None:
-        """Wait until the screen is drawn anew, whatever that changes on it."""
-        assert self._read(PATIENCE)
+    def sees_the_line_cleared(self) -> None:
+        """Wait until what stood to the right on the line is erased; keys are drawn in several goes."""
+        while _ERASED not in self._seen:
+            assert self._read(PATIENCE)
 
     def leaves(self) -> int:
         """Return the exit code, once the process has ended."""

@@ -128,7 +128,8 @@ def test_ctrl_c_at_the_prompt_clears_the_line(as_signal: bool, sit: Sit) -> None
     person.sees("something wrong")
     if as_signal:
         person.interrupts_by_signal()
-        person.sees_a_change()
+        person.sees("something wrong")
+        person.sees(PROMPT)
     else:
         person.types(CTRL_C)
     person.enters("status")
