@@ -231,6 +231,7 @@ def test_a_killed_server_leaves_no_author(open_app: OpenApp, tmp_path: Path) -> 
         command = [sys.executable, "-c", SERVER, str(tmp_path / "data"), llm.base_url]
         process = subprocess.Popen([*command, llm.settings()["openai_api_key"], VOWELS.task])
         job = started(app.service, llm)
+        await_that(lambda: app.service.build(job)["usage"]["llm_calls"] == 2, "the first two turns to be kept")
         authors = below(process.pid)
         assert authors
         process.send_signal(signal.SIGKILL)
