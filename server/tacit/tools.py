@@ -104,9 +104,11 @@ class TacitServer(MCPServer[Backend]):
         self, name: str, arguments: dict[str, Any], context: Context[Backend, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what goes wrong in it becomes an answer with `isError` and a stable code."""
+        # Models that have to name every argument send null for what they leave out; `input` is read as it was sent.
+        given = {argument: value for argument, value in arguments.items() if value is not None}
         try:
             await self._refuse_unknown_names(name, arguments)
-            return await super().call_tool(name, arguments, context)
+            return await super().call_tool(name, given, context)
         except InvalidArgument as error:
             return failed(error)
         except ToolError as error:

@@ -154,6 +154,24 @@ async def test_invalid_arguments_name_the_argument(server: TacitServer) -> None:
     assert text(result).startswith("invalid_argument: The arguments of run_capability are not valid: version: ")
 
 
+@ERAS
+async def test_null_for_an_optional_argument_leaves_it_out(server: TacitServer, era: str) -> None:
+    """Models whose schemas make every argument required send null for those that they do not mean."""
+    options = {"version": None, "energy": None, "fresh": None}
+    result = await call(server, "run_capability", {"id": "options", "input": {}, **options}, era)
+    assert json.loads(result.content[0].text) == {"version": None, "energy": None, "fresh": False}
+    nulls = dict.fromkeys(("id", "summary", "source", "tests", "examples", "permissions", "force", "job"))
+    assert text(await call(server, "mutate_capability", {"task": "x", **nulls}, era)) == text(
+        await call(server, "mutate_capability", {"task": "x"}, era)
+    )
+
+
+async def test_null_for_a_required_argument_is_refused(server: TacitServer) -> None:
+    """As one that was left out."""
+    result = await call(server, "search_capabilities", {"query": None})
+    assert text(result).startswith("invalid_argument: The arguments of search_capabilities are not valid: query: ")
+
+
 async def test_malformed_id_is_the_callers_error(server: TacitServer) -> None:
     """An id that the model refuses is no internal error."""
     result = await call(server, "mutate_capability", {"id": "Not An Id"})
