@@ -16,6 +16,8 @@ from tacit.models import Brief, Effect, Hit, MutateAnswer, Observed, Permissions
 
 _SAID_IN_MESSAGE = frozenset({"violations", "stage"})
 """Details that the message of their error already spells out."""
+_PLACE = frozenset({"address", "line"})
+"""Details that are shown whatever the message says: a small number stands in most of them by chance."""
 _OBSERVED = frozenset({"observations", "observations_left_out"})
 
 
@@ -37,7 +39,8 @@ def error_text(error: TacitError) -> str:
         for name, value in error.details.items()
         if _worth_showing(name, value) and name not in besides
     }
-    return "\n".join([*lines, *(f"{name}: {value}" for name, value in shown.items() if value not in said), *observed])
+    unsaid = [f"{name}: {value}" for name, value in shown.items() if name in _PLACE or value not in said]
+    return "\n".join([*lines, *unsaid, *observed])
 
 
 def search_text(answer: SearchAnswer) -> str:
@@ -166,7 +169,7 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
 def _author_text(answer: MutateAnswer) -> str:
     """Return which model wrote it and what that used; a caller that is the author knows."""
     used = usage_text(answer.usage) if answer.usage else ""
-    author = f"written by {answer.author}" if answer.author not in ("", "caller") else ""
+    author = f"written by {answer.author}" if answer.author.partition(" ")[0] not in ("", "caller") else ""
     return ": ".join(part for part in (author, used) if part)
 
 

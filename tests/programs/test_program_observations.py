@@ -149,6 +149,12 @@ def test_a_failure_says_what_was_observed_before(app: App) -> None:
     assert "observations" not in record["error"]["details"]
 
 
+def test_a_failures_text_has_its_place_whatever_its_message_says(app: App) -> None:
+    """The line is 1 and the address 0, and the message counts the same."""
+    add_program(app, "fail_it", "call add 2")
+    assert {"address: 0", "line: 1"} <= set(error_text(failure(app, "fail_it", 1)).splitlines())
+
+
 def test_a_failure_without_observations_is_as_ever(app: App) -> None:
     """With nothing more in its details."""
     add_program(app, "fail_it", "load missing")

@@ -6,6 +6,7 @@ import pytest
 from service_samples import WORD_COUNT, OpenApp, word_count
 
 from tacit.errors import InvalidArgument, UnknownJob
+from tacit.texts import mutate_text
 
 SPACES = WORD_COUNT.replace(
     "split_whitespace().count()", 'split_whitespace().count() + input.text.matches("  ").count()'
@@ -72,6 +73,7 @@ def test_a_callers_origin_is_kept(open_app: OpenApp) -> None:
     origin = app.catalog.origin("count_words", 1)
     assert (origin.task, origin.model, origin.job) == ("count my words", "", answer.job)
     assert app.catalog.get("count_words").author == answer.author == "caller (some client)"
+    assert "written by" not in mutate_text(answer), "a caller knows"
     assert origin.sdk
     assert origin.build_seconds > 0
 
