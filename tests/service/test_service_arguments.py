@@ -155,6 +155,12 @@ def test_texts_are_bounded(app: App, argument: str, longest: int) -> None:
     assert outcome(app, name, argument, "x" * longest) is None
 
 
+def test_the_task_of_a_request_is_bounded(app: App) -> None:
+    """As a query is: a brief would answer all of it, and a language model read it."""
+    with pytest.raises(InvalidArgument, match=r"^task has 1000001 characters; the limit is 1000000\."):
+        app.service.mutate(MutateRequest(task="x" * 1_000_001))
+
+
 def test_a_refused_call_changes_nothing(app: App) -> None:
     """Neither the catalog nor the audit log."""
     before = app.service.audit_log(), app.catalog.generation()

@@ -168,6 +168,7 @@ class Service:
         is raised (`ToolchainMissing` …).
         """
         require(MutateRequest, request=request)
+        require_texts(task=request.task)
         require_seconds(wait_seconds=wait_seconds)
         require_names(client=client, **present(session=session))
         require_callables(**present(on_progress=on_progress))
