@@ -51,6 +51,17 @@ def test_a_pure_composite_runs_at_once(app: App) -> None:
     assert app.service.replay(record.run_id).output == answer.output
 
 
+def test_a_last_step_that_took_long_is_not_tried_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is not looked at any more when it ends, and each next run would hold up all other clients as long."""
+    lists = f"[{','.join(['[]'] * 60_000)}]"
+    add_program(app, "parse_long", f'push "{lists}"\ncall json_parse 1')
+    app.service.run("parse_long", 1)
+    monkeypatch.setattr("tacit.service.running.AT_ONCE_SECONDS", 0.001)
+    at_once(app, "parse_long")
+    monkeypatch.setattr("tacit.service.running.AT_ONCE_SECONDS", 60.0)
+    assert at_once(app, "parse_long") is None
+
+
 def test_modules_that_call_by_name_run_at_once(app: App) -> None:
     """At any depth."""
     add_guest(app, "call_it", calls("call_thrice"), call=["call_thrice"])

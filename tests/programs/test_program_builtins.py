@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tacit.errors import CapabilityFailed, DivisionByZero, OutOfRange, ProgramError, ValueTooLarge, WrongType
+from tacit.errors import (
+    CapabilityFailed,
+    DivisionByZero,
+    OutOfRange,
+    ProgramError,
+    TacitError,
+    ValueTooLarge,
+    WrongType,
+)
 from tacit.programs import MiniRuntime, Reference
 from tacit.programs.builtins import BUILTINS
 from tacit.programs.numerals import LARGEST
@@ -222,6 +231,23 @@ def test_fail_is_the_programs_own_error() -> None:
     with pytest.raises(CapabilityFailed) as failed:
         called("fail", "no_such_team", "There is no team of that name.")
     assert failed.value.details == {"code": "no_such_team", "message": "There is no team of that name."}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("fail", ("c" * 5_000, "m" * 1_000_000)),
+        ("get", ({"n" * 1_000_000: 1}, "k" * 1_000_000)),
+        ("remove", ([], 1)),
+        ("format", ("{" + "n" * 1_000_000 + "}", {})),
+        ("number", ("x" * 1_000_000,)),
+    ],
+)
+def test_errors_quote_little_of_what_is_given(name: str, arguments: tuple[Any, ...]) -> None:
+    """Whoever calls reads the error, and every caller's record keeps it."""
+    with pytest.raises(TacitError) as failed:
+        called(name, *arguments)
+    assert len(json.dumps(failed.value.to_dict())) < 6_000
 
 
 def test_nothing_is_changed_in_place() -> None:

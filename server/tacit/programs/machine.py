@@ -345,7 +345,7 @@ def _assert(machine: Machine, instruction: Any) -> None:
     value = machine.top()
     if not is_truthy(value.value):
         raise AssertionFailed(
-            f"It does not hold that {instruction.description} (a {type_name(value.value)} that is not truthy)."
+            f"It does not hold that {instruction.description:.500} (a {type_name(value.value)} that is not truthy)."
         )
     machine.observe(instruction.description, value)
     machine.pop()

@@ -179,7 +179,8 @@ def _missing(given: Arguments) -> OutOfRange:
     container: Any = given.value(0)
     asked = repr(given.value(1))[:60]
     named = isinstance(container, dict)
-    there = f"names {', '.join(sorted(given.named(0))[:10])}" if named else f"{len(container)} items"
+    names = (name[:60] for name in sorted(given.named(0))[:10]) if named else ()
+    there = f"names {', '.join(names)}" if named else f"{len(container)} items"
     return OutOfRange(
         f"{given.function}: there is no {asked}; there are {there}.", hint="Give get a default, or use has."
     )

@@ -16,6 +16,8 @@ from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_deep, too_large
 from tacit.programs.values import as_number as number_in
 from tacit.programs.values import from_json, to_json
 
+MAX_CODE, MAX_MESSAGE = 100, 2_000
+"""Characters of an error of the program's own, as of those that capabilities in Rust report; the rest is left out."""
 MAX_PARTS = 100_000
 MAX_PARSED = 1 << 20
 """Characters of JSON that `json_parse` reads."""
@@ -107,7 +109,7 @@ def formatted(given: Arguments) -> Sized:
     names = parts[1::2]
     missing = sorted(set(names) - named.keys())
     if missing:
-        raise OutOfRange(f"format: the map has no {', '.join(missing[:5])}.")
+        raise OutOfRange(f"format: the map has no {', '.join(name[:60] for name in missing[:5])}.")
     filled = {name: _text(named[name]) for name in set(names)}
     parts[1::2] = [filled[name] for name in names]
     return _fitting(sum(map(len, parts)), lambda: "".join(parts))
@@ -136,7 +138,7 @@ def json_text(given: Arguments) -> Sized:
 
 def fail(given: Arguments) -> Sized:
     """End the run with the program's own error."""
-    code, message = given.text(0), given.text(1)
+    code, message = given.text(0)[:MAX_CODE], given.text(1)[:MAX_MESSAGE]
     raise CapabilityFailed(f"{code}: {message}", details={"code": code, "message": message})
 
 

@@ -125,6 +125,8 @@ class Runner:
             return None
         if own_failure(attempt):
             return None
+        if attempt.execution.seconds > AT_ONCE_SECONDS:  # its last step took longer, which nothing interrupts
+            self._slow.add(key)
         try:
             return _outcome(attempt, self._executor.record_at_once(attempt))
         except StoreBusy:
