@@ -233,16 +233,15 @@ def test_fail_is_the_programs_own_error() -> None:
     assert failed.value.details == {"code": "no_such_team", "message": "There is no team of that name."}
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("fail", ("c" * 5_000, "m" * 1_000_000)),
-        ("get", ({"n" * 1_000_000: 1}, "k" * 1_000_000)),
-        ("remove", ([], 1)),
-        ("format", ("{" + "n" * 1_000_000 + "}", {})),
-        ("number", ("x" * 1_000_000,)),
-    ],
-)
+QUOTED: list[tuple[str, tuple[Any, ...]]] = [
+    ("fail", ("c" * 5_000, "m" * 1_000_000)),
+    ("get", ({"n" * 1_000_000: 1}, "k" * 1_000_000)),
+    ("format", ("{" + "n" * 1_000_000 + "}", {})),
+    ("number", ("x" * 1_000_000,)),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), QUOTED)
 def test_errors_quote_little_of_what_is_given(name: str, arguments: tuple[Any, ...]) -> None:
     """Whoever calls reads the error, and every caller's record keeps it."""
     with pytest.raises(TacitError) as failed:
