@@ -20,6 +20,7 @@ from tacit.errors import InvalidArgument, InvalidJson, UnknownCapability
 from tacit.plain_text import made_plain
 from tacit.programs import AgentShell, MiniRuntime, RuntimeId, Value
 from tacit.programs.builtins import BUILTINS
+from tacit.programs.callees import ROOT
 from tacit.programs.compiler import MAX_SOURCE
 from tacit.programs.machine import INPUT
 from tacit.programs.runtime import MAX_LEVEL
@@ -33,10 +34,9 @@ from tacit.texts import compact
 
 T = TypeVar("T")
 
-AGENT = "person"
+PERSON = "person"
+"""Whose shell it is, where an agent's has its id."""
 MAX_STEPS = 1_000_000
-SOURCE_FILE = "main.program"
-
 
 NO_PATTERN = (
     "No file and no stored program has that name, and no pattern fits it as a task: this one gives null. "
@@ -45,7 +45,7 @@ NO_PATTERN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Provenance:
     """Where a source comes from: its domain, whether it was written for this session, and whether it was learned.
 
     What is shipped is neither; `note` is what the person should know of it.
@@ -62,7 +62,7 @@ class Origin:
 class Held:
     """What is known of a runtime beside its state: where it is from, its input, and how often it ran well."""
 
-    origin: Origin
+    provenance: Provenance
     given: Value = None
     runs: int = 0
 
@@ -77,9 +77,8 @@ class Commands:
         self._service = service
         self._most = most
         self._outside = ServiceOutside(service)
-        self._shell = AgentShell(AGENT, budget, outside=self._outside)
+        self._shell = AgentShell(PERSON, budget, outside=self._outside)
         self._held: dict[RuntimeId, Held] = {}
-        self._active: RuntimeId | None = None
         self._started = time.time_ns() // 1_000_000
         self.ended = False
 
@@ -100,7 +99,7 @@ class Commands:
         """Show the runtimes."""
         rows = [
             [
-                "*" if name == self._active else "",
+                "*" if name == self._shell.active else "",
                 str(name),
                 shown(self._shell.runtimes[name].name),
                 shown(domain),
@@ -112,25 +111,23 @@ class Commands:
 
     def compile(self, what: str) -> None:
         """Compile a file, a stored program, or a task."""
-        origin = self._origin(what)
-        runtime = MiniRuntime(shown(what), origin.domain, self._shell.budget, outside=self._outside)
-        runtime.compile(origin.source)
-        self._take(runtime, Held(origin))
-        if origin.note:
-            say(origin.note)
+        found = self._provenance(what)
+        runtime = MiniRuntime(shown(what), found.domain, self._shell.budget, outside=self._outside)
+        runtime.compile(found.source)
+        self._take(runtime, Held(found))
+        if found.note:
+            say(found.note)
         if INPUT in runtime.program.calls:
             say("It asks for an input: `input JSON` sets it.")
 
     def activate(self, name: str) -> None:
         """Make a runtime the active one."""
         self._shell.activate(RuntimeId(name))
-        self._active = RuntimeId(name)
         say(f"{name} is active.")
 
     def deactivate(self, _: str) -> None:
         """Have no active runtime."""
         self._shell.deactivate()
-        self._active = None
         say("No program is active.")
 
     def input(self, text: str) -> None:
@@ -176,7 +173,11 @@ class Commands:
         held = self._held[name]
         state = runtime.save_state()
         saved = SavedRuntime(
-            name=runtime.name, domain=runtime.domain, source=held.origin.source, given=to_json(held.given), state=state
+            name=runtime.name,
+            domain=runtime.domain,
+            source=held.provenance.source,
+            given=to_json(held.given),
+            state=state,
         )
         saved.write(Path(path))
         say(f"{name} is kept in {shown(path)}, at {runtime.counter}.")
@@ -238,26 +239,25 @@ class Commands:
             return ""
         return f" before {runtime.counter}  {shown(next_instruction(runtime))}; `resume` and `step` go on there"
 
-    def _origin(self, what: str) -> Origin:
+    def _provenance(self, what: str) -> Provenance:
         """Return the source of a file, a stored program, or else a task."""
         path = Path(what)
         if "/" in what or what.endswith(".program") or (len(what) < MAX_SHOWN and path.is_file()):
-            return Origin("file", read_text(path, MAX_SOURCE))
+            return Provenance("file", read_text(path, MAX_SOURCE))
         try:
             found = self._service.show(*reference(what))
         except (UnknownCapability, InvalidArgument):
             source = RuntimeCompiler().source_for(what)
-            return Origin("task", source, note=NO_PATTERN if source == DEFAULT else "")
+            return Provenance("task", source, note=NO_PATTERN if source == DEFAULT else "")
         if found["manifest"]["language"] != "program":
             raise InvalidArgument(f"{what} is no program.", hint=f"A program can run it: `call {what} 1`.")
         learned = found["author"] != SHIPPED
-        return Origin("capability", found["source"][SOURCE_FILE], written=False, learned=learned)
+        return Provenance("capability", found["source"][ROOT], written=False, learned=learned)
 
     def _take(self, runtime: MiniRuntime, held: Held) -> None:
-        name = self._shell.adopt(runtime, held.origin.source)
+        name = self._shell.adopt(runtime, held.provenance.source)
         self._held[name] = held
         self._shell.activate(name)
-        self._active = name
         self._keep()
         count = len(runtime.program.instructions)
         say(f"{name} is active: {shown(runtime.name)}, {count} instructions, at {runtime.counter}")
@@ -273,13 +273,13 @@ class Commands:
         )
         runtime.compile(saved.source)
         runtime.load_state(saved.state)
-        self._take(runtime, Held(Origin(runtime.domain, saved.source), given))
+        self._take(runtime, Held(Provenance(runtime.domain, saved.source), given))
 
     def _current(self) -> tuple[RuntimeId, MiniRuntime]:
-        runtime = self._shell.active_runtime()
-        if self._active is None or runtime is None:
+        name, runtime = self._shell.active, self._shell.active_runtime()
+        if name is None or runtime is None:
             raise InvalidArgument("No program is active.", hint="`compile` one, or `activate` one that `list` shows.")
-        return self._active, runtime
+        return name, runtime
 
     def _use(self) -> SessionUse:
         """Return what this session used so far; the first run of a program that was written for it saves nothing."""
@@ -287,9 +287,9 @@ class Commands:
             ProgramUse(
                 program=made_plain(f"{name} {self._shell.runtimes[name].name}"),
                 composite=bool(self._shell.runtimes[name].program.calls - {INPUT, *BUILTINS}),
-                learned=held.origin.learned,
+                learned=held.provenance.learned,
                 runs=held.runs,
-                tokens_saved=tokens_of(held.origin.source) * max(held.runs - held.origin.written, 0),
+                tokens_saved=tokens_of(held.provenance.source) * max(held.runs - held.provenance.written, 0),
             )
             for name, held in self._held.items()
         ]

@@ -64,6 +64,11 @@ class AgentShell:
         self._ran: set[RuntimeId] = set()
         self._tokens: dict[RuntimeId, int] = {}
 
+    @property
+    def active(self) -> RuntimeId | None:
+        """The name of the active runtime, None without one."""
+        return self._active
+
     def build_runtime(self, task: str, domain: str = "", source: str | None = None) -> RuntimeId:
         """Compile a task by its pattern, or a source, into a new runtime; the agent rises by a level, up to the last.
 
