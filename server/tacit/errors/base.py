@@ -56,12 +56,12 @@ class BuildRefused(TacitError):
 
 
 class ServiceClosed(TacitError):
-    """The service has been closed."""
+    """What was asked for has been closed, or belongs to the process that this one was forked from."""
 
     code = "closed"
 
 
 class InternalError(TacitError):
-    """Something that nobody foresaw; the log has its traceback under `details.incident`."""
+    """Something that nobody foresaw; the log has its traceback, a server's under `details.incident`."""
 
     code = "internal_error"

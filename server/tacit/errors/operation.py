@@ -36,13 +36,13 @@ class EmbedderMissing(OperatorError):
 
 
 class StoreReadOnly(OperatorError):
-    """The data folder cannot be written."""
+    """The data folder cannot be written, or its disk is full."""
 
     code = "store_read_only"
 
 
 class StoreDamaged(OperatorError):
-    """The database is damaged."""
+    """The database, or a part of it, is damaged, or its file was moved or replaced while it was open."""
 
     code = "store_damaged"
 

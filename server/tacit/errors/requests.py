@@ -18,7 +18,7 @@ class UnknownCapability(RequestError):
 
 
 class UnknownVersion(RequestError):
-    """The capability has no such version; `details.versions` lists those it has."""
+    """The capability or policy has no such version; `details.versions` lists those it has."""
 
     code = "unknown_version"
 

@@ -18,7 +18,7 @@ class GuestTrapped(RunError):
 
 
 class EnergyExhausted(RunError):
-    """The guest used up its energy (Wasmtime fuel)."""
+    """The guest or program used up its energy; `details.where` names the callees that it was used up in, if any."""
 
     code = "energy_exhausted"
 
@@ -42,19 +42,19 @@ class StackOverflowed(RunError):
 
 
 class OutputTooLarge(RunError):
-    """The guest wrote more to stdout than its limit."""
+    """The guest wrote more to stdout than its limit, or a program's output is larger than that."""
 
     code = "output_too_large"
 
 
 class LogTooLarge(RunError):
-    """The guest wrote more to stderr than its limit."""
+    """The guest wrote more to stderr than its limit, or a program observed more than that."""
 
     code = "log_too_large"
 
 
 class TooManyHostCalls(RunError):
-    """The guest called host functions more often than its limit."""
+    """Host functions were called more often, deeper within each other, or with more data than the limits allow."""
 
     code = "too_many_host_calls"
 
@@ -90,12 +90,12 @@ class RunCancelled(RunError):
 
 
 class FileConflict(RunError):
-    """The files that the run writes stayed locked by another run for too long."""
+    """Another run held the files that the run writes for too long, or they were not locked when it began."""
 
     code = "file_conflict"
 
 
 class ReplayDiverged(RunError):
-    """A replay asked the world for something that the recorded run did not."""
+    """A replay did not go as recorded: it asked the world for something else, or ended otherwise."""
 
     code = "replay_diverged"
