@@ -33,8 +33,6 @@ from tacit.sandbox.world import FailureCode, HostFailure
 
 LONGEST_CONNECT = 5.0
 """Seconds that one of several addresses of a host may take before the next is tried."""
-
-
 ERROR_BYTES = 2048
 """How much of the body of an answer that is not 2xx is read."""
 
