@@ -135,6 +135,7 @@ def test_a_pure_program_is_cached(app: App) -> None:
     assert (again.output, again.cached, again.run_id, again.energy) == (42, True, first.run_id, first.energy)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_small_pure_program_runs_at_once(app: App) -> None:
     """From its second run on, when it is compiled; a long one is left to a thread."""
     add_program(app, "twice_it", TWICE)

@@ -6,12 +6,12 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import wasmtime
 
 from tacit.config import MIB, Limits
-from tacit.sandbox import Cancellation, Execution, World
+from tacit.sandbox import Cancellation, Execution, Sandbox, World
 from tacit.sandbox.world import Called, FailureCode, HostFailure
 
 LIMITS = Limits(
@@ -28,6 +28,9 @@ LIMITS = Limits(
     call_depth=3,
 )
 """Small ones, so that every limit is reached soon."""
+
+ENDLESS = LIMITS.model_copy(update={"energy": 1 << 60})
+"""The same with energy for a loop that something else has to end: `LIMITS` has enough for a tenth of a second."""
 
 IMPORTS = """
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
@@ -175,3 +178,9 @@ class Run(Protocol):
         cancellation: Cancellation | None = None,
         wall_seconds: float | None = None,
     ) -> Execution: ...
+
+
+def run_with_energy(wasm: bytes, world: SmallWorld, **options: Any) -> Execution:
+    """Run a guest that does not end for want of energy."""
+    with Sandbox(ENDLESS, workers=1) as sandbox:
+        return sandbox.run(sandbox.load(digest_of(wasm), lambda: wasm), b"", world, **options)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from guests import ECHO, LIMITS, LOOP, SmallWorld, digest_of, guest, printing
+from guests import ECHO, ENDLESS, LIMITS, LOOP, SmallWorld, digest_of, guest, printing
 from tacit.errors import ServiceClosed
 from tacit.sandbox import Cancellation, Execution, Program, Sandbox, programs
 from tacit.sandbox.programs import KEPT_PROGRAMS
@@ -23,7 +23,6 @@ CALL = """
   (call $print (i32.const 8192) (call $result (i32.const 8192) (i32.wrap_i64 (local.get $length))))
 """
 CALL_AND_LOOP = guest(f"(drop (call $call (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0))) {LOOP}")
-ENDLESS = LIMITS.model_copy(update={"energy": 1 << 60})
 
 
 def load(sandbox: Sandbox, wasm: bytes) -> Program:
