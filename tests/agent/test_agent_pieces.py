@@ -11,7 +11,7 @@ import pytest
 
 from tacit.agent.asking import Asker, abandonable
 from tacit.agent.conversation import MAX_CHARACTERS, MAX_KNOWN, Conversation, unanswered
-from tacit.agent.offered_tools import without_null
+from tacit.agent.offered_tools import outlined
 from tacit.agent.prompts import framed
 from tacit.agent.spending import Prices, Spending
 from tacit.llm import Endpoint
@@ -86,15 +86,30 @@ def test_estimated_tokens_are_said_to_be() -> None:
     assert Spending(None, used).line().startswith("about 10 tokens in")
 
 
-def test_schemas_lose_nulls_and_nothing_else() -> None:
+def test_offered_schemas_lose_nulls_and_nothing_else() -> None:
     """Null is another word for leaving something out; what a default or a constant holds stays."""
     optional = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "description": "d"}
     fixed = {"const": {"anyOf": [1, {"type": "null"}]}, "default": {"default": None}}
     schema = {"type": "object", "properties": {"title": optional, "fixed": fixed}, "required": ["fixed"]}
-    assert without_null(schema) == {
+    assert outlined(schema) == {
         "type": "object",
         "properties": {"title": {"type": "string", "description": "d"}, "fixed": fixed},
         "required": ["fixed"],
+    }
+
+
+def test_offered_schemas_leave_models_to_the_brief() -> None:
+    """A model is any object, alone, in a list and as a choice; its description stays."""
+    one = {"anyOf": [{"$ref": "#/$defs/Test"}, {"type": "null"}], "description": "d"}
+    schema = {
+        "$defs": {"Test": {"type": "object", "required": ["name"]}},
+        "properties": {"test": one, "tests": {"type": "array", "items": {"$ref": "#/$defs/Test"}}},
+    }
+    assert outlined(schema) == {
+        "properties": {
+            "test": {"type": "object", "description": "d"},
+            "tests": {"type": "array", "items": {"type": "object"}},
+        },
     }
 
 
