@@ -13,6 +13,8 @@ import pytest
 from processes_seen import running
 
 from tacit.building.descendants import children
+from tacit.building.process import BuilderProcess
+from tacit.building.protocol import FOLDER_PREFIX
 from tacit_builder.lifeline import MAX_FILE_BYTES
 
 WaitUntil = Callable[[Callable[[], bool], str], None]
@@ -163,3 +165,45 @@ except MemoryError:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "refused\n"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of this test, of this process and of what it starts."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_the_next_builder_removes_what_a_killed_server_and_builder_left(temporary: Path) -> None:
+    """Killed at once, neither can remove the builder's folder; whoever starts a builder does."""
+    server = serve(SERVER_WITH_SPARE, STUCK_BUILDER, temporary / "data")
+    assert server.stdout is not None
+    with server, server.stdout:
+        spare, folder = server.stdout.readline().split()
+        server.send_signal(signal.SIGSTOP)  # it could not tidy up for its builder
+        os.kill(int(spare), signal.SIGKILL)
+        server.kill()
+    (Path(folder) / "half").write_text("written")
+    process = BuilderProcess((sys.executable, "-c", ""))
+    try:
+        assert not Path(folder).exists()
+    finally:
+        process.close()
+    assert not [*temporary.glob(f"{FOLDER_PREFIX}*")]
+
+
+def test_the_folder_of_a_living_servers_builder_is_left_alone(temporary: Path) -> None:
+    """However many builders are started beside it, in whichever process."""
+    server = serve(SERVER_WITH_SPARE, STUCK_BUILDER, temporary / "data")
+    assert server.stdout is not None
+    with server, server.stdout:
+        folder = Path(server.stdout.readline().split()[1])
+        mine, other = (BuilderProcess((sys.executable, "-c", "")) for _ in range(2))
+        try:
+            assert len([*temporary.glob(f"{FOLDER_PREFIX}*")]) == 3
+            assert folder.exists()
+        finally:
+            mine.close()
+            other.close()
+            server.kill()

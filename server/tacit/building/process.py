@@ -10,18 +10,16 @@ import contextlib
 import os
 import re
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from tacit.building.descendants import kill_children
-from tacit.building.protocol import FOLDER_PREFIX
+from tacit.building.folder import WorkingFolder
 from tacit.errors import BuilderFailed
 
 COMMAND = (sys.executable, "-P", "-s", "-m", "tacit_builder")
@@ -43,8 +41,8 @@ class BuilderProcess:
         self._stderr = bytearray()
         self._unsent = bytearray()
         with contextlib.ExitStack() as undone, _as_builder_failed():
-            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-            undone.callback(self._folder.rmdir)  # it is empty yet; to look into it may take one file too many
+            self._folder = WorkingFolder()
+            undone.callback(self._folder.remove)
             self._woken, self._waking = os.pipe()
             undone.callback(os.close, self._woken)
             undone.callback(os.close, self._waking)
@@ -54,8 +52,8 @@ class BuilderProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                cwd=self._folder,
-                env=clean_environment(self._folder),
+                cwd=self._folder.path,
+                env=clean_environment(self._folder.path),
                 start_new_session=True,
             )
             undone.pop_all()
@@ -127,10 +125,10 @@ class BuilderProcess:
             if not self._reaped:
                 os.close(self._woken)
                 os.close(self._waking)
+                self._folder.remove()
             self._reaped = True
         for stream in self._streams:
             stream.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
         return status
 
     def _send_more(self, stdin: int) -> bool:

@@ -29,7 +29,7 @@ MAX_SOURCE_BYTES = 1 << 20
 MAX_SOURCE_FILES = 64
 MAX_TESTS = 200
 
-FOLDER_PREFIX = "tacit-build-"
+FOLDER_PREFIX = "tacit-builder-"
 """How the temporary folder of each builder is named: its working folder, which goes when it ends."""
 
 SPARE_SECONDS = 300.0
