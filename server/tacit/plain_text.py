@@ -55,12 +55,22 @@ def made_plain(text: str) -> str:
     return _FOUND.sub(_kept, text)
 
 
+def escaped(text: str) -> str:
+    """Return text in JSON, which stays the same value, with such characters by their numbers."""
+    return _FOUND.sub(lambda found: _kept(found) or _numbers(found[0]), text)
+
+
 def require_plain(text: str) -> str:
     """Return the text as it is; raises `ValueError` when it holds such a character."""
     for found in _FOUND.finditer(text):
         if not _kept(found):
             raise ValueError(f"the character U+{ord(found.group()[0]):04X} is not allowed")
     return text
+
+
+def _numbers(text: str) -> str:
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[start : start + 2].hex()}" for start in range(0, len(units), 2))
 
 
 def _kept(found: re.Match[str]) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import pytest
 
 from tacit.cli.layout import cut, table, width, wrapped
+from tacit.cli.terminal import as_json
 from tacit.cli.transcripts import transcript_text
 from tacit.cli.usage import used_text, with_cost
 from tacit.models import MutateAnswer, RunAnswer, Usage
+from tacit.plain_text import made_plain
 from tacit.prices import Prices
 from tacit.texts import mutate_text
 
@@ -39,6 +43,16 @@ def test_cutting_makes_one_line() -> None:
     """With an ellipsis where it went on."""
     assert cut("a\nb  c", 10) == "a b c"
     assert cut("abcdef", 4) == "abc…"
+
+
+def test_json_steers_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Controls beyond ASCII and what turns a text round are escaped, so that it is still the same value."""
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    value = {"\x9b2J": "\x7f\u202eé日👍\U000e0041\u2028"}
+    printed = as_json(value)
+    assert made_plain(printed) == printed
+    assert "é日👍" in printed
+    assert json.loads(printed) == value
 
 
 @pytest.mark.parametrize(

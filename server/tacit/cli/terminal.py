@@ -24,7 +24,7 @@ from tacit.cli.layout import cut
 from tacit.cli.signals import cancelled_by_signals
 from tacit.config import Settings
 from tacit.errors import InvalidArgument, TacitError
-from tacit.plain_text import made_plain
+from tacit.plain_text import escaped, made_plain
 from tacit.texts import error_observations
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def write(text: str) -> None:
 
 
 def as_json(data: Any) -> str:
-    """Return data as indented JSON, with escapes where stdout could not take all of its characters."""
-    text = json.dumps(data, ensure_ascii=False, indent=2)
+    """Return data as indented JSON; what steers terminals is escaped, and what stdout's encoding lacks."""
+    text = escaped(json.dumps(data, ensure_ascii=False, indent=2))
     return text if encodable(text) else json.dumps(data, indent=2)
 
 
