@@ -125,6 +125,7 @@ BROKEN: dict[str, Change] = {
     "a counter past the end": lambda data: data.update(counter=99),
     "a negative counter": lambda data: data.update(counter=-1),
     "more energy than the budget": lambda data: data.update(energy_used=10**9),
+    "more energy than a float holds": lambda data: data.update(energy_used=10**400),
     "negative energy": lambda data: data.update(energy_used=-1),
     "an unknown level": lambda data: data.update(compilation_level=9),
     "a negative count": lambda data: data.update(executed=-1),

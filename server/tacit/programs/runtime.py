@@ -21,7 +21,7 @@ from tacit.programs.intake import copied, taken, taken_all
 from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK, Alone, Machine, Outside
 from tacit.programs.records import RuntimeResult, RuntimeSnapshot, StepResult
 from tacit.programs.sizes import MAX_WEIGHT, Sized
-from tacit.programs.values import Value, to_json
+from tacit.programs.values import Value, shown, to_json
 
 MAX_LEVEL = 3
 """Beyond three layers of abstraction returns diminish, as the authors of lau-agent-runtime observed."""
@@ -209,10 +209,11 @@ class MiniRuntime:
             raise InvalidArgument("The snapshot is of another program.", hint="Compile that program first.")
         length = len(machine.program.instructions)
         if not (0 <= snapshot.counter <= length and (snapshot.done or snapshot.counter < length)):
-            raise InvalidArgument(f"The snapshot goes on at {snapshot.counter}, which is not in the program.")
+            raise InvalidArgument(f"The snapshot goes on at {shown(snapshot.counter)}, which is not in the program.")
         if not 0 <= snapshot.energy_used <= machine.limit:
             raise InvalidArgument(
-                f"The snapshot used {units(snapshot.energy_used):g} units; the budget is {self.budget:g}."
+                f"The snapshot used {shown(snapshot.energy_used)} hundredths of a unit of energy; the budget is "
+                f"{self.budget:g} units."
             )
         if snapshot.executed < 0 or not 0 <= snapshot.compilation_level <= MAX_LEVEL:
             raise InvalidArgument("The snapshot's counts are none that a runtime can have.")
