@@ -51,17 +51,19 @@ def test_earlier_protocols_go_on_until_they_are_told(serve_http: Serve, events: 
     """There a lost connection is no cancellation; a notification is, and so is the end of the session."""
     address = f"{serve_http()}/mcp"
     client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    opened = httpx2.post(address, json=message("initialize", 1, client), headers=ACCEPT)
+    opened = httpx2.post(address, json=message("initialize", 1, client), headers=ACCEPT, timeout=60)
     headers = ACCEPT | {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
     call = message("tools/call", 2, {"name": "run_capability", "arguments": {"id": "stuck"}})
-    with httpx2.stream("POST", address, json=call, headers=headers):
+    with httpx2.stream("POST", address, json=call, headers=headers, timeout=60):
         await_event(events, "started")
-    assert httpx2.post(address, json=message("ping", 3), headers=headers).status_code == 200
+    assert httpx2.post(address, json=message("ping", 3), headers=headers, timeout=60).status_code == 200
     assert not (events / "stopped").exists()
     if ended_by == "delete":
-        httpx2.delete(address, headers=headers)
+        httpx2.delete(address, headers=headers, timeout=60)
     else:
-        httpx2.post(address, json=message("notifications/cancelled", None, {"requestId": 2}), headers=headers)
+        httpx2.post(
+            address, json=message("notifications/cancelled", None, {"requestId": 2}), headers=headers, timeout=60
+        )
     await_event(events, "stopped")
 
 

@@ -79,7 +79,7 @@ def test_wrong_token_is_refused_everywhere(serve_http: Serve, header: str | None
     address = serve_http(TOKEN)
     headers = {"Authorization": header} if header is not None else {}
     for method, path in ENDPOINTS:
-        answer = httpx2.request(method, address + path, headers=headers)
+        answer = httpx2.request(method, address + path, headers=headers, timeout=60)
         assert (method, path, answer.status_code) == (method, path, 401)
         assert answer.headers["www-authenticate"] == 'Bearer realm="tacit"'
         assert answer.json()["error"]["code"] == "unauthorized"
@@ -95,30 +95,34 @@ def test_session_belongs_to_its_token(serve_http: Serve) -> None:
         "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
     }
     headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
-    opened = httpx2.post(f"{address}/mcp", json=body, headers=headers)
+    opened = httpx2.post(f"{address}/mcp", json=body, headers=headers, timeout=60)
     ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
     headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
-    own = httpx2.post(f"{address}/mcp", json=ping, headers=headers)
-    other = httpx2.post(f"{address}/mcp", json=ping, headers=headers | {"Authorization": "Bearer another-token"})
+    own = httpx2.post(f"{address}/mcp", json=ping, headers=headers, timeout=60)
+    other = httpx2.post(
+        f"{address}/mcp", json=ping, headers=headers | {"Authorization": "Bearer another-token"}, timeout=60
+    )
     assert (own.status_code, other.status_code) == (200, 404)
 
 
 def test_health_needs_no_token(serve_http: Serve) -> None:
     """Status and version, and nothing that a token protects."""
-    answer = httpx2.get(f"{serve_http(TOKEN)}/healthz")
+    answer = httpx2.get(f"{serve_http(TOKEN)}/healthz", timeout=60)
     assert answer.json() == {"status": "ok", "version": tacit.__version__}
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/healthz"])
 def test_foreign_host_is_refused(serve_http: Serve, path: str) -> None:
     """A rebound DNS name reaches this port with its own name in `Host`."""
-    assert httpx2.get(serve_http() + path, headers={"Host": "evil.example.com"}).status_code == 421
+    assert httpx2.get(serve_http() + path, headers={"Host": "evil.example.com"}, timeout=60).status_code == 421
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/healthz"])
 def test_foreign_origin_is_refused(serve_http: Serve, path: str) -> None:
     """A web page from elsewhere says so in `Origin`."""
-    assert httpx2.get(serve_http() + path, headers={"Origin": "https://evil.example.com"}).status_code == 403
+    assert (
+        httpx2.get(serve_http() + path, headers={"Origin": "https://evil.example.com"}, timeout=60).status_code == 403
+    )
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=00000000000000000000000000000000"])
@@ -126,18 +130,18 @@ def test_body_over_the_limit_is_refused(serve_http: Serve, path: str) -> None:
     """413, before anything is parsed."""
     body = b"[" + b" " * (10 << 20) + b"]"
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    assert httpx2.post(serve_http() + path, content=body, headers=headers).status_code == 413
+    assert httpx2.post(serve_http() + path, content=body, headers=headers, timeout=60).status_code == 413
 
 
 def test_unknown_path_is_not_found(serve_http: Serve) -> None:
     """Nothing else is served."""
-    assert httpx2.get(f"{serve_http()}/nothing").status_code == 404
+    assert httpx2.get(f"{serve_http()}/nothing", timeout=60).status_code == 404
 
 
 def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
     """SIGTERM with a client connected: the App is closed, no traceback is logged."""
     process = subprocess.Popen([sys.executable, str(SAMPLE), str(events), "http"], stderr=subprocess.PIPE, text=True)
-    with httpx2.stream("GET", f"{listening_on(process)}/sse") as stream:
+    with httpx2.stream("GET", f"{listening_on(process)}/sse", timeout=60) as stream:
         assert stream.status_code == 200
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=60)

@@ -89,7 +89,7 @@ def test_a_violation_is_kept_and_refused() -> None:
     """A request that breaks the rules never reaches the author."""
     with ScriptedLlm(lambda request: say("hi")) as llm:
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        answer = httpx2.post(f"{llm.base_url}/chat/completions", json=asked(tools=[]), headers=headers)
+        answer = httpx2.post(f"{llm.base_url}/chat/completions", json=asked(tools=[]), headers=headers, timeout=60)
     assert answer.status_code == 400
     assert llm.violations == ["tools: empty"]
 
@@ -103,7 +103,7 @@ def test_what_an_author_raises_is_raised_again() -> None:
     def play() -> None:
         with ScriptedLlm(claim) as llm:
             headers = {"Authorization": f"Bearer {API_KEY}"}
-            httpx2.post(f"{llm.base_url}/chat/completions", json=asked(), headers=headers)
+            httpx2.post(f"{llm.base_url}/chat/completions", json=asked(), headers=headers, timeout=60)
 
     with pytest.raises(AssertionError, match="does not hold"):
         play()
