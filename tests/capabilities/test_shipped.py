@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -59,6 +60,15 @@ def test_no_two_capabilities_share_a_summary_or_an_example() -> None:
     """What search tells capabilities apart by is different for each."""
     texts = [text for name in IDS for text in (manifest(name).summary, *manifest(name).examples)]
     assert len(set(texts)) == len(texts)
+
+
+def test_no_example_names_an_employee_in_full() -> None:
+    """A name in the example of one capability alone pulls every request about that person to it, whatever it asks."""
+    employees = json.loads((FOLDER / "employee_database.json").read_text())["employees"].values()
+    examples = [example for name in IDS for example in manifest(name).examples]
+    named = [each["profile"]["name"] for each in employees]
+    assert len(named) > 20
+    assert not [example for example in examples if any(name in example for name in named)]
 
 
 @pytest.mark.parametrize("name", IDS)
