@@ -128,9 +128,10 @@ def test_mistakes_are_told_with_their_lines(tmp_path: Path, source: str, told: l
     assert all(line.startswith(start) for line, start in zip(found, told, strict=True)), found
 
 
-def test_many_mistakes_are_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mistake", ["nonsense", "call add 3"], ids=["no instruction", "wrong number of arguments"])
+def test_many_mistakes_are_counted(tmp_path: Path, mistake: str) -> None:
     """The first ones are told, the others counted."""
-    found = diagnostics(refusal(tmp_path, "nonsense\n" * 50))
+    found = diagnostics(refusal(tmp_path, f"{mistake}\n" * 50))
     assert (len(found), found[-1]) == (21, "and 30 more")
 
 

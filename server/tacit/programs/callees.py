@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from tacit.errors import BuildRefused, InvalidProgram
 from tacit.models import Permissions
 from tacit.programs.builtins import BUILTINS
-from tacit.programs.compiler import MAX_SOURCE, Program, compile_source
+from tacit.programs.compiler import MAX_PROBLEMS, MAX_SOURCE, Program, compile_source
 from tacit.programs.instructions import Call, Delegate
 from tacit.programs.machine import INPUT
 
@@ -18,7 +18,7 @@ ROOT = "main.program"
 """The one file of a program's source."""
 AGENT = "agent"
 """What the permission `call` lists where a program delegates."""
-_SHOWN = 10
+_LINES_SHOWN = 10
 _MEND = "Mend those lines and hand it in again."
 
 
@@ -52,7 +52,7 @@ def compile_checked(source: str) -> Program:
     if not program.instructions:
         wrong.append("line 1: expected at least one instruction")
     if wrong:
-        raise _does_not_compile(wrong[:_SHOWN], max(len(wrong) - _SHOWN, 0))
+        raise _does_not_compile(wrong[:MAX_PROBLEMS], max(len(wrong) - MAX_PROBLEMS, 0))
     return program
 
 
@@ -126,7 +126,7 @@ def _asks(name: str) -> str:
 
 
 def _numbers(lines: tuple[int, ...]) -> str:
-    return ", ".join(map(str, lines[:_SHOWN])) + (" …" if len(lines) > _SHOWN else "")
+    return ", ".join(map(str, lines[:_LINES_SHOWN])) + (" …" if len(lines) > _LINES_SHOWN else "")
 
 
 def _add(names: Iterable[str]) -> str:
