@@ -28,16 +28,20 @@ def compact(value: Any) -> str:
 
 def error_text(error: TacitError) -> str:
     """Return `code: message`, then the hint, each detail and each observation on a line of its own."""
-    lines = [f"{error.code}: {error.message}"]
-    if error.hint:
-        lines.append(error.hint)
+    return _failure_text(error.to_dict())
+
+
+def _failure_text(error: Mapping[str, Any]) -> str:
+    """Return the text of an error in its JSON form."""
+    details: dict[str, Any] = error.get("details", {})
+    lines = [f"{error['code']}: {error['message']}"]
+    if hint := error.get("hint"):
+        lines.append(hint)
     said = "\n".join(lines)
-    observed = error_observations(error.details)
+    observed = error_observations(details)
     besides = _OBSERVED if observed else frozenset[str]()
     shown = {
-        name: _detail(value)
-        for name, value in error.details.items()
-        if _worth_showing(name, value) and name not in besides
+        name: _detail(value) for name, value in details.items() if _worth_showing(name, value) and name not in besides
     }
     unsaid = [f"{name}: {value}" for name, value in shown.items() if name in _PLACE or value not in said]
     return "\n".join([*lines, *unsaid, *observed])
@@ -180,9 +184,7 @@ def _run_text(answer: MutateAnswer) -> list[str]:
         return [f"its run on the input: {run_line(run)}", *answer_observations(run), f"output: {compact(run.output)}"]
     if answer.run_error is None:
         return []
-    error = answer.run_error
-    failed = f"its run on the input failed: {error.get('code', '')}: {error.get('message', '')}"
-    return [failed, error.get("hint", ""), *error_observations(error.get("details", {}))]
+    return [f"its run on the input failed: {_failure_text(answer.run_error)}"]
 
 
 def _refused_text(answer: MutateAnswer) -> list[str]:

@@ -206,6 +206,8 @@ def test_a_new_programs_run_shows_them(app: App) -> None:
     assert 'observed given = {"name":"Eve"}\nobserved named = "Eve"\noutput: "done"' in well
     badly = mutate_text(app.service.mutate(MutateRequest.model_validate({**asked, "input": {"name": ""}})))
     assert badly.endswith('observed given = {"name":""}')
+    assert "\nline: 8\n" in badly
+    assert "\nrun_id: " in badly
 
 
 @pytest.mark.anyio
