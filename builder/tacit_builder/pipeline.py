@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from tacit.building.orders import BuildRequest, Machine, Replay
-from tacit.building.protocol import BuildResult, Progress
+from tacit.building.protocol import Authored, BuildResult, Progress
 from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Contract, Effect, Language, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
@@ -64,6 +64,29 @@ class Module:
     sdk: str
     seconds: float
     language: Language = "rust"
+
+    def result(
+        self,
+        tested: Tested,
+        replays: tuple[TestResult, ...],
+        seconds: dict[str, float],
+        authored: Authored | None = None,
+    ) -> BuildResult:
+        """Return what a build that made this module answers; `seconds` are those of its stages."""
+        return BuildResult(
+            wasm=self.wasm,
+            digest=self.digest,
+            effects=tuple(sorted(self.effects)),
+            toolchain=self.toolchain,
+            tests=tested.own,
+            parent_tests=tested.inherited,
+            held_to=tested.held_to,
+            unheeded=tested.unheeded,
+            replays=replays,
+            sdk=self.sdk,
+            seconds=seconds,
+            authored=authored,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +139,7 @@ def build(request: BuildRequest, machine: Machine, report: Report) -> BuildResul
             replays = run_replays(module, request.replays, asserted, machine, terms=request)
             if not request.accepts_differences:
                 check_replays(replays)
-    return BuildResult(
-        wasm=module.wasm,
-        digest=module.digest,
-        effects=tuple(sorted(module.effects)),
-        toolchain=module.toolchain,
-        tests=tested.own,
-        parent_tests=tested.inherited,
-        held_to=tested.held_to,
-        unheeded=tested.unheeded,
-        replays=replays,
-        sdk=module.sdk,
-        seconds=stages.seconds,
-    )
+    return module.result(tested, replays, stages.seconds)
 
 
 def compile_module(

@@ -15,7 +15,7 @@ from tacit_builder.author.desk import Desk
 from tacit_builder.author.specification import Specification
 from tacit_builder.author.suite import Suite
 from tacit_builder.inheritance import NOTHING, Inheritance
-from tacit_builder.pipeline import Module, run_replays, run_suite
+from tacit_builder.pipeline import Module, Tested, run_replays, run_suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,8 @@ class Verified:
     """How a module did in verification: `failed` says in words what has to be mended, nothing where it is good."""
 
     failed: tuple[str, ...]
-    tests: tuple[TestResult, ...] = ()
-    parent_tests: tuple[TestResult, ...] = ()
-    replays: tuple[TestResult, ...] = ()
-    held_to: tuple[int, ...] = ()
-    unheeded: tuple[str, ...] = ()
+    tested: Tested
+    replays: tuple[TestResult, ...]
 
 
 def verify(
@@ -53,7 +50,7 @@ def verify(
         if replays:
             repeated = run_replays(module, replays, [test.input for test in own], machine, terms=manifest)
     failed = tuple(dict.fromkeys(_failed(suite, tested.own, tested.inherited, repeated)))
-    return Verified(failed, tested.own, tested.inherited, repeated, tested.held_to, tested.unheeded)
+    return Verified(failed, tested, repeated)
 
 
 def _failed(

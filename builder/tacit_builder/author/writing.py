@@ -113,17 +113,4 @@ def _result(
         model=desk.model_name,
         prompts_hash=prompts.prompts_hash(tools_for(desk.machine.web, manifest.language)),
     )
-    return BuildResult(
-        wasm=module.wasm,
-        digest=module.digest,
-        effects=tuple(sorted(module.effects)),
-        toolchain=module.toolchain,
-        tests=verified.tests,
-        parent_tests=verified.parent_tests,
-        held_to=verified.held_to,
-        unheeded=verified.unheeded,
-        replays=verified.replays,
-        sdk=module.sdk,
-        seconds={**desk.seconds, "compile": module.seconds},
-        authored=authored,
-    )
+    return module.result(verified.tested, verified.replays, {**desk.seconds, "compile": module.seconds}, authored)

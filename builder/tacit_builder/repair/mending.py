@@ -151,15 +151,4 @@ def _result(desk: Desk, manifest: Manifest, suite: Suite, diagnosis: Diagnosis, 
         prompts_hash=sha256(json.dumps(hashes).encode()).hexdigest(),
         cause=diagnosis.cause,
     )
-    return BuildResult(
-        wasm=module.wasm,
-        digest=module.digest,
-        effects=tuple(sorted(module.effects)),
-        toolchain=module.toolchain,
-        tests=verified.tests,
-        replays=verified.replays,
-        unheeded=verified.unheeded,
-        sdk=module.sdk,
-        seconds={**desk.seconds, "compile": module.seconds},
-        authored=authored,
-    )
+    return module.result(verified.tested, verified.replays, {**desk.seconds, "compile": module.seconds}, authored)
