@@ -34,6 +34,7 @@ from tacit_builder.toolchain.source import ROOT, checked_source, write_source
 _MEMORY_BYTES = 3 * GIB
 _MOST_OUTPUT = 4 << 20
 _MODULE = "module.wasm"
+_MEND = "Mend the source and hand it in again."
 # Relative to where rustc starts, in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
 _SOURCE, _OUT = "source", "out"
 _FLAGS = (
@@ -112,11 +113,15 @@ def _read(module: Path) -> bytes:
     try:
         descriptor = os.open(module, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise BuildRefused("compile", "The compiler left no module.") from error
+        raise BuildRefused("compile", "The compiler left no module.", hint=_MEND) from error
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
         if size > MAX_MODULE_BYTES:
-            raise BuildRefused("compile", f"The module has {size} bytes; the limit is {MAX_MODULE_BYTES}.")
+            raise BuildRefused(
+                "compile",
+                f"The module has {size} bytes; the limit is {MAX_MODULE_BYTES}.",
+                hint="Use smaller static data, or fewer crates.",
+            )
         return file.read(MAX_MODULE_BYTES)
 
 
@@ -136,7 +141,7 @@ def _failure(done: Finished, seconds: float, hidden: Mapping[str, str]) -> Build
     else:
         said = last_words(done.output, hidden) or f"it ended with code {done.code}"
         return BuilderFailed(f"The compiler could not run: {said}.", hint="Run `tacit doctor`.")
-    return BuildRefused("compile", said, hint="Mend the source and hand it in again.", details={"diagnostics": errors})
+    return BuildRefused("compile", said, hint=_MEND, details={"diagnostics": errors})
 
 
 def _exhausted(done: Finished) -> bool:
