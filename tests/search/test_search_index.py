@@ -37,6 +37,13 @@ def test_an_exact_id_comes_first(index: SearchIndex, query: str) -> None:
     assert best.fits
 
 
+@pytest.mark.parametrize(("name", "written"), [("b_a_c", "bAC"), ("listOpenPages", "list_open_pages")])
+def test_an_id_in_camel_case_is_that_id(name: str, written: str) -> None:
+    """An id that is asked for in camel case, or that is in it and asked for otherwise, comes before better scores."""
+    index = small(Card(id=name, summary="One."), Card(id="other", summary=f"{written} {written}"))
+    assert ids(index, written) == [name, "other"]
+
+
 def test_an_exact_id_comes_before_better_scores() -> None:
     """A card whose id the request is comes before one whose text has the same words more often."""
     index = small(

@@ -10,7 +10,7 @@ from tacit.models import Card
 from tacit.search import MemoryVectors, SearchIndex
 from tacit.search.embedder import MiniLmEmbedder
 from tacit.search.ranking import Candidates
-from tacit.search.text import card_text, id_words
+from tacit.search.text import card_text, id_words, request_text
 
 TEXTS = [card_text(card) for card in CARDS]
 
@@ -80,6 +80,19 @@ def test_a_card_waiting_for_its_vector_counts_as_the_median() -> None:
 def test_an_id_is_split_into_words(name: str, words: str) -> None:
     """An id is split at camel case, underscores, slashes, hyphens, dots and colons."""
     assert id_words(name) == words
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ("call getSalaryDetails(1) now", "call get Salary Details(1) now"),
+        ("papers on arXiv, GitHub, macOS", "papers on arXiv, GitHub, macOS"),
+        ("read_file", "read_file"),
+    ],
+)
+def test_identifiers_of_a_request_are_split_into_words(request_: str, words: str) -> None:
+    """Camel-case identifiers become words; names that are written with a capital inside stay."""
+    assert request_text(request_) == words
 
 
 def test_example_tasks_are_part_of_the_text() -> None:

@@ -132,11 +132,10 @@ class CardIndex:
         """Use what `grown()` returned."""
         self._vectors = vectors
 
-    def candidates(self, text: str, embedding: QueryEmbedding | None, most: int) -> Candidates:
-        """Return the best cards by words, the best by meaning, at least 200 of each, and those that `text` names."""
+    def candidates(self, text: str, named: list[str], embedding: QueryEmbedding | None, most: int) -> Candidates:
+        """Return the best cards by words, the best by meaning, at least 200 of each, and those `named`."""
         count = max(CANDIDATES, most)
         lexical = self._lexical.scores(text)
-        named = self.named(text)
         found = np.union1d(_best(lexical, count), np.array([self._entries[card].slot for card in named], np.int64))
         whole = window = None
         if embedding is not None and self._vectors is not None and len(self._vectors):

@@ -23,7 +23,7 @@ from tacit.search.ranking import Candidates, Match, closest, ranked
 from tacit.search.requests import PAUSE_SECONDS, RequestEmbeddings
 from tacit.search.snapshot import read_snapshot, remove_unfinished, write_snapshot
 from tacit.search.stored import StoredEmbeddings
-from tacit.search.text import card_text, clean
+from tacit.search.text import card_text, clean, request_text
 from tacit.search.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
@@ -122,8 +122,9 @@ class SearchIndex:
             raise InvalidArgument("The query is empty.", hint="Say in a few words what is to be done.")
         _check_count(k)
         self._await_the_last_few()
-        embedding = self._requests.get(text) if self._requests else None
-        found = self._candidates(text, embedding, k)
+        words = request_text(text)
+        embedding = self._requests.get(words) if self._requests else None
+        found = self._candidates(words, embedding, k, name=text)
         return ranked(found, k, self._threshold("fits", found))
 
     def closest(self, card: Card, k: int = 3) -> list[Match]:
@@ -163,11 +164,11 @@ class SearchIndex:
     def _model(self) -> str:
         return self._embedder.name if self._embedder else ""
 
-    def _candidates(self, text: str, embedding: QueryEmbedding | None, k: int) -> Candidates:
+    def _candidates(self, text: str, embedding: QueryEmbedding | None, k: int, name: str = "") -> Candidates:
         with self._touching:
             if embedding is not None and len(embedding.whole) != self._cards.dimensions:
                 embedding = None
-            return self._cards.candidates(text, embedding, k)
+            return self._cards.candidates(text, self._cards.named(name) if name else [], embedding, k)
 
     def _threshold(self, what: Literal["fits", "duplicate"], found: Candidates) -> float:
         given = self._given_thresholds[what]

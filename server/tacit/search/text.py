@@ -24,6 +24,7 @@ STOP = frozenset(_STOP_WORDS.split())
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _JOINTS = re.compile(r"[_/\-.:\s]+")
 _TOKEN = re.compile(r"[a-z0-9]+|[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_IDENTIFIER = re.compile(r"\b[a-z]{3,}(?:[A-Z][a-z0-9]+)+\b")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
@@ -34,7 +35,15 @@ def id_words(capability: str) -> str:
 
 def id_key(text: str) -> str:
     """Fold what people vary when they write an id: case, and how its words are joined."""
-    return _NOT_ALPHANUMERIC.sub("_", text.strip().lower()).strip("_")
+    return _NOT_ALPHANUMERIC.sub("", text.lower())
+
+
+def request_text(text: str) -> str:
+    """Split the camel-case identifiers of a request into words, as ids are in a card's text.
+
+    Only those that begin with three lower-case letters: `arXiv` and `iPhone` are names, and one word in summaries.
+    """
+    return _IDENTIFIER.sub(lambda found: id_words(found[0]), text)
 
 
 def card_text(card: Card) -> str:
