@@ -26,10 +26,10 @@ MAX_ROUTES = 50_000
 """Subschemas that one value may be held against; checking them all takes about a millisecond."""
 MAX_STATES = 50_000
 """States of the patterns that one value may be held against; they take about 4 MB."""
-MAX_CHECKS = 50_000_000
-"""Parts of a value, times the subschemas that each may be held against: at worst about two seconds."""
+MAX_CHECKS = 20_000_000
+"""Parts of a value, times the subschemas that each may be held against: at worst about a second."""
 MAX_MATCHES = 400_000_000
-"""Characters of a value, times the states of the patterns that each may be held against: as long."""
+"""Characters of a value, times the states of the patterns that each may be held against: at worst two seconds."""
 CHEAP = Cost(routes=25, branches=False, states=100)
 """A schema that may be held against any value: one of 4 MB has at most 2,000,000 parts."""
 MAX_VIOLATIONS = 20

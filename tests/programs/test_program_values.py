@@ -119,6 +119,13 @@ def test_depth_is_bounded_without_recursion() -> None:
         sized(nested(1_000_000))
 
 
+def test_vast_whole_numbers_weigh_more_than_their_digits() -> None:
+    """Writing one takes time by the square of its length: as texts, so many would be far within the limit."""
+    assert sized(["9" * 4_000] * 700).weight < MAX_WEIGHT
+    with pytest.raises(ValueTooLarge):
+        sized([10**3999] * 700)
+
+
 def test_weights_grow_with_what_values_hold() -> None:
     """A container weighs its parts and itself; one that shares its parts weighs what its JSON would."""
     one = sized("x" * 1000)

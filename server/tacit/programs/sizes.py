@@ -16,6 +16,7 @@ MAX_WEIGHT = 8 << 20
 """What the stack and the memory of a program may weigh together: no built-in takes over about a tenth of a second."""
 _PLAIN = 64
 _NAME = 4
+_WORD = 64
 
 
 class Sized(NamedTuple):  # made for every value that is pushed: a frozen dataclass takes twice as long to make
@@ -46,7 +47,8 @@ def sized(value: Value) -> Sized:
                 nested = True
                 below.extend(each)
             elif kind is int:
-                weight += each.bit_length() // 8
+                bits = each.bit_length()
+                weight += bits if bits > _WORD else bits // 8  # vast ones take long to write, longer than their bytes
             elif kind is Reference:
                 weight += len(each.name)
         if weight > MAX_WEIGHT:
