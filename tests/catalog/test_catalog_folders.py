@@ -13,6 +13,7 @@ from catalog_samples import SOURCE, TESTS, manifest, module, register, write_cap
 
 from tacit.catalog import Catalog, import_folder, read_folder, write_folder
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
+from tacit.held_folders import HeldFolder
 from tacit.models import Effect, TestCase
 from tacit.sandbox import effects_of
 from tacit.store import Store
@@ -251,3 +252,16 @@ def test_a_source_that_was_smuggled_into_the_store_is_not_exported(
         write_folder(open_catalog().get("count_words"), module(), tmp_path / "a" / "b")
     assert not (tmp_path / "escaped.rs").exists()
     assert not (tmp_path / "a" / "b").exists()
+
+
+def test_the_next_export_removes_what_a_killed_one_left(catalog: Catalog, tmp_path: Path) -> None:
+    """What no living process holds, and nothing else: no export that is under way, and nothing of another name."""
+    version = register(catalog)
+    left, held, other = (tmp_path / f".out.{ending}" for ending in ("00c0ffee", "0badcafe", "mine"))
+    for folder in (left / "src", other):
+        folder.mkdir(parents=True)
+    under_way = HeldFolder(lambda: held.mkdir() or held)
+    write_folder(version, module(), tmp_path / "out")
+    assert [path.exists() for path in (left, held, other)] == [False, True, True]
+    under_way.remove()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == [".out.mine"]

@@ -13,14 +13,16 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from tacit.building.descendants import kill_children
-from tacit.building.folder import WorkingFolder
+from tacit.building.protocol import FOLDER_PREFIX
 from tacit.errors import BuilderFailed
+from tacit.held_folders import HeldFolder, remove_unheld
 
 COMMAND = (sys.executable, "-P", "-s", "-m", "tacit_builder")
 MAX_STDERR_BYTES = 16 * 1024
@@ -41,7 +43,7 @@ class BuilderProcess:
         self._stderr = bytearray()
         self._unsent = bytearray()
         with contextlib.ExitStack() as undone, _as_builder_failed():
-            self._folder = WorkingFolder()
+            self._folder = _working_folder()
             undone.callback(self._folder.remove)
             self._woken, self._waking = os.pipe()
             undone.callback(os.close, self._woken)
@@ -156,6 +158,12 @@ def _as_builder_failed() -> Generator[None]:
             f"The builder could not be started: {error.strerror}.",
             hint="Check the limits on open files and processes, and the space for temporary files.",
         ) from error
+
+
+def _working_folder() -> HeldFolder:
+    """Return a new one, after those were removed that builders left which were killed at once with their servers."""
+    remove_unheld(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"))
+    return HeldFolder(lambda: Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)))
 
 
 def without_folders(text: str) -> str:

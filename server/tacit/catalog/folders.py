@@ -7,8 +7,8 @@ unknown fields are refused, and effects are read off the module by the caller. I
 from __future__ import annotations
 
 import json
+import re
 import secrets
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from tacit.catalog.registration import Candidate
 from tacit.catalog.source_paths import is_source_path, source_problems
 from tacit.catalog.version import Version, parse_tests, tests_as_json
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
+from tacit.held_folders import HeldFolder, remove_unheld
 from tacit.models import Effect, Manifest, TestCase
 from tacit.programs.callees import ROOT, check_calls, compile_checked, source_in
 from tacit.schemas import check_schema, path_of
@@ -99,20 +100,32 @@ def write_folder(version: Version, wasm: bytes, folder: Path) -> Path:
 
     Raises `InvalidArgument` when there is something at that place already, or it cannot be written.
     """
-    made = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
     try:
-        made.mkdir(parents=True)
+        made = _unfinished(folder)
         try:
-            _write_files(version, wasm, made)
-            made.rename(folder)
+            _write_files(version, wasm, made.path)
+            made.path.rename(folder)
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            made.remove()
     except OSError as error:
         raise InvalidArgument(
             f"{folder} exists already." if folder.exists() else f"{folder} cannot be written: {error.strerror}.",
             hint="Choose another folder.",
         ) from error
     return folder
+
+
+def _unfinished(folder: Path) -> HeldFolder:
+    """Return a hidden folder beside a new one, to be renamed; those that killed exports of it left are removed."""
+
+    def make() -> Path:
+        made = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
+        made.mkdir(parents=True)
+        return made
+
+    names = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}")
+    remove_unheld(path for path in folder.parent.glob(".*") if names.fullmatch(path.name))
+    return HeldFolder(make)
 
 
 def _read_manifest(reader: FolderReader) -> Manifest | None:
