@@ -34,6 +34,9 @@ def made(tacit: Tacit, folder: Path, name: str = "shout.program") -> tuple[int, 
     (folder / "tests.json").write_text(json.dumps(TESTS))
     summary = "Shouts a text, that is writes it in capitals."
     files = ["--source", str(folder / name), "--tests", str(folder / "tests.json")]
+    schema = {"type": "object", "properties": {"text": {"type": "string", "description": "\x9b2Jeasy\u202e"}}}
+    (folder / "input.json").write_text(json.dumps(schema))
+    files += ["--input-schema", str(folder / "input.json")]
     done = tacit("mutate", "--id", "shout_text", "--summary", summary, *files, "--force")
     return done.returncode, done.stdout
 
@@ -53,3 +56,10 @@ def test_an_error_within_a_program_has_its_place(small: Tacit, tmp_path: Path) -
     assert first.startswith("tacit: capability_error: nothing_to_shout: The text is empty: ")
     assert second.startswith("  at 9, line 10: call")
     assert "\x1b" not in done.stderr
+
+
+def test_a_schema_that_is_found_steers_no_terminal(small: Tacit, tmp_path: Path) -> None:
+    """What an author hid in a description is shown by its number."""
+    made(small, tmp_path)
+    found = small("search", "shout_text").stdout
+    assert '"description":"\\u009b2Jeasy\\u202e"' in found

@@ -11,7 +11,7 @@ from tacit.cli.references import reference
 from tacit.cli.terminal import Session, as_json, interruptible, read_stdin, report, use_case
 from tacit.errors import TacitError
 from tacit.models import MutateRequest, RunAnswer
-from tacit.plain_text import made_plain
+from tacit.plain_text import escaped, made_plain
 from tacit.texts import answer_observations, mutate_text, run_line, search_text
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def search(session: Session, query: str, k: int) -> None:
     """Find capabilities for a task in plain words."""
     with session.service() as service:
         answer = service.search(query, k)
-    session.show(answer.model_dump(mode="json"), search_text(answer))
+    session.show(answer.model_dump(mode="json"), escaped(search_text(answer)))
 
 
 @click.command()
