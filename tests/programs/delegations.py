@@ -23,6 +23,9 @@ call map 4
 call format 2
 """
 
+ASKING = {"delegate": True, "llm": "none", "shipped": False, "limits": {"wall_seconds": 600}}
+"""Settings of an app whose programs ask agents, which take their time to start on a busy machine."""
+
 
 def make_asking(service: Service) -> None:
     """Make `ask_agent`, a program that asks an agent and tells somebody the answer."""

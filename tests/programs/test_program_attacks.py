@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from callee_samples import add_guest, add_program, calls, echoes, traps, writes
+from delegations import ASKING
 from program_samples import GREET, OpenApp, greet, greet_loudly, refused, registered
 from scripted_llm import ChatRequest, Says, ScriptedLlm, call, say
 
@@ -232,7 +233,7 @@ def asking(task: str) -> MutateRequest:
 
 def test_a_task_is_no_option_and_no_command(open_app: OpenApp, heard: ScriptedLlm) -> None:
     """The agent's model is asked it as it stands, and its answer comes back as it stands."""
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     registered(service.mutate(asking(ODD_TASK)))
     answer = service.run("ask_oddly", {"name": "Ada"})
     assert heard.requests[0]["messages"][-1]["content"] == ODD_TASK
@@ -248,7 +249,7 @@ def test_an_agent_is_granted_no_more_than_those_who_ask_it(open_app: OpenApp, he
         return say(request.results[-1])
 
     heard.author = says
-    app = open_app(delegate=True, llm="none", shipped=False, grants=Permissions(call=("*",)))
+    app = open_app(**ASKING, grants=Permissions(call=("*",)))
     add_guest(app, "write_sample", writes("employee_database.json"), write=["employee_database.json"])
     registered(app.service.mutate(asking("Write it.")))
     assert "permission_denied" in app.service.run("ask_oddly", {"name": "Ada"}).output[0]
@@ -260,7 +261,7 @@ def test_a_task_that_no_agent_can_be_given_fails_the_program(
     open_app: OpenApp, heard: ScriptedLlm, task: str, code: str
 ) -> None:
     """With a code, and the line of the program; no model is asked."""
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     registered(service.mutate(asking(task)))
     with pytest.raises(CapabilityFailed) as caught:
         service.run("ask_oddly", {"name": "Ada"})

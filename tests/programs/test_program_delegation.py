@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from delegations import agents_of, make_asking
+from delegations import ASKING, agents_of, make_asking
 from program_samples import OpenApp
 from scripted_llm import Author, ChatRequest, Says, ScriptedLlm, call, hang, say
 
@@ -35,7 +35,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
 def test_an_agent_answers_and_a_replay_asks_nobody(open_app: OpenApp, play: Play) -> None:
     """It is asked once, with the task and nothing else; the record has its answer."""
     llm = play(lambda _: say("36"))
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     make_asking(service)
     answer = service.run("ask_agent", {"name": "Zoe"})
     asked = len(llm.requests)
@@ -56,7 +56,7 @@ def test_without_the_setting_there_is_no_agent(open_app: OpenApp) -> None:
 
 def test_an_agent_without_a_model_fails_the_program(open_app: OpenApp) -> None:
     """The error says what is missing."""
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     make_asking(service)
     with pytest.raises(CapabilityFailed, match="llm_missing"):
         service.run("ask_agent", {"name": "Ada"})
@@ -71,7 +71,7 @@ def test_an_agent_may_not_delegate_in_turn(open_app: OpenApp, play: Play) -> Non
         return say("a reference" if "agent:What is 15 percent" in request.results[-1] else "an agent")
 
     llm = play(says)
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     make_asking(service)
     assert service.run("ask_agent", {"name": "Ada"}).output == "Ada, the answer is a reference"
     assert len(llm.requests) == 2
@@ -86,7 +86,7 @@ def test_a_cancelled_run_kills_its_agent(open_app: OpenApp, play: Play, tmp_path
         return hang()
 
     play(says)
-    service = open_app(delegate=True, llm="none", shipped=False).service
+    service = open_app(**ASKING).service
     make_asking(service)
     stop = Cancellation()
     waiter = threading.Thread(target=lambda: (thinking.wait(60), stop.cancel()))
@@ -101,7 +101,7 @@ def test_a_cancelled_run_kills_its_agent(open_app: OpenApp, play: Play, tmp_path
 def test_an_agent_that_takes_too_long_is_killed(open_app: OpenApp, play: Play, tmp_path: Path) -> None:
     """The run ends with its time."""
     play(lambda _: hang())
-    service = open_app(delegate=True, llm="none", shipped=False, limits={"wall_seconds": 2}).service
+    service = open_app(**{**ASKING, "limits": {"wall_seconds": 2}}).service
     make_asking(service)
     with pytest.raises(RunTimedOut, match="before agent had answered"):
         service.run("ask_agent", {"name": "Ada"})

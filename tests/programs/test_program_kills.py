@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from callee_samples import add_guest, add_program, writes
-from delegations import agents_of, make_asking
+from delegations import ASKING, agents_of, make_asking
 from program_samples import OpenApp
 from scripted_llm import ChatRequest, Says, ScriptedLlm, hang
 
@@ -54,6 +54,7 @@ def thinking(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         for name, value in llm.settings().items():
             monkeypatch.setenv(f"TACIT_{name.upper()}", str(value))
         monkeypatch.setenv("TACIT_DELEGATE", "true")
+        monkeypatch.setenv("TACIT_LIMITS__WALL_SECONDS", "600")
         yield asked
 
 
@@ -77,7 +78,7 @@ def test_closing_ends_a_run_that_waits_for_an_agent(
     open_app: OpenApp, thinking: threading.Event, tmp_path: Path
 ) -> None:
     """The agent is killed, and the run ends as a cancelled one; it does not use up its time."""
-    app = open_app(delegate=True, llm="none", shipped=False, limits={"wall_seconds": 3600})
+    app = open_app(**ASKING)
     make_asking(app.service)
     raised: list[BaseException] = []
 
