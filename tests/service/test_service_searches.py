@@ -61,6 +61,13 @@ def test_when_nothing_fits_it_says_so(app: App, query: str) -> None:
     assert "mutate_capability" in answer.advice
 
 
+def test_a_long_request_that_nothing_fits_is_to_be_asked_in_short(app: App) -> None:
+    """A task hidden among many other words is not called missing: the advice is to search for it alone."""
+    answer = app.service.search("We sailed past the old castle, ate bread and watched the clouds. " * 20)
+    assert answer.hits == ()
+    assert "Search again with one short sentence" in answer.advice
+
+
 @pytest.mark.parametrize("k", [0, -1, 51])
 def test_k_out_of_range(app: App, k: int) -> None:
     """A k outside 1 to 50 is refused."""

@@ -19,6 +19,12 @@ NOTHING_FITS = (
     "Nothing stored fits this task. Make it: call mutate_capability with this task and no source, and it answers "
     "with a brief of how to write the capability."
 )
+SEARCH_AGAIN = (
+    "Nothing stored fits so long a request as a whole. Search again with one short sentence for each thing that is to "
+    "be done; where that finds nothing either, call mutate_capability with this sentence."
+)
+LONG_REQUEST = 300
+"""Characters: with 60 words about other things around it, two thirds of the capabilities found were hidden."""
 
 
 class Finder:
@@ -42,7 +48,7 @@ class Finder:
         self.refresh()
         found = (self._hit(match) for match in self._index.search(query, k) if match.fits)
         hits = tuple(hit for hit in found if hit is not None)
-        return SearchAnswer(hits=hits, advice="" if hits else NOTHING_FITS)
+        return SearchAnswer(hits=hits, advice="" if hits else _advice(query))
 
     def nearest(self, task: str, k: int = 1) -> list[Match]:
         """Return the `k` capabilities nearest to a task, however far they are; empty only when there is none."""
@@ -89,6 +95,11 @@ class Finder:
             effects=tuple(sorted(self._catalog.closures.of(version).effects)),
             permissions_not_granted=not_granted(version.manifest.permissions, self._catalog.grants_for(version.id)),
         )
+
+
+def _advice(query: str) -> str:
+    """Say what to do when nothing fits a request."""
+    return SEARCH_AGAIN if len(query) > LONG_REQUEST else NOTHING_FITS
 
 
 def example_input(version: Version) -> Any:
