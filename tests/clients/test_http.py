@@ -125,6 +125,33 @@ def test_foreign_origin_is_refused(serve_http: Serve, path: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://app.example.com", True),
+        ("https://app.example.com:8443", True),
+        ("https://app.example.com.evil.example", False),
+        ("https://appxexample.com", False),
+        ("http://localhost", False),
+    ],
+)
+def test_pages_of_allowed_origins_may_call(
+    serve_http: Serve, monkeypatch: pytest.MonkeyPatch, origin: str, allowed: bool
+) -> None:
+    """A browser asks first, without the token, and then reads what is answered, a refusal too."""
+    monkeypatch.setenv("TACIT_ALLOWED_ORIGINS", '["https://app.example.com"]')
+    address = serve_http(TOKEN)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,mcp-session-id"}
+    answers = [
+        httpx2.options(f"{address}/mcp", headers={"Origin": origin, **asked}, timeout=60),
+        httpx2.post(f"{address}/mcp", headers={"Origin": origin}, json={}, timeout=60),
+    ]
+    expected = origin if allowed else None
+    assert [answer.headers.get("access-control-allow-origin") for answer in answers] == [expected, expected]
+    assert answers[0].is_success == allowed
+    assert not answers[1].is_success
+
+
 @pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=00000000000000000000000000000000"])
 def test_body_over_the_limit_is_refused(serve_http: Serve, path: str) -> None:
     """413, before anything is parsed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -65,6 +67,25 @@ def transport_security(settings: Settings) -> TransportSecuritySettings:
     hosts = [*local, *settings.allowed_hosts]
     origins = [*(f"http://{name}" for name in local), *settings.allowed_origins]
     return TransportSecuritySettings(allowed_hosts=_with_any_port(hosts), allowed_origins=_with_any_port(origins))
+
+
+def readable_elsewhere(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Return the app with what browsers ask before pages of `settings.allowed_origins` may call it (CORS).
+
+    A browser asks without a token, so this stands before the guard. Pages of this machine's own names are served,
+    but not named here: any page that a development server shows would read what tools answer.
+    """
+    if not settings.allowed_origins:
+        return app
+    origins = "|".join(re.escape(origin.removesuffix(":*")) for origin in settings.allowed_origins)
+    return CORSMiddleware(
+        app,
+        allow_origin_regex=rf"(?:{origins})(?::\d+)?",
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("*",),
+        allow_private_network=True,
+        expose_headers=("Mcp-Session-Id", "WWW-Authenticate"),
+    )
 
 
 def _with_any_port(names: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ from starlette.routing import Route
 import tacit
 from tacit.config import MIB, Settings
 from tacit.errors import InvalidSettings
-from tacit.web.access import Guard, check_exposure, transport_security
+from tacit.web.access import Guard, check_exposure, readable_elsewhere, transport_security
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,7 +55,8 @@ def build_app(server: TacitServer, settings: Settings) -> ASGIApp:
                 await anyio.to_thread.run_sync(server.opening.release)
 
     routes = [*streamable.routes, *events.routes, Route("/healthz", _health)]
-    return Guard(_SingleResponse(Starlette(routes=routes, lifespan=lifespan)), settings)
+    guarded = Guard(_SingleResponse(Starlette(routes=routes, lifespan=lifespan)), settings)
+    return readable_elsewhere(guarded, settings)
 
 
 class _SingleResponse:
