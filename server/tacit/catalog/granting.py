@@ -20,6 +20,7 @@ from tacit.models import Permissions
 from tacit.store import Store
 from tacit.store.sqlite import insert_missing
 from tacit.store.tables import grants
+from tacit.store.unicode import MARK, in_bytes, marked
 
 EVERY = "*"
 """In place of an id: every capability."""
@@ -91,7 +92,8 @@ class Grants:
 def _read(generation: int, rows: tuple[Row, ...]) -> _Known:
     found: dict[str, list[Grant]] = {}
     for capability, kind, value in rows:
-        found.setdefault(capability, []).append((kind, value))
+        if not any(MARK in text for text in (capability, kind, value)):
+            found.setdefault(capability, []).append((kind, value))
     stored = {capability: readable(some) for capability, some in found.items()}
     granted = {(capability, *each) for capability, some in stored.items() for each in some}
     unreadable = tuple(row for row in rows if row not in granted)
@@ -134,10 +136,13 @@ def readable(some: Sequence[Grant]) -> Sequence[Grant]:
 
 
 def rows_in(connection: Connection) -> tuple[Row, ...]:
-    """Return every stored grant as capability, kind and value, in the order in which they were granted."""
-    wanted = select(grants.c.capability, grants.c.kind, grants.c.value)
+    """Return every stored grant as capability, kind and value, in the order in which they were granted.
+
+    One with a `MARK` is damaged.
+    """
+    wanted = select(*map(in_bytes, (grants.c.capability, grants.c.kind, grants.c.value)))
     ordered = wanted.order_by(grants.c.created, grants.c.capability, grants.c.kind, grants.c.value)
-    return tuple((row.capability, row.kind, row.value) for row in connection.execute(ordered))
+    return tuple((marked(row[0]), marked(row[1]), marked(row[2])) for row in connection.execute(ordered))
 
 
 def add(connection: Connection, capability: str, permissions: Permissions) -> list[Grant]:
@@ -164,7 +169,9 @@ def remove(
     for grant in wanted:
         if grant not in own:
             raise _not_stored(capability, grant, stored, settings)
-    if wanted:
+    if permissions is None:  # those that are damaged as well
+        connection.execute(delete(grants).where(grants.c.capability == capability))
+    elif wanted:
         key = (grants.c.capability == capability, grants.c.kind == bindparam("of"), grants.c.value == bindparam("what"))
         connection.execute(delete(grants).where(*key), [{"of": kind, "what": value} for kind, value in wanted])
     return wanted

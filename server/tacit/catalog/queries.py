@@ -6,19 +6,17 @@ Texts of versions are read as the bytes that they are kept as: one that is damag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Label,
-    LargeBinary,
     Row,
     String,
     and_,
     case,
-    cast,
     func,
     select,
     tuple_,
@@ -26,26 +24,23 @@ from sqlalchemy import (
 
 from tacit.models import Status
 from tacit.store.tables import capabilities, examples, health, origins, versions
+from tacit.store.unicode import in_bytes, marked
 
 _offered = versions.alias("offered")
 _OFFERED = and_(_offered.c.capability == capabilities.c.id, _offered.c.number == capabilities.c.current)
-
-
-def _bytes(column: ColumnElement[Any], name: str) -> Label[bytes]:
-    return cast(column, LargeBinary).label(name)
 
 
 VERSIONS = (
     select(
         versions.c.capability,
         *(
-            _bytes(column, column.key) if isinstance(column.type, String) else column
+            in_bytes(column) if isinstance(column.type, String) else column
             for column in versions.c
             if column is not versions.c.capability
         ),
-        _bytes(capabilities.c.status, "capability_status"),
-        _bytes(capabilities.c.successor, "capability_successor"),
-        _bytes(_offered.c.status, "offered_status"),
+        in_bytes(capabilities.c.status, "capability_status"),
+        in_bytes(capabilities.c.successor, "capability_successor"),
+        in_bytes(_offered.c.status, "offered_status"),
         func.coalesce(health.c.failing, 0).label("failing"),
     )
     .join(capabilities, versions.c.capability == capabilities.c.id)
@@ -55,7 +50,7 @@ VERSIONS = (
 """Versions with what their capability says about them, and how often in a row they have failed; texts as bytes."""
 
 _WITH_ORIGINS = VERSIONS.add_columns(
-    *(_bytes(column, column.key) for column in (origins.c.model, origins.c.task, origins.c.cause))
+    *(in_bytes(column) for column in (origins.c.model, origins.c.task, origins.c.cause))
 ).outerjoin(origins, and_(origins.c.capability == versions.c.capability, origins.c.number == versions.c.number))
 _NAMES_AT_ONCE = 1000
 """SQLite takes 32,766 parameters at most; a name is two."""
@@ -64,7 +59,7 @@ _OFFERINGS = select(
     capabilities.c.id,
     capabilities.c.current,
     *(
-        _bytes(column, column.key)
+        in_bytes(column)
         for column in (capabilities.c.status, _offered.c.status, _offered.c.content_hash, _offered.c.author)
     ),
 ).join(_offered, _OFFERED)
@@ -152,7 +147,7 @@ def offerings(connection: Connection) -> list[Offering]:
 def manifests_changed_since(connection: Connection, generation: int) -> list[tuple[str, bytes | None]]:
     """Return the ids of capabilities that changed after a generation, with the manifest that is offered, if any."""
     active = and_(capabilities.c.status == Status.ACTIVE, _offered.c.status == Status.ACTIVE)
-    manifest = _bytes(case((active, _offered.c.manifest), else_=None), "manifest")
+    manifest = in_bytes(case((active, _offered.c.manifest), else_=None), "manifest")
     changed = select(capabilities.c.id, manifest).join(_offered, _OFFERED).order_by(capabilities.c.id)
     return [(name, text) for name, text in connection.execute(changed.where(capabilities.c.changed > generation))]
 
@@ -178,8 +173,8 @@ def version_numbers(connection: Connection, capability: str, *conditions: Column
 def standings(connection: Connection) -> list[Standing]:
     """Return every version there is, by id and number."""
     key = (versions.c.capability, versions.c.number)
-    own = (_bytes(column, column.key) for column in (versions.c.status, versions.c.parent, versions.c.author))
-    whole = (_bytes(column, column.key) for column in (capabilities.c.status, capabilities.c.successor))
+    own = (in_bytes(column) for column in (versions.c.status, versions.c.parent, versions.c.author))
+    whole = (in_bytes(column) for column in (capabilities.c.status, capabilities.c.successor))
     found = select(*key, *own, versions.c.created, *whole, capabilities.c.current).join(capabilities).order_by(*key)
     return [Standing(*_texts(row)) for row in connection.execute(found)]
 
@@ -187,14 +182,14 @@ def standings(connection: Connection) -> list[Standing]:
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:
     """Return the example tasks learned for each capability that changed after a generation, oldest first."""
     found: dict[str, list[str]] = {}
-    learned = (
-        select(examples.c.capability, examples.c.text).join(capabilities).order_by(examples.c.created, examples.c.text)
-    )
-    for capability, text in connection.execute(learned.where(capabilities.c.changed > generation)):
-        found.setdefault(capability, []).append(text)
+    text = in_bytes(examples.c.text, "learned")
+    learned = select(examples.c.capability, text).join(capabilities).order_by(examples.c.created, examples.c.text)
+    for row in connection.execute(learned.where(capabilities.c.changed > generation)):
+        with suppress(UnicodeDecodeError):  # a damaged one teaches nothing
+            found.setdefault(row.capability, []).append(row.learned.decode())
     return found
 
 
 def _texts(row: Row[Any]) -> Iterator[Any]:
     """Yield the values of a row, bytes as text, with a mark in place of what is no UTF-8."""
-    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in row)
+    return (marked(value) if isinstance(value, bytes) else value for value in row)

@@ -28,7 +28,7 @@ from tacit.models import Card, Manifest, Permissions
 from tacit.store import Store
 from tacit.store.failures import damaged
 from tacit.store.tables import modules, versions
-from tacit.store.unicode import is_storable
+from tacit.store.unicode import in_bytes, is_storable
 
 MAX_REMEMBERED = 4096
 LARGEST = 1 << 63
@@ -106,8 +106,8 @@ class CatalogReader:
             raise _unknown_version(capability, version, numbers)
 
     def damaged(self) -> list[str]:
-        """Return as `id@version` each version that cannot be read, by id and number."""
-        return [each.name for each in self.standings() if self.whole(each.id, each.version) is None]
+        """Return as `id@version` each version that cannot be read, or whose module cannot, by id and number."""
+        return [each.name for each in self.standings() if not self._is_whole(each)]
 
     def ids(self, *, include_deprecated: bool = False) -> tuple[str, ...]:
         """Return the ids of the capabilities that are offered, or of all, sorted."""
@@ -174,10 +174,15 @@ class CatalogReader:
         """Return the module with that SHA-256; raises `StoreDamaged` when it is gone or altered."""
         with self.store.database.read() as connection:
             wasm: bytes | None = connection.execute(
-                select(modules.c.wasm).where(modules.c.digest == digest)
+                select(in_bytes(modules.c.wasm)).where(modules.c.digest == digest)
             ).scalar_one_or_none()
         if wasm is None or hashlib.sha256(wasm).hexdigest() != digest:
-            raise damaged(self.store.database.path, f"the module {digest[:16]}… is not what was kept")
+            path = self.store.database.path
+            raise StoreDamaged(
+                f"In the database {path} the module {digest[:16]}… is not what was kept.",
+                hint="`tacit doctor` names the versions that have it, and what to do; nothing else is concerned.",
+                details={"path": str(path)},
+            )
         return wasm
 
     def active_cards(self) -> Iterator[Card]:
@@ -253,6 +258,16 @@ class CatalogReader:
         except ValueError:
             self.whole(row.capability, row.number)  # which says so in the log, once
             return None
+
+    def _is_whole(self, standing: Standing) -> bool:
+        version = self.whole(standing.id, standing.version)
+        if version is None:
+            return False
+        try:
+            self.module(version.digest)
+        except StoreDamaged:
+            return False
+        return True
 
     def _relative(self, row: Row[Any], standing: Standing) -> Relative | None:
         """Return a version in a lineage; None for one that is damaged."""

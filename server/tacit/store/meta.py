@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
-from tacit.store.failures import explained, read_only
+from tacit.store.failures import damaged, explained, read_only
 from tacit.store.shared_counter import SharedCounter
 from tacit.store.sqlite import insert_or_replace
 from tacit.store.tables import meta
@@ -71,7 +71,10 @@ class Meta:
                 row = self._reader.execute(self._sql, (_GENERATION,)).fetchone()
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error
-        return int(row[0])
+        try:
+            return int(row[0])
+        except (TypeError, ValueError) as error:
+            raise damaged(self._database.path, "it does not say which generation it is") from error
 
     def generation_in(self, connection: Connection) -> int:
         """Return the generation of the catalog as the transaction of `connection` sees it."""

@@ -12,13 +12,14 @@ from tacit.store.database import Database
 from tacit.store.ids import least_number, started_millis
 from tacit.store.runs import error_of
 from tacit.store.tables import runs
-from tacit.store.unicode import storable
+from tacit.store.unicode import in_bytes, marked, storable
 
 CALLED_WITHIN_MILLIS = 60_000
 """How long after the end of a run one that it called may have started, by clocks that are set meanwhile."""
 
 _OUTLINED = [
-    runs.c[name] for name in ("id", "capability", "version", "error", "energy", "seconds", "session", "parent_run")
+    *(runs.c[name] for name in ("id", "version", "energy", "seconds", "parent_run")),
+    *(in_bytes(runs.c[name]) for name in ("capability", "error", "session")),
 ]
 
 
@@ -70,6 +71,11 @@ class Outlines:
         with self._database.read() as connection:
             return [_outline(row) for row in connection.execute(wanted)]
 
+    def has(self, run_id: str) -> bool:
+        """Return whether a run is recorded: a killed process leaves records of called runs without their caller's."""
+        with self._database.read() as connection:
+            return connection.execute(select(runs.c.id).where(runs.c.id == int(run_id, 16))).first() is not None
+
     def called_by(self, run_id: str, seconds: float, limit: int) -> list[RunOutline]:
         """Return the first `limit` runs that a run of so many seconds called itself, in their order."""
         number = int(run_id, 16)
@@ -88,7 +94,8 @@ def _outline(row: Row[*tuple[Any, ...]]) -> RunOutline:
     except ValueError:
         code = StoreDamaged.code
     parent = f"{row.parent_run:016x}" if row.parent_run is not None else None
-    return RunOutline(f"{row.id:016x}", row.capability, row.version, code, row.energy, row.seconds, row.session, parent)
+    name, session = marked(row.capability), row.session and marked(row.session)
+    return RunOutline(f"{row.id:016x}", name, row.version, code, row.energy, row.seconds, session, parent)
 
 
 def _conditions(sought: Sought) -> list[ColumnElement[bool]]:

@@ -24,7 +24,7 @@ from tacit.store.failures import damaged, explained
 from tacit.store.ids import least_number, run_number, started_millis
 from tacit.store.payloads import Payloads, unpack
 from tacit.store.tables import runs
-from tacit.store.unicode import storable
+from tacit.store.unicode import in_bytes, marked, storable
 
 REPLAYABLE_BYTES = 8 << 20
 """What the runs that are to be replayed hold at most, together; they travel in one line to the builder."""
@@ -194,11 +194,11 @@ class Runs:
 
     def tallies(self) -> dict[tuple[str, int], Tally]:
         """Return how often each version ran, as far as runs are kept; reads every run once."""
-        version = (runs.c.capability, runs.c.version)
+        version = (in_bytes(runs.c.capability), runs.c.version)
         counted = select(*version, func.count(), func.count().filter(runs.c.error.is_(None)), func.max(runs.c.id))
         with self._database.read() as connection:
             rows = connection.execute(counted.group_by(*version)).all()
-        return {(name, number): Tally(count, well, f"{last:016x}") for name, number, count, well, last in rows}
+        return {(marked(name), number): Tally(count, well, f"{last:016x}") for name, number, count, well, last in rows}
 
     def oldest_millis(self) -> int | None:
         """Return when the oldest run that is kept started, in milliseconds; None where no run is."""
@@ -208,10 +208,10 @@ class Runs:
 
     def recent(self, count: int = 4, among: int = 50) -> list[tuple[str, int]]:
         """Return the at most `count` different `(capability, version)` that ran last, of the last `among` runs."""
-        last = select(runs.c.capability, runs.c.version).order_by(runs.c.id.desc()).limit(among)
+        last = select(in_bytes(runs.c.capability), runs.c.version).order_by(runs.c.id.desc()).limit(among)
         with self._database.read() as connection:
             rows = connection.execute(last).all()
-        return list(dict.fromkeys((row.capability, row.version) for row in rows))[:count]
+        return list(dict.fromkeys((marked(name), version) for name, version in rows))[:count]
 
     @contextmanager
     def _reading(self, run: str) -> Generator[None]:
@@ -265,7 +265,7 @@ def _record(connection: Connection, row: Row[Any]) -> RunRecord:
     )
 
 
-def error_of(text: str | None) -> dict[str, Any] | None:
+def error_of(text: str | bytes | None) -> dict[str, Any] | None:
     """Return an error as it was recorded; raises ValueError for what is none."""
     if not text:
         return None

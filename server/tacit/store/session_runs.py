@@ -15,6 +15,7 @@ from tacit.store.database import Database
 from tacit.store.ids import started_millis
 from tacit.store.sqlite import insert_or_merge
 from tacit.store.tables import runs, session_runs, versions
+from tacit.store.unicode import in_bytes, marked
 
 MAX_SESSIONS = 10_000
 """Sessions whose dropped runs are counted by name."""
@@ -56,7 +57,8 @@ class SessionRuns:
         """Return the tally of each session and version, dropped runs of programs included; reads every run once."""
         both = union_all(_counted(), select(session_runs)).subquery()
         of = (both.c.session, both.c.capability, both.c.version)
-        summed = select(*of, func.sum(both.c.runs), func.min(both.c.first_run)).group_by(*of)
+        texts = (in_bytes(both.c.session), in_bytes(both.c.capability))
+        summed = select(*texts, both.c.version, func.sum(both.c.runs), func.min(both.c.first_run)).group_by(*of)
         with self._database.read() as connection:
             return [_tally(*row) for row in connection.execute(summed)]
 
@@ -90,6 +92,7 @@ def _counted(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return select(*of, *numbers).where(*well).group_by(*of)
 
 
-def _tally(key: str, capability: str, version: int, count: int, first: int) -> SessionTally:
+def _tally(kept: bytes, capability: bytes, version: int, count: int, first: int) -> SessionTally:
+    key = marked(kept)
     session = key.removeprefix(_NAMED) if key.startswith(_NAMED) else None
-    return SessionTally(session, capability, version, count, f"{first:016x}", earlier=key == _EARLIER)
+    return SessionTally(session, marked(capability), version, count, f"{first:016x}", earlier=key == _EARLIER)
