@@ -171,3 +171,18 @@ def test_a_run_whose_payload_is_gone_is_no_longer_kept(app: App) -> None:
         connection.exec_driver_sql("DELETE FROM blobs")
     with pytest.raises(UnknownRun):
         app.service.run_record(run_id)
+
+
+def test_called_runs_whose_caller_was_killed_say_so(app: App) -> None:
+    """A caller is recorded when it ends; calls that a kill leaves alone are listed, shown, replayed and counted."""
+    caller = app.service.run("save_it", 1).run_id
+    called = [each["run_id"] for each in app.service.runs(9, capability="echo_it")]
+    assert app.service.run_record(called[0])["parent_recorded"]
+    with app.catalog.store.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (int(caller or "", 16),))
+    record = app.service.run_record(called[0])
+    assert (record["parent_run"], record["parent_recorded"]) == (caller, False)
+    assert [each["parent_run"] for each in app.service.runs(9)] == [caller, caller]
+    assert app.service.replay(called[0]).output == 1
+    assert app.service.stats()
+    assert app.service.prune(dry_run=True) == []

@@ -81,7 +81,7 @@ def _described(run: dict[str, Any]) -> str:
             "energy": f"{run['energy']:,} of {run['energy_limit']:,}",
             "clock": moment(run["clock"]),
             "session": run["session"] or "",
-            "called by": run["parent_run"] or "",
+            "called by": _caller(run),
         }
     )
     lines += ["input", indented(_shortened(compact(run["input"]), MAX_VALUE))]
@@ -95,6 +95,13 @@ def _described(run: dict[str, Any]) -> str:
     lines += _listed("host calls", [_call_text(call) for call in calls])
     lines += _listed("observations", [_observation_text(each) for each in run["observations"]])
     return "\n".join(lines)
+
+
+def _caller(run: dict[str, Any]) -> str:
+    """Return the run that called one; what became of it where there is no record of it."""
+    if run["parent_run"] is None or run["parent_recorded"]:
+        return run["parent_run"] or ""
+    return f"{run['parent_run']} (not recorded: it was killed, goes on still, or was dropped)"
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:

@@ -46,12 +46,14 @@ class RunRecords:
     def get(self, run_id: str) -> dict[str, Any]:
         """Return everything that is kept of a run, and outlines of those that it called.
 
+        `parent_recorded` says whether the run that called it is there as well; a kill may have ended that unrecorded.
         Raises `UnknownRun`, also for one that was dropped, or `StoreDamaged`.
         """
         record = self._store.runs.get(run_id)
         calls = decode_calls(record.calls)
         return {
             **_outlined(_outline_of(record)),
+            "parent_recorded": record.parent_run is not None and self._store.outlines.has(record.parent_run),
             "energy_limit": record.energy_limit,
             "clock": record.now_millis,
             "input": _value(record.input),
