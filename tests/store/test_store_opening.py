@@ -147,3 +147,25 @@ def test_what_is_asked_of_a_closed_store_is_refused(open_store: Callable[..., St
         with pytest.raises(ServiceClosed):
             ask()
     store.close()
+
+
+def test_a_folder_of_another_user_is_refused_as_unreadable(tmp_path: Path) -> None:
+    """Not even whether there is a database can be seen; the error names the folder."""
+    script = """
+import os, sys
+from pathlib import Path
+from tacit.errors import StoreReadOnly
+from tacit.store import Store
+folder = Path(sys.argv[1])
+with Store.open(folder):
+    pass
+folder.chmod(0)
+if not os.getuid():
+    os.setuid(65534)  # root may see everything
+try:
+    Store.open(folder)
+except StoreReadOnly as error:
+    print(str(folder) in str(error))
+"""
+    assert run_script(script, tmp_path / "data") == "True"
+    (tmp_path / "data").chmod(0o700)

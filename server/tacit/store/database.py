@@ -158,10 +158,10 @@ class Database:
 
 
 def place_of(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from any other that takes its name; None where there is none."""
+    """Return what tells a file from any other that takes its name; None where there is none to be seen."""
     try:
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     return found.st_dev, found.st_ino
 
@@ -182,7 +182,7 @@ def _prepare_folder(folder: Path, path: Path) -> bool:
             f"The data folder {folder} cannot be made: {error.strerror}.",
             hint="Name another with --data or TACIT_DATA.",
         ) from error
-    there = path.exists()
+    there = place_of(path) is not None
     if os.access(folder, os.W_OK | os.X_OK) and (not there or os.access(path, os.W_OK)):
         return True
     if there and os.access(path, os.R_OK):
