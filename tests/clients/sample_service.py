@@ -16,6 +16,7 @@ from typing import Any
 from tacit.config import Settings
 from tacit.errors import InvalidInput, RunCancelled, UnknownCapability
 from tacit.models import Hit, MutateAnswer, MutateRequest, RunAnswer, SearchAnswer, TestResult
+from tacit.sandbox.cancellation import Cancellation
 from tacit.tools import build_server
 from tacit.web.serving import serve
 
@@ -27,6 +28,12 @@ class SampleService:
 
     def __init__(self, events: Path) -> None:
         self._events = events
+        self._stuck_runs: list[Cancellation] = []
+
+    def close(self) -> None:
+        """Cancel what runs."""
+        for cancellation in self._stuck_runs:
+            cancellation.cancel()
 
     def search(self, query: str, k: int = 3) -> SearchAnswer:
         if query == "nothing":
@@ -80,6 +87,7 @@ class SampleService:
         raise RuntimeError("/etc/secret is on this host")
 
     def _stuck(self, _: Any, options: dict[str, Any]) -> Any:
+        self._stuck_runs.append(options["cancellation"])
         self.happened("started")
         options["cancellation"].wait(600)
         self.happened("stopped")
@@ -100,6 +108,7 @@ class SampleApp:
         self.service.happened("opened")
 
     def close(self) -> None:
+        self.service.close()
         self.service.happened("closed")
 
 

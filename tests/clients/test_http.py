@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import httpx2
 import pytest
 from client_programs import SAMPLE
@@ -16,6 +18,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
+from sample_service import await_event
 from server_process import listening_on
 
 import tacit
@@ -165,9 +168,14 @@ def test_unknown_path_is_not_found(serve_http: Serve) -> None:
     assert httpx2.get(f"{serve_http()}/nothing", timeout=60).status_code == 404
 
 
+def start(events: Path) -> subprocess.Popen[str]:
+    """Return a sample HTTP server, which the test ends itself."""
+    return subprocess.Popen([sys.executable, str(SAMPLE), str(events), "http"], stderr=subprocess.PIPE, text=True)
+
+
 def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
     """SIGTERM with a client connected: the App is closed, no traceback is logged."""
-    process = subprocess.Popen([sys.executable, str(SAMPLE), str(events), "http"], stderr=subprocess.PIPE, text=True)
+    process = start(events)
     with httpx2.stream("GET", f"{listening_on(process)}/sse", timeout=60) as stream:
         assert stream.status_code == 200
         process.send_signal(signal.SIGTERM)
@@ -175,6 +183,25 @@ def test_signal_ends_open_streams_and_closes_the_app(events: Path) -> None:
     assert process.returncode == -signal.SIGTERM
     assert (events / "closed").exists()
     assert "Traceback" not in log
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_signal_ends_runs_and_their_callers_hear_of_it(events: Path, era: str) -> None:
+    """Nobody is left to wait for an answer that does not come, and no response is cut off."""
+    process = start(events)
+
+    async def stop() -> None:
+        await anyio.to_thread.run_sync(await_event, events, "started")
+        process.send_signal(signal.SIGTERM)
+
+    with anyio.fail_after(60):
+        async with Client(f"{listening_on(process)}/mcp", mode=era) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(stop)
+            answer = await client.call_tool("run_capability", {"id": "stuck"})
+    assert answer.content[0].text.startswith("cancelled")
+    _, log = process.communicate(timeout=60)
+    assert (process.returncode, log) == (-signal.SIGTERM, "")
 
 
 def test_port_in_use_is_one_sentence(server: TacitServer) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from tacit.opening import Opening
     from tacit.tools import TacitServer
 
 GRACE_SECONDS = 3
@@ -60,7 +61,10 @@ def build_app(server: TacitServer, settings: Settings) -> ASGIApp:
 
 
 class _SingleResponse:
-    """Ends a response where a second one begins: the SDK's SSE endpoint answers once more after its stream."""
+    """Ends a response where a second one begins, or where nothing follows.
+
+    The SDK's SSE endpoint answers once more after its stream, and streams that a shutdown cuts off have no end.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -80,6 +84,8 @@ class _SingleResponse:
             await send(message)
 
         await self._app(scope, receive, send if scope["type"] == "lifespan" else send_one)
+        if started and not ended:
+            await send({"type": "http.response.body"})
 
 
 async def _health(_: Request) -> JSONResponse:
@@ -97,11 +103,15 @@ def serve(server: TacitServer, settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    anyio.run(_AnnouncedServer(config).serve, [listener])
+    anyio.run(_Server(config, server.opening).serve, [listener])
 
 
-class _AnnouncedServer(uvicorn.Server):
-    """Prints the address once it answers there."""
+class _Server(uvicorn.Server):
+    """Prints the address once it answers there, and at the end has the calls under way answered before it waits."""
+
+    def __init__(self, config: uvicorn.Config, opening: Opening) -> None:
+        super().__init__(config)
+        self._opening = opening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then say so."""
@@ -111,6 +121,12 @@ class _AnnouncedServer(uvicorn.Server):
             shown = f"[{host}]" if ":" in host else host
             sys.stderr.write(f"tacit: listening on http://{shown}:{port}\n")
             sys.stderr.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, stop builds and runs, so that their callers hear of it, and end the streams."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, self._opening.close)
+            await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:
