@@ -15,7 +15,7 @@ from tacit.errors import BuildRefused
 from tacit.models import Contract, TestCase
 from tacit.programs.values import equal
 from tacit.sandbox.verification import Tried
-from tacit.schemas import Validator, compile_schema, shorten
+from tacit.schemas.validator import Validator, compile_schema, shorten
 
 MAX_TOLD = 10
 """Violations told of each callee."""

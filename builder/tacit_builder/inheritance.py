@@ -17,12 +17,12 @@ from tacit.differences import same_value
 from tacit.exchanges import MAX_EXCHANGES, Exchange
 from tacit.models import Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
-from tacit.sandbox.addresses import parse_url
-from tacit.sandbox.fixture import Lack
+from tacit.sandbox.files.paths import names_folder, segments_of
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.paths import names_folder, segments_of
+from tacit.sandbox.http.addresses import parse_url
 from tacit.sandbox.verification import Tried
 from tacit.sandbox.world import HostFailure
+from tacit.sandbox.worlds.fixture import Lack
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,11 @@ from tacit.errors import BuildRefused, InvalidInput, MemoryExhausted
 from tacit.models import Contract, Effect, Language, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
 from tacit.programs.callees import called, check_calls, compile_checked, source_in
-from tacit.sandbox.composites import Composite
 from tacit.sandbox.effects import effects_of
-from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.engine import Guest, Sandbox
 from tacit.sandbox.grants import missing_for
-from tacit.sandbox.programs import Program
 from tacit.sandbox.verification import Tried, run_tests
-from tacit.schemas import compile_schema, shorten
+from tacit.schemas.validator import compile_schema, shorten
 from tacit_builder.contracts import broken_contracts, unheeded_callees
 from tacit_builder.inheritance import NOTHING, Inheritance
 from tacit_builder.replaying import Terms, compare_runs
@@ -198,12 +196,12 @@ def run_suite(
     earlier = inheritance.held(tests)
     every = (*tests, *earlier.values())
     known = _known_unrun(every, terms, callees)
-    with _loaded(module, machine) as (sandbox, program):
+    with _loaded(module, machine) as (sandbox, guest):
         some = [test for place, test in enumerate(every) if place not in known]
 
         def run(suite: Sequence[TestCase]) -> Iterator[Tried]:
             gives, permissions = terms.output_schema, terms.permissions
-            return iter(run_tests(sandbox, program, suite, permissions, output_schema=gives, callees=callees))
+            return iter(run_tests(sandbox, guest, suite, permissions, output_schema=gives, callees=callees))
 
         ran = run(some)
         tried = [known[place] if place in known else next(ran) for place in range(len(every))]
@@ -239,8 +237,8 @@ def run_replays(
 
     A run whose input is among `asserted_inputs`, those of the new version's own tests, may go differently.
     """
-    with _loaded(module, machine) as (sandbox, program):
-        return compare_runs(sandbox, program, replays, asserted_inputs, terms)
+    with _loaded(module, machine) as (sandbox, guest):
+        return compare_runs(sandbox, guest, replays, asserted_inputs, terms)
 
 
 def check_permissions(effects: frozenset[Effect], permissions: Permissions) -> None:
@@ -300,10 +298,10 @@ def _outdated(broken: Sequence[str]) -> str:
 
 
 @contextmanager
-def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Program | Composite]]:
+def _loaded(module: Module, machine: Machine) -> Generator[tuple[Sandbox, Guest]]:
     with Sandbox(machine.limits, workers=1) as sandbox:
         try:
-            program = sandbox.load(module.digest, lambda: module.wasm, language=module.language)
+            guest = sandbox.load(module.digest, lambda: module.wasm, language=module.language)
         except MemoryExhausted as error:
             raise BuildRefused("tests", error.message, hint="Make its static tables smaller.") from error
-        yield sandbox, program
+        yield sandbox, guest

@@ -18,13 +18,11 @@ from tacit.differences import differences, same_file, same_value, shown
 from tacit.errors import ReplayDiverged, StoreDamaged
 from tacit.models import JsonSchema, Permissions, TestResult
 from tacit.plain_text import made_plain
-from tacit.sandbox.composites import Composite
-from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.engine import Guest, Sandbox
 from tacit.sandbox.execution import Execution
-from tacit.sandbox.lenient import LenientWorld, written_files
-from tacit.sandbox.programs import Program
-from tacit.sandbox.recording import HostCall, decode_calls
-from tacit.schemas import compile_schema, shorten
+from tacit.sandbox.worlds.lenient import LenientWorld, written_files
+from tacit.sandbox.worlds.recording import HostCall, decode_calls
+from tacit.schemas.validator import compile_schema, shorten
 
 MAX_INPUT = 600
 MAX_DIFFERENCES = 3
@@ -52,17 +50,17 @@ class Terms(Protocol):
 
 def compare_runs(
     sandbox: Sandbox,
-    program: Program | Composite,
+    guest: Guest,
     replays: Iterable[Replay],
     asserted_inputs: Sequence[Any],
     terms: Terms,
 ) -> tuple[TestResult, ...]:
     """Return how each recorded run goes now, named after it, in order."""
-    return tuple(_compare(sandbox, program, replay, asserted_inputs, terms) for replay in replays)
+    return tuple(_compare(sandbox, guest, replay, asserted_inputs, terms) for replay in replays)
 
 
 def _compare(
-    sandbox: Sandbox, program: Program | Composite, replay: Replay, asserted_inputs: Sequence[Any], terms: Terms
+    sandbox: Sandbox, guest: Guest, replay: Replay, asserted_inputs: Sequence[Any], terms: Terms
 ) -> TestResult:
     name = f"run {replay.run_id}"
     if replay.failure is not None:
@@ -78,7 +76,7 @@ def _compare(
         return _failed(name, given, [f"input_schema refuses the input now, at {at['path']}: {at['message']}"])
     world = LenientWorld(calls, terms.permissions)
     execution = sandbox.run(
-        program,
+        guest,
         replay.input,
         world,
         energy=replay.energy_limit,

@@ -15,7 +15,7 @@ from tacit.building.quality import require_telling
 from tacit.errors import BuildRefused, InvalidManifest
 from tacit.models import Expectation, Language, TestCase
 from tacit.programs.callees import source_in
-from tacit.schemas import check_schema, compile_schema
+from tacit.schemas.validator import check_schema, compile_schema
 from tacit_builder.contracts import check_contracts
 from tacit_builder.toolchain.source import checked_source
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tacit.schemas import path_of, shorten
+from tacit.schemas.validator import path_of, shorten
 
 MAX_SHOWN = 300
 _MAX_PATH = 150

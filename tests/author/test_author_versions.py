@@ -11,7 +11,7 @@ from authors import write
 from scripted_llm import call
 
 from tacit.building.orders import Replay
-from tacit.sandbox.recording import encode_calls
+from tacit.sandbox.worlds.recording import encode_calls
 
 Write = Callable[..., Any]
 

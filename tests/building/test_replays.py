@@ -15,8 +15,8 @@ from tacit.config import Limits, Settings
 from tacit.errors import BuildRefused
 from tacit.models import Permissions, TestCase
 from tacit.sandbox import Sandbox
-from tacit.sandbox.fixture import FixtureWorld
-from tacit.sandbox.recording import RecordingWorld, encode_calls
+from tacit.sandbox.worlds.fixture import FixtureWorld
+from tacit.sandbox.worlds.recording import RecordingWorld, encode_calls
 
 MakeBuilder = Callable[..., Builder]
 

@@ -11,9 +11,8 @@ import pytest
 from shipped import FOLDER, PROGRAMS
 
 from tacit.config import Limits
-from tacit.sandbox.composites import Composite
+from tacit.sandbox import Guest
 from tacit.sandbox.engine import Sandbox
-from tacit.sandbox.programs import Program
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +29,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def load(sandbox: Sandbox) -> Callable[[str], Program | Composite]:
+def load(sandbox: Sandbox) -> Callable[[str], Guest]:
     """Load a shipped capability's module, as set-up built it, or its program."""
 
-    def loading(capability: str) -> Program | Composite:
+    def loading(capability: str) -> Guest:
         home: Path = FOLDER / capability
         composite = capability in PROGRAMS
         module = (home / "src/main.program" if composite else home / f"{capability}.wasm").read_bytes()

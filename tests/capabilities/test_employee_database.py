@@ -10,10 +10,10 @@ import pytest
 from shipped import FOLDER, IDS, manifest
 
 from tacit.models import Expectation, Permissions, TestCase
+from tacit.sandbox import Guest
 from tacit.sandbox.engine import Sandbox
-from tacit.sandbox.fixture import FixtureWorld
-from tacit.sandbox.programs import Program
-from tacit.schemas import compile_schema
+from tacit.sandbox.worlds.fixture import FixtureWorld
+from tacit.schemas.validator import compile_schema
 
 SECTIONS = {
     "profile",
@@ -90,7 +90,7 @@ def test_events_and_reviews_name_real_employees(employees: Employees) -> None:
 
 @pytest.mark.parametrize("name", READING)
 def test_answers_for_every_employee(
-    name: str, employees: Employees, sandbox: Sandbox, load: Callable[[str], Program]
+    name: str, employees: Employees, sandbox: Sandbox, load: Callable[[str], Guest]
 ) -> None:
     """A capability that reads the database answers for every employee in it as its schema promises."""
     program, found = load(name), manifest(name)
@@ -129,7 +129,7 @@ def test_an_update_changes_one_line_and_is_read_again(
     read: str,
     section: str,
     sandbox: Sandbox,
-    load: Callable[[str], Program],
+    load: Callable[[str], Guest],
 ) -> None:
     """What an update writes is what the next read answers, and all other lines of the file stay as they were."""
     text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")

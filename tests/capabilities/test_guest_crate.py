@@ -14,8 +14,8 @@ from tacit.errors import CapabilityFailed, TacitError
 from tacit.models import Expectation, Permissions, TestCase
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.execution import Execution
-from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.world import Called, FailureCode, HostFailure, World
+from tacit.sandbox.worlds.fixture import FixtureWorld
 from tacit_builder.toolchain import compile_source, find_confinement, find_sdk, find_toolchain
 
 SOURCE = """

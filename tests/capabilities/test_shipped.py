@@ -12,13 +12,12 @@ from shipped import FOLDER, IDS, MODULES, PROGRAMS, cases, manifest, workspace_m
 from tacit.models import Contract, Effect, Permissions
 from tacit.programs import compile_source
 from tacit.programs.builtins import BUILTINS
-from tacit.sandbox.composites import Composite
+from tacit.sandbox import Guest
 from tacit.sandbox.effects import effects_of
 from tacit.sandbox.engine import Sandbox
 from tacit.sandbox.grants import missing_for
-from tacit.sandbox.programs import Program
 from tacit.sandbox.verification import run_tests
-from tacit.schemas import compile_schema
+from tacit.schemas.validator import compile_schema
 from tacit_builder.contracts import broken_contracts
 
 CONTRACTS = {
@@ -102,7 +101,7 @@ def test_cases_cover_success_and_failure(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Program | Composite]) -> None:
+def test_cases_pass_in_the_sandbox(name: str, sandbox: Sandbox, load: Callable[[str], Guest]) -> None:
     """The module answers every case as it says, with no more than the manifest's permissions."""
     tried = run_tests(sandbox, load(name), cases(name), manifest(name).permissions, callees=CONTRACTS)
     assert not [each.result for each in tried if not each.result.passed]

@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 from sample_service import SampleApp
 from server_process import listening_on
 
-from tacit.tools import TacitServer, build_server
+from tacit.tools.server import TacitServer, build_server
 
 
 @pytest.fixture

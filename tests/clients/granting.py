@@ -12,7 +12,7 @@ import uvicorn
 import tacit
 from tacit.app import App
 from tacit.config import Settings
-from tacit.tools import build_server
+from tacit.tools.server import build_server
 from tacit.web.serving import serve
 
 SOURCE = """

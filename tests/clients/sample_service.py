@@ -17,7 +17,7 @@ from tacit.config import Settings
 from tacit.errors import InvalidInput, RunCancelled, UnknownCapability
 from tacit.models import Hit, MutateAnswer, MutateRequest, RunAnswer, SearchAnswer, TestResult
 from tacit.sandbox.cancellation import Cancellation
-from tacit.tools import build_server
+from tacit.tools.server import build_server
 from tacit.web.serving import serve
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}

@@ -17,7 +17,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp_types import INVALID_REQUEST, CallToolResult, ElicitRequestParams, ElicitResult, ErrorData
 from server_process import listening_on
 
-from tacit.tools import TacitServer, build_server
+from tacit.tools.server import TacitServer, build_server
 
 pytestmark = pytest.mark.anyio
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])

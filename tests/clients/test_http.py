@@ -24,7 +24,7 @@ from server_process import listening_on
 import tacit
 from tacit.config import Settings
 from tacit.errors import InvalidSettings
-from tacit.tools import TacitServer
+from tacit.tools.server import TacitServer
 from tacit.web.access import check_exposure
 from tacit.web.serving import serve
 

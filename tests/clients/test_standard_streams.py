@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tacit.standard_streams import LineReader, LineWriter, standard_pipes
+from tacit.tools.standard_streams import LineReader, LineWriter, standard_pipes
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +114,7 @@ async def test_nobody_reads_any_more(pipe: tuple[int, int]) -> None:
 
 PRINTS = """
 import os, sys
-from tacit.standard_streams import standard_pipes
+from tacit.tools.standard_streams import standard_pipes
 with standard_pipes() as (reader, writer):
     assert reader is not None
     print("stray", flush=True)

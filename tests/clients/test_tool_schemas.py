@@ -7,8 +7,8 @@ import json
 import pytest
 from mcp import Client
 
-from tacit.tool_schemas import untitled
-from tacit.tools import TacitServer
+from tacit.schemas.published import untitled
+from tacit.tools.server import TacitServer
 
 
 def test_untitled_schema_keeps_all_but_titles() -> None:

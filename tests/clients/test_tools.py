@@ -15,8 +15,8 @@ from mcp_types import CallToolResult
 from sample_service import SampleApp, await_event
 
 from tacit.errors import StoreDamaged
-from tacit.tool_calls import ERROR_META
-from tacit.tools import INSTRUCTIONS, TacitServer, build_server
+from tacit.tools.calls import ERROR_META
+from tacit.tools.server import INSTRUCTIONS, TacitServer, build_server
 
 pytestmark = pytest.mark.anyio
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])

@@ -15,7 +15,7 @@ from tacit.errors import TacitError
 from tacit.models import MutateRequest, RunAnswer
 from tacit.service.observations import MAX_NAME, MAX_OBSERVED, MAX_VALUE
 from tacit.texts import error_observations, error_text, mutate_text
-from tacit.tools import build_server
+from tacit.tools.server import build_server
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 ONCE = "call input 0\nstore given\nobserve given"

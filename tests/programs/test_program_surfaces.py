@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 from program_samples import GREET, OpenApp, greet
 
-from tacit.tools import build_server
+from tacit.tools.server import build_server
 
 TESTS = greet().model_dump(mode="json", include={"tests"}, exclude_unset=True)["tests"]
 GREET_CALL = {

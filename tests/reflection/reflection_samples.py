@@ -15,7 +15,7 @@ from tacit.catalog import Closure, Version
 from tacit.errors import TacitError
 from tacit.models import Effect, Expectation, Manifest, MutateRequest, Permissions, Status, TestCase
 from tacit.sandbox import Allowance, Cancellation, Execution, HostCall, effects_of
-from tacit.schemas import compile_schema
+from tacit.schemas.validator import compile_schema
 from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.prepared import Prepared
 

@@ -12,7 +12,7 @@ from tacit.building.orders import Budget, Material, RepairRequest, Replay
 from tacit.errors import CapabilityFailed, InvalidArgument, MemoryExhausted
 from tacit.models import Permissions, TestCase, TestResult
 from tacit.sandbox import HostCall, encode_calls
-from tacit.sandbox.fixture import FixtureWorld
+from tacit.sandbox.worlds.fixture import FixtureWorld
 from tacit_builder.repair.diagnosis import MAX_CAUSE, Diagnosis, Examiner
 from tacit_builder.repair.recorded import recorded_test
 

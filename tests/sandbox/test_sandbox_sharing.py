@@ -13,8 +13,8 @@ import pytest
 
 from guests import ECHO, ENDLESS, LIMITS, LOOP, SmallWorld, digest_of, guest, printing
 from tacit.errors import ServiceClosed
-from tacit.sandbox import Cancellation, Execution, Program, Sandbox, programs
-from tacit.sandbox.programs import KEPT_PROGRAMS
+from tacit.sandbox import Cancellation, Execution, LoadedModule, Sandbox, modules
+from tacit.sandbox.modules import KEPT_MODULES
 
 CALL = """
   (local $length i64)
@@ -25,17 +25,17 @@ CALL = """
 CALL_AND_LOOP = guest(f"(drop (call $call (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0))) {LOOP}")
 
 
-def load(sandbox: Sandbox, wasm: bytes) -> Program:
+def load(sandbox: Sandbox, wasm: bytes) -> LoadedModule:
     return sandbox.load(digest_of(wasm), lambda: wasm)
 
 
 def test_sixteen_threads_get_their_own_outputs(sandbox: Sandbox) -> None:
     """More threads than workers, each with inputs of its own, get the outputs that belong to them."""
-    program = load(sandbox, guest(ECHO))
+    loaded = load(sandbox, guest(ECHO))
 
     def work(number: int) -> bool:
         texts = [b"[%d, %d]" % (number, turn) for turn in range(100)]
-        return all(sandbox.run(program, text, SmallWorld()).output == text for text in texts)
+        return all(sandbox.run(loaded, text, SmallWorld()).output == text for text in texts)
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(work, range(16)))
@@ -60,24 +60,24 @@ def test_a_long_run_does_not_hold_up_others() -> None:
 def test_an_interrupt_of_the_user_stops_a_guest(sandbox: Sandbox) -> None:
     """Ctrl-C on the thread that runs a guest unwinds the guest and is raised."""
     world = SmallWorld(called=lambda *_: threading.Thread(target=_thread.interrupt_main).start() or b"")
-    program = load(sandbox, CALL_AND_LOOP)
+    loaded = load(sandbox, CALL_AND_LOOP)
     with pytest.raises(KeyboardInterrupt):
-        sandbox.run(program, b"", world)
+        sandbox.run(loaded, b"", world)
 
 
-def nested(sandbox: Sandbox, program: Program, levels: int) -> Execution:
-    """Run a program whose calls run it again, `levels` deep, the last one answered by the world."""
+def nested(sandbox: Sandbox, loaded: LoadedModule, levels: int) -> Execution:
+    """Run a module whose calls run it again, `levels` deep, the last one answered by the world."""
 
     def call(_: str, data: bytes) -> bytes:
-        inner = nested(sandbox, program, levels - 1)
+        inner = nested(sandbox, loaded, levels - 1)
         return inner.output if inner.failure is None else b'"%s"' % inner.failure.code.encode()
 
     world = SmallWorld(b'"bottom"', called=call if levels else None)
-    return sandbox.run(program, b"1", world)
+    return sandbox.run(loaded, b"1", world)
 
 
 def test_runs_nest_as_deep_as_allowed(sandbox: Sandbox) -> None:
-    """A world may run other programs on the same thread, as deep as the call depth."""
+    """A world may run other modules on the same thread, as deep as the call depth."""
     assert nested(sandbox, load(sandbox, guest(CALL, data="a")), LIMITS.call_depth).value == "bottom"
 
 
@@ -108,7 +108,7 @@ def test_a_nested_run_leaves_its_caller_alone(sandbox: Sandbox) -> None:
 def test_waiting_for_a_turn_can_be_cancelled() -> None:
     """A run that waits for a free worker is cancelled without ever starting."""
     with Sandbox(LIMITS, workers=1) as sandbox, ThreadPoolExecutor(1) as pool:
-        program = load(sandbox, guest(CALL, data="a"))
+        loaded = load(sandbox, guest(CALL, data="a"))
         entered, leave = threading.Event(), threading.Event()
 
         def hold(*_: object) -> bytes:
@@ -116,12 +116,12 @@ def test_waiting_for_a_turn_can_be_cancelled() -> None:
             leave.wait()
             return b"1"
 
-        first = pool.submit(sandbox.run, program, b"", SmallWorld(called=hold))
+        first = pool.submit(sandbox.run, loaded, b"", SmallWorld(called=hold))
         entered.wait()
         cancellation = Cancellation()
         cancellation.cancel()
         world = SmallWorld()
-        failure = sandbox.run(program, b"", world, cancellation=cancellation).failure
+        failure = sandbox.run(loaded, b"", world, cancellation=cancellation).failure
         leave.set()
         assert first.result().value == 1
     assert failure is not None
@@ -131,7 +131,7 @@ def test_waiting_for_a_turn_can_be_cancelled() -> None:
 def test_waiting_for_a_turn_ends_with_the_wall_time() -> None:
     """A run that waits for a free worker gives up when its wall time is over."""
     with Sandbox(LIMITS, workers=1) as sandbox, ThreadPoolExecutor(1) as pool:
-        program = load(sandbox, guest(CALL, data="a"))
+        loaded = load(sandbox, guest(CALL, data="a"))
         entered, leave = threading.Event(), threading.Event()
 
         def hold(*_: object) -> bytes:
@@ -139,45 +139,45 @@ def test_waiting_for_a_turn_ends_with_the_wall_time() -> None:
             leave.wait()
             return b"1"
 
-        first = pool.submit(sandbox.run, program, b"", SmallWorld(called=hold))
+        first = pool.submit(sandbox.run, loaded, b"", SmallWorld(called=hold))
         entered.wait()
-        failure = sandbox.run(program, b"", SmallWorld(), wall_seconds=0.02).failure
+        failure = sandbox.run(loaded, b"", SmallWorld(), wall_seconds=0.02).failure
         leave.set()
         first.result()
     assert failure is not None
     assert failure.code == "timeout"
 
 
-def test_a_program_that_was_forgotten_still_runs(sandbox: Sandbox) -> None:
-    """A program stays valid while it is referenced, after so many others were loaded that it is kept no more."""
+def test_a_module_that_was_forgotten_still_runs(sandbox: Sandbox) -> None:
+    """A module stays valid while it is referenced, after so many others were loaded that it is kept no more."""
     wasm = guest(ECHO)
-    program = load(sandbox, wasm)
-    for number in range(KEPT_PROGRAMS + 1):
+    loaded = load(sandbox, wasm)
+    for number in range(KEPT_MODULES + 1):
         load(sandbox, b"%b\x00\x09\x04fill%b" % (wasm, number.to_bytes(4, "little")))
-    assert load(sandbox, wasm) is not program
-    assert sandbox.run(program, b"[5]", SmallWorld()).value == [5]
+    assert load(sandbox, wasm) is not loaded
+    assert sandbox.run(loaded, b"[5]", SmallWorld()).value == [5]
 
 
-def test_large_programs_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kept programs' code has a size limit together; the last one stays, however large it is."""
+def test_large_modules_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept modules' code has a size limit together; the last one stays, however large it is."""
     first, last = guest(ECHO), printing('"another"')
     with Sandbox(LIMITS, workers=1) as sandbox:
-        program = load(sandbox, first)
-        monkeypatch.setattr(programs, "KEPT_BYTES", program.size)
+        loaded = load(sandbox, first)
+        monkeypatch.setattr(modules, "KEPT_BYTES", loaded.size)
         kept = load(sandbox, last)
         assert load(sandbox, last) is kept
-        assert load(sandbox, first) is not program
+        assert load(sandbox, first) is not loaded
 
 
-def test_a_program_is_kept(sandbox: Sandbox) -> None:
-    """Loading a module again gives the same program without asking for its bytes."""
+def test_a_module_is_kept(sandbox: Sandbox) -> None:
+    """Loading a module again gives the same one without asking for its bytes."""
     wasm = printing("1")
-    program = load(sandbox, wasm)
+    loaded = load(sandbox, wasm)
 
     def unasked() -> bytes:
         raise AssertionError
 
-    assert sandbox.load(digest_of(wasm), unasked) is program
+    assert sandbox.load(digest_of(wasm), unasked) is loaded
 
 
 def test_threads_that_load_one_module_compile_it_once(sandbox: Sandbox) -> None:
@@ -190,7 +190,7 @@ def test_threads_that_load_one_module_compile_it_once(sandbox: Sandbox) -> None:
         asked.append(1)
         return wasm
 
-    def work(_: int) -> Program:
+    def work(_: int) -> LoadedModule:
         barrier.wait()
         return sandbox.load(digest_of(wasm), bytes_of)
 
@@ -208,11 +208,11 @@ def resident_bytes() -> int:
 def test_three_thousand_runs_leave_no_memory_behind(sandbox: Sandbox) -> None:
     """Runs that fill their memory, fail or print do not make the process grow."""
     fills = "(drop (memory.grow (i32.const 4))) (memory.fill (i32.const 0) (i32.const 7) (i32.const 300000))"
-    programs = [load(sandbox, guest(fills)), load(sandbox, guest("(unreachable)")), load(sandbox, guest(ECHO))]
+    several = [load(sandbox, guest(fills)), load(sandbox, guest("(unreachable)")), load(sandbox, guest(ECHO))]
 
     def thousand_runs() -> None:
         for turn in range(1000):
-            sandbox.run(programs[turn % 3], b"[1]", SmallWorld())
+            sandbox.run(several[turn % 3], b"[1]", SmallWorld())
 
     thousand_runs()
     before = resident_bytes()
@@ -225,11 +225,11 @@ def test_a_closed_sandbox_refuses_to_run_and_to_load() -> None:
     """After close both say that the sandbox is closed, and closing again is harmless."""
     sandbox = Sandbox(LIMITS, workers=1)
     wasm = guest(ECHO)
-    program = load(sandbox, wasm)
+    loaded = load(sandbox, wasm)
     sandbox.close()
     sandbox.close()
     with pytest.raises(ServiceClosed):
-        sandbox.run(program, b"1", SmallWorld())
+        sandbox.run(loaded, b"1", SmallWorld())
     with pytest.raises(ServiceClosed):
         load(sandbox, wasm)
 
@@ -253,11 +253,11 @@ def test_closing_cancels_what_runs() -> None:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_cannot_run(sandbox: Sandbox) -> None:
     """A child that was forked is refused, since nothing there would stop a guest that loops."""
-    program = load(sandbox, guest(ECHO))
+    loaded = load(sandbox, guest(ECHO))
     child = os.fork()
     if child == 0:
         try:
-            sandbox.run(program, b"1", SmallWorld())
+            sandbox.run(loaded, b"1", SmallWorld())
         except ServiceClosed:
             os._exit(7)
         os._exit(1)

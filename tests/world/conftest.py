@@ -12,7 +12,7 @@ import pytest
 from world_site import Site
 
 from tacit.config import Limits
-from tacit.sandbox import FilesFolder, Program, Sandbox
+from tacit.sandbox import FilesFolder, Guest, Sandbox
 
 
 @pytest.fixture
@@ -64,6 +64,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def load(sandbox: Sandbox) -> Callable[[bytes], Program]:
+def load(sandbox: Sandbox) -> Callable[[bytes], Guest]:
     """Load a module by its bytes."""
     return lambda wasm: sandbox.load(hashlib.sha256(wasm).hexdigest(), lambda: wasm)

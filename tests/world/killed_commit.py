@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tacit.sandbox.files import FilesFolder
+from tacit.sandbox.files.files_folder import FilesFolder
 
 WATCHED = ("open", "os.", "fcntl.", "shutil.")
 NEW = {"a.txt": b"new a" * 100, "deep/er/b.txt": b"new b" * 100, "c.txt": b"new c" * 100}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tacit.sandbox.files import FilesFolder
+from tacit.sandbox.files.files_folder import FilesFolder
 
 if __name__ == "__main__":
     root, state, times, pattern = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]

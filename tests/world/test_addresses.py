@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tacit.sandbox.addresses import kind_of, parse_url
+from tacit.sandbox.http.addresses import kind_of, parse_url
 from tacit.sandbox.world import FailureCode, HostFailure
 
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from tacit.catalog import version
 from tacit.errors import PermissionDenied
 from tacit.models import Permissions, TestCase
-from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.world import FailureCode, HostFailure
-from tacit.schemas import compile_schema
+from tacit.sandbox.worlds.fixture import FixtureWorld
+from tacit.schemas.validator import compile_schema
 
 CALLING = Permissions(call=("pay", "greet", "agent"))
 TWO = [{"input": {"id": "E1"}, "output": 1}, {"input": {"id": "E2"}, "output": 2}]

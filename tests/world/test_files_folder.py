@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tacit.errors import FileConflict, FilesUnwritable, PermissionDenied
-from tacit.sandbox.files import FilesFolder
-from tacit.sandbox.folder import list_folder, read_file
+from tacit.sandbox.files.files_folder import FilesFolder
+from tacit.sandbox.files.folder import list_folder, read_file
 from tacit.sandbox.world import FailureCode, HostFailure
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tacit.errors import PermissionDenied
 from tacit.models import Permissions, TestCase
-from tacit.sandbox.fixture import FixtureWorld
 from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.worlds.fixture import FixtureWorld
 
 ALL = Permissions(http=("*",), read=("**",), write=("**",), time=True, call=("*",))
 

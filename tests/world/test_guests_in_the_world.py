@@ -19,9 +19,9 @@ from tacit.sandbox import (
     Cancellation,
     Execution,
     FilesFolder,
+    Guest,
     HttpGateway,
     LiveWorld,
-    Program,
     RecordingWorld,
     ReplayWorld,
     Sandbox,
@@ -33,7 +33,7 @@ RunLive = Callable[..., tuple[Execution, RecordingWorld]]
 
 
 @pytest.fixture
-def run_live(sandbox: Sandbox, load: Callable[[bytes], Program], files: FilesFolder) -> RunLive:
+def run_live(sandbox: Sandbox, load: Callable[[bytes], Guest], files: FilesFolder) -> RunLive:
     """Run a guest in a recorded live world whose permissions and grants are the same, and commit if it ends well."""
 
     def run(wasm: bytes, cancellation: Cancellation | None = None, **permissions: object) -> object:
@@ -105,7 +105,7 @@ def test_a_folder_is_listed(run_live: RunLive, files: FilesFolder) -> None:
 
 
 def test_a_replay_gives_the_same_bytes_without_the_world(
-    run_live: RunLive, sandbox: Sandbox, load: Callable[[bytes], Program], files: FilesFolder
+    run_live: RunLive, sandbox: Sandbox, load: Callable[[bytes], Guest], files: FilesFolder
 ) -> None:
     """After the files changed, the replay answers as then and writes nothing."""
     (files.root / "n").write_text("1")

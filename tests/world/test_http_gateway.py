@@ -10,7 +10,7 @@ import pytest
 from world_site import LIMITS, PUBLIC, Site, allow, failure_of, pointed
 
 from tacit.errors import PermissionDenied
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import FailureCode
 
 

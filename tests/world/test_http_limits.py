@@ -13,7 +13,7 @@ from world_site import PUBLIC, Site, allow, failure_of, pointed
 from tacit.config import Limits
 from tacit.errors import RunCancelled
 from tacit.sandbox.cancellation import Cancellation
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import FailureCode, HostFailure
 
 

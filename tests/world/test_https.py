@@ -21,7 +21,7 @@ from tacit.errors import RunCancelled
 from tacit.models import Permissions
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import FailureCode, HostFailure
 
 NAME = "api.test"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tacit.errors import FilesUnwritable
-from tacit.sandbox.files import FilesFolder
+from tacit.sandbox.files.files_folder import FilesFolder
 
 HARNESS = Path(__file__).with_name("killed_commit.py")
 

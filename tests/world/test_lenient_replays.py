@@ -6,9 +6,9 @@ import pytest
 
 from tacit.errors import PermissionDenied, ReplayDiverged
 from tacit.models import Permissions
-from tacit.sandbox.lenient import LenientWorld, written_files
-from tacit.sandbox.recording import HostCall
 from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.sandbox.worlds.lenient import LenientWorld, written_files
+from tacit.sandbox.worlds.recording import HostCall
 
 ALL = Permissions(http=("a.test",), read=("**",), write=("out/*",), time=True, call=("other",))
 NOT_FOUND = (int(FailureCode.NOT_FOUND), "no such file")

@@ -13,7 +13,7 @@ import pytest
 
 from tacit.errors import FileConflict, FilesUnwritable, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
-from tacit.sandbox.files import FilesFolder
+from tacit.sandbox.files.files_folder import FilesFolder
 
 RIVAL = Path(__file__).with_name("rival_writer.py")
 
@@ -195,7 +195,7 @@ def test_a_forked_process_keeps_no_lock(files: FilesFolder) -> None:
 def test_a_killed_holder_lets_go(files: FilesFolder, tmp_path: Path) -> None:
     """The lock of a process that was killed is free."""
     code = (
-        "import sys; from pathlib import Path; from tacit.sandbox.files import FilesFolder\n"
+        "import sys; from pathlib import Path; from tacit.sandbox.files.files_folder import FilesFolder\n"
         "with FilesFolder(Path(sys.argv[1]), Path(sys.argv[2])).transaction(['a']): print(flush=True); input()"
     )
     holder = subprocess.Popen(

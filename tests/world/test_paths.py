@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tacit.errors import PermissionDenied
-from tacit.sandbox.paths import MAX_PATH_BYTES, MAX_SEGMENTS, PathGlob, names_folder, segments_of
+from tacit.sandbox.files.paths import MAX_PATH_BYTES, MAX_SEGMENTS, PathGlob, names_folder, segments_of
 from tacit.sandbox.world import FailureCode, HostFailure
 
 

@@ -9,10 +9,17 @@ import pytest
 
 from tacit.errors import PermissionDenied, ReplayDiverged, StoreDamaged, TooManyHostCalls
 from tacit.models import Permissions, TestCase
-from tacit.sandbox import recording
-from tacit.sandbox.fixture import FixtureWorld
-from tacit.sandbox.recording import MAX_RECORDED, HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
 from tacit.sandbox.world import Called, FailureCode, HostFailure, World
+from tacit.sandbox.worlds import recording
+from tacit.sandbox.worlds.fixture import FixtureWorld
+from tacit.sandbox.worlds.recording import (
+    MAX_RECORDED,
+    HostCall,
+    RecordingWorld,
+    ReplayWorld,
+    decode_calls,
+    encode_calls,
+)
 
 PERMISSIONS = Permissions(http=("a.test",), read=("**",), write=("out/*",), time=True, call=("other",))
 TEST = TestCase.model_validate(

@@ -8,8 +8,8 @@ import pytest
 from world_site import Site
 
 from tacit.errors import InvalidManifest
-from tacit.pattern_cost import MOST, states_of
-from tacit.schemas import MAX_VIOLATIONS, check_schema, compile_schema, shorten
+from tacit.schemas.patterns import MOST, states_of
+from tacit.schemas.validator import MAX_VIOLATIONS, check_schema, compile_schema, shorten
 
 
 def test_a_fitting_value_has_no_violations() -> None:

@@ -9,7 +9,7 @@ import pytest
 import world_guests as guests
 
 from tacit.models import Permissions, TestCase, TestResult
-from tacit.sandbox import Program, Sandbox, run_tests
+from tacit.sandbox import Guest, Sandbox, run_tests
 from tacit.sandbox.verification import differences
 
 Check = Callable[..., TestResult]
@@ -17,7 +17,7 @@ ALL = Permissions(http=("*",), read=("**",), write=("**",), time=True, call=("*"
 
 
 @pytest.fixture
-def check(sandbox: Sandbox, load: Callable[[bytes], Program]) -> Check:
+def check(sandbox: Sandbox, load: Callable[[bytes], Guest]) -> Check:
     """Run one test of a guest and return its result."""
 
     def run(wasm: bytes, expect: dict[str, Any], permissions: Permissions = ALL, **world: Any) -> TestResult:
@@ -164,7 +164,7 @@ def test_a_test_with_a_malformed_url_says_so(check: Check) -> None:
     assert "http" in result.difference
 
 
-def test_each_test_has_a_world_of_its_own(sandbox: Sandbox, load: Callable[[bytes], Program]) -> None:
+def test_each_test_has_a_world_of_its_own(sandbox: Sandbox, load: Callable[[bytes], Guest]) -> None:
     """What one test wrote is not there in the next; results come in order."""
     tests = [
         TestCase.model_validate({"name": name, "files": {"n": "1"}, "expect": {"output": output}})

@@ -12,9 +12,9 @@ import pytest
 
 from tacit.config import Limits
 from tacit.models import Permissions
-from tacit.sandbox.fetch import connect
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.fetch import connect
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import HostFailure
 
 PUBLIC = "93.184.216.34"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from tacit.errors import BuildRefused
 from tacit.llm import ToolCall
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 
 MAX_REPEATS = 3
 """The same call that often, with no new source in between, is a circle."""

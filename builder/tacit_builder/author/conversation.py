@@ -15,7 +15,7 @@ from tacit.building.protocol import Turn
 from tacit.errors import BuildRefused, InvalidArgument, LlmWithoutTools
 from tacit.llm import Reply, ToolCall
 from tacit.models import Usage
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 from tacit.strict_json import parse
 from tacit_builder.author.desk import Desk
 from tacit_builder.author.lookups import Lookups

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tacit.building.protocol import Finding
 from tacit.plain_text import made_plain
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 
 MAX_FINDING = 4000
 """Characters kept of each finding."""

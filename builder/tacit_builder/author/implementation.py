@@ -13,7 +13,7 @@ from typing import Any, overload
 from tacit.errors import BuildRefused
 from tacit.llm import ToolCall
 from tacit.plain_text import made_plain
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.circling import Circling
 from tacit_builder.author.conversation import Conversation

@@ -12,7 +12,7 @@ from typing import Any
 
 from tacit.building.orders import AuthorRequest, Material
 from tacit.models import Contract, TestCase
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 from tacit_builder.author import prompts
 
 _NEAREST_SHOWN = 5

@@ -15,7 +15,7 @@ from tacit.building.brief import CRATES, EXAMPLE_CALL, GUEST_API, TESTS_FORM
 from tacit.models import ID_PATTERN, Effect, Language
 from tacit.programs.callees import ROOT
 from tacit.programs.language import language
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 
 MAX_FRAMED = 30_000
 """Characters of one framed piece."""

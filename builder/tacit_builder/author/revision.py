@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from tacit.errors import InvalidArgument
 from tacit.models import Model, problems_in
 from tacit.plain_text import made_plain
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk

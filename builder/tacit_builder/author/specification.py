@@ -30,7 +30,7 @@ from tacit.models import (
     problems_in,
 )
 from tacit.sandbox.grants import missing_for
-from tacit.schemas import check_schema, compile_schema, shorten
+from tacit.schemas.validator import check_schema, compile_schema, shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk

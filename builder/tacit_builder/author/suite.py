@@ -21,7 +21,7 @@ from tacit.errors import BuildRefused, InvalidArgument
 from tacit.models import Contract, Model, Permissions, TestCase, problems_in
 from tacit.plain_text import made_plain
 from tacit.sandbox.grants import Allowance
-from tacit.schemas import shorten
+from tacit.schemas.validator import shorten
 from tacit_builder.author import prompts
 from tacit_builder.author.conversation import Conversation
 from tacit_builder.author.desk import Desk

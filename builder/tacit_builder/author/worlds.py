@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tacit.models import Permissions, TestCase
-from tacit.sandbox.addresses import parse_url
 from tacit.sandbox.grants import Allowance
+from tacit.sandbox.http.addresses import parse_url
 from tacit.sandbox.world import HostFailure
 
 

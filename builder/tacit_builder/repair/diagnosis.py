@@ -19,7 +19,7 @@ from tacit.building.summaries import summary_problem
 from tacit.errors import BuildRefused, InvalidArgument, InvalidInput, InvalidManifest, RunError
 from tacit.models import JsonSchema, TestCase, TestResult, problems_in
 from tacit.plain_text import made_plain
-from tacit.schemas import Validator, check_schema, compile_schema, shorten
+from tacit.schemas.validator import Validator, check_schema, compile_schema, shorten
 from tacit_builder.request import asserts_output
 
 MAX_CAUSE = 1000

@@ -8,8 +8,8 @@ from typing import Any
 
 from tacit.building.brief import TESTS_FORM
 from tacit.building.orders import RepairRequest
-from tacit.sandbox.recording import decode_calls
-from tacit.schemas import shorten
+from tacit.sandbox.worlds.recording import decode_calls
+from tacit.schemas.validator import shorten
 from tacit_builder.author.prompts import DATA, SUBMIT_TESTS, framed
 from tacit_builder.repair.recorded import recorded_test
 

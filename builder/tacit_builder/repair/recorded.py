@@ -21,8 +21,8 @@ from tacit.models import LATEST_MILLIS
 from tacit.plain_text import made_plain
 from tacit.programs.callees import AGENT
 from tacit.programs.values import equal
-from tacit.sandbox.paths import names_folder
-from tacit.sandbox.recording import HostCall, decode_calls
+from tacit.sandbox.files.paths import names_folder
+from tacit.sandbox.worlds.recording import HostCall, decode_calls
 
 _ERROR: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _STATUS = re.compile(r"HTTP (\d{3})\b ?(.*)\Z", re.DOTALL)

@@ -9,9 +9,9 @@ from tacit.building.orders import Machine, Replay
 from tacit.errors import CapabilityFailed, ReplayDiverged, TacitError
 from tacit.models import Manifest, TestCase
 from tacit.sandbox.engine import Sandbox
-from tacit.sandbox.lenient import LenientWorld
-from tacit.sandbox.recording import decode_calls
-from tacit.schemas import compile_schema
+from tacit.sandbox.worlds.lenient import LenientWorld
+from tacit.sandbox.worlds.recording import decode_calls
+from tacit.schemas.validator import compile_schema
 from tacit_builder.pipeline import Module
 
 

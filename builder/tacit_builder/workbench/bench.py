@@ -13,7 +13,7 @@ from typing import Any
 from tacit.building.orders import Machine
 from tacit.errors import BuildRefused
 from tacit.plain_text import made_plain
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit_builder.pipeline import Module
 from tacit_builder.toolchain.installed import find_toolchain
 from tacit_builder.toolchain.sdk import find_sdk

@@ -11,7 +11,7 @@ from html import unescape
 from tacit.errors import BuildRefused, PermissionDenied
 from tacit.models import Permissions
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import HostFailure
 
 MAX_PAGE = 20_000

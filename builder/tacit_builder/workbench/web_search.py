@@ -16,9 +16,9 @@ from tacit.building.orders import Web
 from tacit.errors import BuildRefused, PermissionDenied
 from tacit.models import Permissions
 from tacit.plain_text import made_plain
-from tacit.sandbox.addresses import parse_url
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.http import HttpGateway
+from tacit.sandbox.http.addresses import parse_url
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import FailureCode, HostFailure
 
 BRAVE = "https://api.search.brave.com/res/v1/web/search"

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from mcp_types import Tool
 
-from tacit.tool_schemas import rewritten
+from tacit.schemas.published import rewritten
 
 _NULL = {"type": "null"}
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from tacit.differences import same_value, shown
 from tacit.errors import BuildRefused, InvalidInput
 from tacit.models import Expectation, JsonSchema, TestCase
-from tacit.schemas import Validator, compile_schema
+from tacit.schemas.validator import Validator, compile_schema
 
 _NO_ANSWER = object()
 """What a program gives for an input that it has no answer to; fits no expectation."""

@@ -26,7 +26,7 @@ from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
 from tacit.held_folders import HeldFolder, remove_unheld
 from tacit.models import Effect, Manifest, TestCase
 from tacit.programs.callees import ROOT, check_calls, compile_checked, source_in
-from tacit.schemas import check_schema, path_of
+from tacit.schemas.validator import check_schema, path_of
 
 MAX_JSON_BYTES = 4 << 20
 MAX_MODULE_BYTES = 16 << 20

@@ -18,7 +18,7 @@ from tacit.catalog.source_paths import source_problems
 from tacit.catalog.version import check_readable, content_hash, manifest_text, tests_text
 from tacit.errors import InvalidManifest
 from tacit.models import Effect, Manifest, Status, TestCase
-from tacit.schemas import check_schema
+from tacit.schemas.validator import check_schema
 from tacit.store.meta import Meta
 from tacit.store.sqlite import insert_missing
 from tacit.store.tables import capabilities, modules, origins, versions

@@ -17,7 +17,7 @@ from tacit.config import Settings
 def serve(session: Session, transport: str | None, host: str | None, port: int | None) -> None:
     """Serve MCP on stdio, or on HTTP at /mcp and /sse."""
     # The SDK takes most of a second to load, which no other command needs.
-    from tacit.tools import build_server
+    from tacit.tools.server import build_server
 
     settings = Settings.load(data=session.settings.data, transport=transport, host=host, port=port)
     server = build_server(lambda: tacit.open(settings), settings.workers)

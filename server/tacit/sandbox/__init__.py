@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
     from tacit.sandbox.composites import Composite
     from tacit.sandbox.effects import effects_of
-    from tacit.sandbox.engine import Sandbox
+    from tacit.sandbox.engine import Guest, Sandbox
     from tacit.sandbox.execution import Execution
-    from tacit.sandbox.files import FilesFolder
-    from tacit.sandbox.fixture import FixtureWorld
+    from tacit.sandbox.files.files_folder import FilesFolder
+    from tacit.sandbox.files.transaction import Transaction
     from tacit.sandbox.grants import Allowance, missing_for, not_granted
-    from tacit.sandbox.http import HttpGateway
-    from tacit.sandbox.live import LiveWorld
-    from tacit.sandbox.programs import Program
-    from tacit.sandbox.recording import HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
-    from tacit.sandbox.transaction import Transaction
+    from tacit.sandbox.http.gateway import HttpGateway
+    from tacit.sandbox.modules import LoadedModule
     from tacit.sandbox.verification import run_tests
     from tacit.sandbox.world import Called, FailureCode, HostFailure, World
+    from tacit.sandbox.worlds.fixture import FixtureWorld
+    from tacit.sandbox.worlds.live import LiveWorld
+    from tacit.sandbox.worlds.recording import HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
 
 _MODULES = {
     "Allowance": "grants",
@@ -52,21 +52,22 @@ _MODULES = {
     "Composite": "composites",
     "Execution": "execution",
     "FailureCode": "world",
-    "FilesFolder": "files",
-    "FixtureWorld": "fixture",
-    "HostCall": "recording",
+    "FilesFolder": "files.files_folder",
+    "FixtureWorld": "worlds.fixture",
+    "Guest": "engine",
+    "HostCall": "worlds.recording",
     "HostFailure": "world",
-    "HttpGateway": "http",
-    "LiveWorld": "live",
-    "Program": "programs",
-    "RecordingWorld": "recording",
-    "ReplayWorld": "recording",
+    "HttpGateway": "http.gateway",
+    "LiveWorld": "worlds.live",
+    "LoadedModule": "modules",
+    "RecordingWorld": "worlds.recording",
+    "ReplayWorld": "worlds.recording",
     "Sandbox": "engine",
-    "Transaction": "transaction",
+    "Transaction": "files.transaction",
     "World": "world",
-    "decode_calls": "recording",
+    "decode_calls": "worlds.recording",
     "effects_of": "effects",
-    "encode_calls": "recording",
+    "encode_calls": "worlds.recording",
     "missing_for": "grants",
     "not_granted": "grants",
     "run_tests": "verification",
@@ -81,11 +82,12 @@ __all__ = [
     "FailureCode",
     "FilesFolder",
     "FixtureWorld",
+    "Guest",
     "HostCall",
     "HostFailure",
     "HttpGateway",
     "LiveWorld",
-    "Program",
+    "LoadedModule",
     "RecordingWorld",
     "ReplayWorld",
     "Sandbox",

@@ -16,7 +16,7 @@ from tacit.sandbox.compiled import CompiledFolder
 from tacit.sandbox.composites import Composite, Composites, run_composite
 from tacit.sandbox.configuration import fingerprint, open_engine
 from tacit.sandbox.execution import Execution
-from tacit.sandbox.programs import Program, Programs
+from tacit.sandbox.modules import LoadedModule, LoadedModules
 from tacit.sandbox.stacks import HOST_STACK, on_larger_stack, thread_stack_size
 from tacit.sandbox.ticker import Ticker
 from tacit.sandbox.worker import Request, Worker
@@ -39,6 +39,10 @@ class _Here(threading.local):
     lane: _Lane | None = None
 
 
+Guest = LoadedModule | Composite
+"""What the sandbox runs: a module of WebAssembly, or a program in the language of `tacit.programs`."""
+
+
 class Sandbox:
     """Loads and runs modules and composites; thread-safe, at most `workers` at once, each with those that it calls.
 
@@ -50,7 +54,7 @@ class Sandbox:
         self._levels = limits.call_depth + 1
         self._engine = open_engine(limits, slots=workers * self._levels)
         folder = CompiledFolder.open(compiled_folder, fingerprint(limits)) if compiled_folder else None
-        self._programs = Programs(self._engine, limits, folder)
+        self._modules = LoadedModules(self._engine, limits, folder)
         self._composites = Composites()
         self._ticker = Ticker(self._engine)
         self._lanes = [_Lane() for _ in range(workers)]
@@ -67,7 +71,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def load(self, digest: str, make: Callable[[], bytes], language: str = "rust") -> Program | Composite:
+    def load(self, digest: str, make: Callable[[], bytes], language: str = "rust") -> Guest:
         """Return what to run for the module with that SHA-256 (hex), from memory, from disk, or compiled.
 
         `make` gives the module (WebAssembly, or for the language `program` the source) and is called only when it
@@ -78,10 +82,10 @@ class Sandbox:
         self._check_open()
         if language == "program":
             return self._composites.load(digest, make)
-        program = self._programs.load(digest, make)
-        if not program.linked:
-            self._rehearse(program)
-        return program
+        loaded = self._modules.load(digest, make)
+        if not loaded.linked:
+            self._rehearse(loaded)
+        return loaded
 
     @property
     def has_room(self) -> bool:
@@ -89,12 +93,12 @@ class Sandbox:
         return bool(self._free)
 
     def holds(self, digest: str) -> bool:
-        """Whether a program is in memory, so that loading it waits for nothing."""
-        return self._programs.holds(digest) or self._composites.holds(digest)
+        """Whether a guest is in memory, so that loading it waits for nothing."""
+        return self._modules.holds(digest) or self._composites.holds(digest)
 
     def run(
         self,
-        program: Program | Composite,
+        guest: Guest,
         stdin: bytes,
         world: World,
         *,
@@ -104,10 +108,10 @@ class Sandbox:
         cancellation: Cancellation | None = None,
         wall_seconds: float | None = None,
     ) -> Execution:
-        """Run a program on `stdin` in a fresh instance, and return what it came to.
+        """Run a guest on `stdin` in a fresh instance, and return what it came to.
 
         What guest and world did wrong is the execution's `failure`; an exception of the world that is no TacitError
-        is raised. `energy` and `wall_seconds` can only lower the limits. The same program, stdin, `now_millis`,
+        is raised. `energy` and `wall_seconds` can only lower the limits. The same guest, stdin, `now_millis`,
         `seed` and answers of the world give the same output on any machine. May be called from within a world, on
         the same thread, as deep as the limits' `call_depth`. Raises `ServiceClosed` after `close`.
         """
@@ -125,7 +129,7 @@ class Sandbox:
         )
         lane = self._here.lane
         if lane is not None:
-            return self._run_in(lane, program, request)
+            return self._run_in(lane, guest, request)
         try:
             lane = self._take(request)
         except (RunCancelled, RunTimedOut) as failure:
@@ -134,7 +138,7 @@ class Sandbox:
         try:
             # Once more: closing waits only for the lanes that were taken before it began.
             self._check_open()
-            return self._run_in(lane, program, request)
+            return self._run_in(lane, guest, request)
         finally:
             self._here.lane = None
             self._give(lane)
@@ -153,7 +157,7 @@ class Sandbox:
             self._turn.notify_all()
             self._turn.wait_for(lambda: len(self._free) == len(self._lanes), _CLOSE_SECONDS)
         self._ticker.close()
-        self._programs.clear()
+        self._modules.clear()
         self._composites.clear()
         for lane in self._free:
             lane.workers.clear()
@@ -166,8 +170,8 @@ class Sandbox:
         if self._closed:
             raise ServiceClosed("The sandbox is closed.")
 
-    def _rehearse(self, program: Program) -> None:
-        """Prepare the first run of a program where it will most likely be."""
+    def _rehearse(self, loaded: LoadedModule) -> None:
+        """Prepare the first run of a module where it will most likely be."""
         try:
             lane = self._free.pop()
         except IndexError:
@@ -175,7 +179,7 @@ class Sandbox:
         worker = self._worker(lane, 0)
         self._ticker.enter(worker)
         try:
-            worker.rehearse(program)
+            worker.rehearse(loaded)
         finally:
             self._ticker.leave(worker)
             self._give(lane)
@@ -186,14 +190,14 @@ class Sandbox:
             worker = lane.workers[level] = Worker(self._engine, self._limits)
         return worker
 
-    def _run_in(self, lane: _Lane, program: Program | Composite, request: Request) -> Execution:
+    def _run_in(self, lane: _Lane, guest: Guest, request: Request) -> Execution:
         level = lane.level
         if level >= self._levels:
             return _unstarted(
                 TooManyHostCalls(f"Capabilities call each other more than {self._limits.call_depth} deep.")
             )
-        if isinstance(program, Composite):
-            return self._run_composite(lane, program, request)
+        if isinstance(guest, Composite):
+            return self._run_composite(lane, guest, request)
         worker = self._worker(lane, level)
         worker.closing = self._closed
         lane.level += 1
@@ -201,8 +205,8 @@ class Sandbox:
         try:
             needed = (level + 1) * (self._limits.stack_bytes + HOST_STACK)
             if needed > thread_stack_size():
-                return self._run_deeper(lane, worker, program, request)
-            return worker.run(program, request)
+                return self._run_deeper(lane, worker, guest, request)
+            return worker.run(guest, request)
         finally:
             self._ticker.leave(worker)
             lane.level -= 1
@@ -215,12 +219,12 @@ class Sandbox:
         finally:
             lane.level -= 1
 
-    def _run_deeper(self, lane: _Lane, worker: Worker, program: Program, request: Request) -> Execution:
+    def _run_deeper(self, lane: _Lane, worker: Worker, loaded: LoadedModule, request: Request) -> Execution:
         """Run on a thread of our own, since this one's stack is too small for what the limits allow a guest."""
 
         def run() -> Execution:
             self._here.lane = lane
-            return worker.run(program, request)
+            return worker.run(loaded, request)
 
         return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from tacit.errors import PermissionDenied
 from tacit.models import ID_PATTERN, Effect, Permissions
-from tacit.sandbox.paths import PathGlob, compile_glob
+from tacit.sandbox.files.paths import PathGlob, compile_glob
 
 DEFAULT_PORTS = frozenset({80, 443})
 """The ports that a host without one means."""

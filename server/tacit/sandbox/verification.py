@@ -16,13 +16,11 @@ from typing import Any
 from tacit.differences import MAX_SHOWN, differences, same_file, shown
 from tacit.errors import CapabilityFailed, InvalidManifest, TacitError
 from tacit.models import Contract, JsonSchema, Permissions, TestCase, TestResult
-from tacit.sandbox.composites import Composite
-from tacit.sandbox.engine import Sandbox
+from tacit.sandbox.engine import Guest, Sandbox
 from tacit.sandbox.execution import Execution
-from tacit.sandbox.fixture import FixtureWorld, Lack
-from tacit.sandbox.programs import Program
 from tacit.sandbox.world import HostFailure, World
-from tacit.schemas import Validator, compile_schema, shorten
+from tacit.sandbox.worlds.fixture import FixtureWorld, Lack
+from tacit.schemas.validator import Validator, compile_schema, shorten
 
 MAX_DIFFERENCES = 3
 _LOG_TAIL = 600
@@ -45,7 +43,7 @@ class Tried:
 
 def run_tests(
     sandbox: Sandbox,
-    program: Program | Composite,
+    guest: Guest,
     tests: Iterable[TestCase],
     permissions: Permissions,
     *,
@@ -64,7 +62,7 @@ def run_tests(
 
     def run(test: TestCase, world: World) -> Execution:
         text = json.dumps(test.input, ensure_ascii=False).encode()
-        return sandbox.run(program, text, world, now_millis=test.now)
+        return sandbox.run(guest, text, world, now_millis=test.now)
 
     return tuple(_try(test, lambda test: FixtureWorld(test, permissions, takes), run, gives) for test in tests)
 
@@ -85,7 +83,7 @@ def _try(
 
 
 def _result(test: TestCase, world: FixtureWorld, execution: Execution, gives: Validator) -> TestResult:
-    if world.unanswered:  # no test of such a run holds, whatever the program made of it
+    if world.unanswered:  # no test of such a run holds, whatever the guest made of it
         at = _place(execution.failure) if execution.failure else ""
         told = [*world.unanswered[:MAX_DIFFERENCES], *([f"the run ended{at}"] if at else [])]
         return TestResult(name=test.name, passed=False, difference="\n".join(told))

@@ -21,7 +21,7 @@ from tacit.sandbox.execution import Execution, memory_failure, read_output, trap
 from tacit.sandbox.growth import REFUSED_EXPORT
 from tacit.sandbox.hosts import Hosts
 from tacit.sandbox.memory import GuestMemory, OutOfBounds
-from tacit.sandbox.programs import Program
+from tacit.sandbox.modules import LoadedModule
 from tacit.sandbox.signatures import SIGNATURES
 from tacit.sandbox.trampolines import trampoline
 from tacit.sandbox.wasi import EFAULT, GuestExit, Wasi
@@ -83,7 +83,7 @@ class _StoreFuel:
 
 
 class Worker:
-    """Runs programs one after another; not thread-safe, but not bound to a thread."""
+    """Runs modules one after another; not thread-safe, but not bound to a thread."""
 
     def __init__(self, engine: wasmtime.Engine, limits: Limits) -> None:
         self._engine = engine
@@ -104,14 +104,14 @@ class Worker:
         self._computing_since: float | None = None
         self.closing = False
 
-    def run(self, program: Program, request: Request) -> Execution:
-        """Run a program to its end in an instance of its own.
+    def run(self, loaded: LoadedModule, request: Request) -> Execution:
+        """Run a module to its end in an instance of its own.
 
         What the guest or the world did wrong is the execution's failure; only an exception that is no TacitError
         (a bug of the world, an interrupt of the user) is raised.
         """
         started = time.perf_counter()
-        linked = program.linked.get(self) or self.link(program)
+        linked = loaded.linked.get(self) or self.link(loaded)
         self._wasi.begin(request.stdin, request.now_millis, request.seed)
         self._hosts.begin(request.world)
         self._deadline, self._cancellation, self._stopped = request.deadline, request.cancellation, None
@@ -121,7 +121,7 @@ class Worker:
         store = bindings.store_new(self._engine_address, None, None)
         try:
             context = self._prepare(store, request.energy)
-            error = self._enter(context, program, linked)
+            error = self._enter(context, loaded, linked)
             if error or self._trap.value:
                 exit_code, failure = self._ended(context, error)
             bindings.get_fuel(context, self._buffers.fuel)
@@ -133,9 +133,9 @@ class Worker:
             (bindings.store_delete_released if long else bindings.store_delete)(store)
         return self._execution(request.energy, started, exit_code, failure)
 
-    def rehearse(self, program: Program) -> None:
-        """Link a program and make one instance of it, which runs nothing, so that its first run finds all in place."""
-        linked = self.link(program)
+    def rehearse(self, loaded: LoadedModule) -> None:
+        """Link a module and make one instance of it, which runs nothing, so that its first run finds all in place."""
+        linked = self.link(loaded)
         store = bindings.store_new(self._engine_address, None, None)
         context = bindings.store_context(store)
         error = bindings.instantiate_released(linked, context, self._buffers.instance, self._buffers.trap)
@@ -154,11 +154,11 @@ class Worker:
         bindings.set_fuel(context, energy)
         return context
 
-    def _enter(self, context: int, program: Program, linked: int) -> int | None:
+    def _enter(self, context: int, loaded: LoadedModule, linked: int) -> int | None:
         """Instantiate and call `_start`; a trap is left in its buffer, and another error's address returned."""
         buffers = self._buffers
         # Instantiating runs no guest code (start sections are refused); only a large module takes its time.
-        instantiate = bindings.instantiate_released if program.size > _LARGE_MODULE else bindings.instantiate
+        instantiate = bindings.instantiate_released if loaded.size > _LARGE_MODULE else bindings.instantiate
         error = instantiate(linked, context, buffers.instance, buffers.trap)
         if not (error or self._trap.value):
             bindings.export_get(context, buffers.instance, b"memory", 6, buffers.memory_export)
@@ -237,19 +237,19 @@ class Worker:
         self._stopped = error
         return bindings.trap_new(b"stopped", 7)
 
-    def link(self, program: Program) -> int:
-        """Link a program to this worker's functions, once for as long as it lives; return the address."""
+    def link(self, loaded: LoadedModule) -> int:
+        """Link a module to this worker's functions, once for as long as it lives; return the address."""
         linker = wasmtime.Linker(self._engine)
         defined: set[tuple[str, str]] = set()
-        for item in program.module.imports:
+        for item in loaded.module.imports:
             name = (item.module, item.name or "")
             if name not in defined:
                 defined.add(name)
                 self._define(linker, *name)
-        instance_pre = linker.instantiate_pre(program.module)
-        program.kept.append(instance_pre)
-        program.linked[self] = bindings.address(instance_pre)
-        return program.linked[self]
+        instance_pre = linker.instantiate_pre(loaded.module)
+        loaded.kept.append(instance_pre)
+        loaded.linked[self] = bindings.address(instance_pre)
+        return loaded.linked[self]
 
     def _define(self, linker: wasmtime.Linker, module: str, name: str) -> None:
         signature = SIGNATURES[module, name]

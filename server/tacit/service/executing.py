@@ -76,7 +76,7 @@ class Executor:
         now = time.time_ns() // 1_000_000
         world = RecordingWorld(self._world(prepared, frame, now))
         execution = self._sandbox.run(
-            self._preparer.program(prepared.version),
+            self._preparer.guest(prepared.version),
             text,
             world,
             energy=frame.budget.energy,

@@ -1,6 +1,6 @@
 """Versions made ready to run: what a run of them needs and never changes, computed once.
 
-A version's content is immutable, so its validators and its compiled program are kept. Its status, its failures, what
+A version's content is immutable, so its validators and its guest are kept. Its status, its failures, what
 it is granted and what it calls may change in any process; the catalog gives another object then, and the rest is made
 anew.
 """
@@ -16,8 +16,8 @@ from typing import Any
 from tacit.catalog import Catalog, Closure, Version, own_effects
 from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
-from tacit.sandbox import Allowance, Composite, Program, Sandbox
-from tacit.schemas import Validator, compile_schema
+from tacit.sandbox import Allowance, Guest, Sandbox
+from tacit.schemas.validator import Validator, compile_schema
 
 MAX_PREPARED = 1024
 
@@ -94,7 +94,7 @@ class Preparer:
                 prepared = self.keep(self._catalog.get(capability, number))
                 self._catalog.get(capability)
                 if prepared.version.manifest.language == "program":
-                    self.program(prepared.version)
+                    self.guest(prepared.version)
                 else:
                     self._sandbox.load(prepared.version.digest, _not_compiled)
 
@@ -125,8 +125,8 @@ class Preparer:
         """Return a version, whatever its status."""
         return self._catalog.get(capability, version)
 
-    def program(self, version: Version) -> Program | Composite:
-        """Return the version's module, compiled."""
+    def guest(self, version: Version) -> Guest:
+        """Return what to run for the version, compiled."""
         digest = version.digest
         return self._sandbox.load(digest, lambda: self._catalog.module(digest), version.manifest.language)
 
@@ -136,7 +136,7 @@ class Preparer:
 
     def _compile(self, version: Version) -> None:
         with suppress(TacitError):
-            self.program(version)
+            self.guest(version)
 
     def written_globs(self, prepared: Prepared) -> tuple[str, ...]:
         """Return the globs that a run of it may write to, those of the capabilities that it reaches included."""

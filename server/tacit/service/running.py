@@ -141,7 +141,7 @@ class Runner:
         calls = decode_calls(record.calls)
         prepared = self._preparer.keep(self._preparer.version(record.capability, record.version))
         execution = self._sandbox.run(
-            self._preparer.program(prepared.version),
+            self._preparer.guest(prepared.version),
             record.input,
             ReplayWorld(calls),
             energy=record.energy_limit,

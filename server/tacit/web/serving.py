@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from tacit.opening import Opening
-    from tacit.tools import TacitServer
+    from tacit.tools.opening import Opening
+    from tacit.tools.server import TacitServer
 
 GRACE_SECONDS = 3
 """How long open streams may go on after the server was told to stop."""

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 
 from tacit.config import Limits
 from tacit.errors import RunCancelled
-from tacit.sandbox import addresses
-from tacit.sandbox.addresses import Url, follow_reference, kind_of, parse_url
 from tacit.sandbox.cancellation import Cancellation
-from tacit.sandbox.fetch import Connector, Fetch, Resolver, connect
 from tacit.sandbox.grants import Allowance
+from tacit.sandbox.http import addresses
+from tacit.sandbox.http.addresses import Url, follow_reference, kind_of, parse_url
+from tacit.sandbox.http.fetch import Connector, Fetch, Resolver, connect
 from tacit.sandbox.world import FailureCode, HostFailure
 
 MAX_REDIRECTS = 5
@@ -77,7 +77,7 @@ class HttpGateway:
 
     def _hop(self, url: Url, allowance: Allowance, fetch: Fetch, headers: Mapping[str, str]) -> bytes | Url:
         """Return the body, or the URL that it redirects to."""
-        from tacit.sandbox.exchange import exchange  # takes 130 ms that most processes never need
+        from tacit.sandbox.http.exchange import exchange  # takes 130 ms that most processes never need
 
         allowance.require_http(url.host, url.port)
         answer = exchange(

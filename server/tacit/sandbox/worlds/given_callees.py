@@ -17,7 +17,7 @@ from tacit.models import TestCase
 from tacit.programs.callees import AGENT
 from tacit.programs.values import equal
 from tacit.sandbox.world import FailureCode, HostFailure
-from tacit.schemas import Validator, shorten
+from tacit.schemas.validator import Validator, shorten
 
 MAX_INPUTS_SHOWN = 5
 MAX_INPUT_SHOWN = 160

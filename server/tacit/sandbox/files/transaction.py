@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Self
 
 from tacit.errors import FileConflict
-from tacit.sandbox.folder import check_writable, list_folder, read_file
-from tacit.sandbox.journal import Journal
-from tacit.sandbox.locks import FileLocks
-from tacit.sandbox.paths import compile_glob, names_folder, outside, segments_of
+from tacit.sandbox.files.folder import check_writable, list_folder, read_file
+from tacit.sandbox.files.journal import Journal
+from tacit.sandbox.files.locks import FileLocks
+from tacit.sandbox.files.paths import compile_glob, names_folder, outside, segments_of
 from tacit.sandbox.world import FailureCode, HostFailure
 
 MAX_FILES = 1000

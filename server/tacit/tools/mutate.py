@@ -16,10 +16,9 @@ from mcp_types import CallToolResult
 from mcp_types.version import is_version_at_least
 from pydantic import Field
 
-from tacit.consent import Consent, answers_no_form, can_be_asked, question_for
 from tacit.models import JsonSchema, Language, MutateAnswer, MutateRequest, Permissions, RunAnswer, TestCase
 from tacit.texts import mutate_text
-from tacit.tool_calls import (
+from tacit.tools.calls import (
     Backend,
     answered,
     client_name,
@@ -30,6 +29,7 @@ from tacit.tool_calls import (
     run_input,
     session_of,
 )
+from tacit.tools.consent import Consent, answers_no_form, can_be_asked, question_for
 
 if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation

@@ -9,9 +9,9 @@ from pathlib import Path
 from tacit.config import Limits
 from tacit.errors import FilesUnwritable
 from tacit.sandbox.cancellation import Cancellation
-from tacit.sandbox.journal import Journal
-from tacit.sandbox.locks import FileLocks
-from tacit.sandbox.transaction import Transaction
+from tacit.sandbox.files.journal import Journal
+from tacit.sandbox.files.locks import FileLocks
+from tacit.sandbox.files.transaction import Transaction
 
 WAIT_SECONDS = 10.0
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
-from tacit.pattern_cost import states_of
+from tacit.schemas.patterns import states_of
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMES = ("$id", "$anchor", "$dynamicAnchor", "id")

@@ -25,9 +25,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tacit.errors import FilesUnwritable
-from tacit.sandbox.folder import opened_folder
-from tacit.sandbox.locks import let_go
-from tacit.sandbox.paths import RESERVED_PREFIX
+from tacit.sandbox.files.folder import opened_folder
+from tacit.sandbox.files.locks import let_go
+from tacit.sandbox.files.paths import RESERVED_PREFIX
 
 RECORD = "record"
 PROBE = f"{RESERVED_PREFIX}probe"

@@ -19,15 +19,15 @@ from tacit.sandbox.compiled import CompiledFolder
 from tacit.sandbox.effects import checked_outline
 from tacit.sandbox.growth import show_refused_growth
 
-KEPT_PROGRAMS = 128
-"""Programs kept ready in memory; each holds its code and one file descriptor."""
+KEPT_MODULES = 128
+"""Modules kept ready in memory; each holds its code and one file descriptor."""
 KEPT_BYTES = 512 << 20
 """Bytes of compiled code that they may have together."""
 _PAGE = 1 << 16
 
 
 @dataclass(eq=False, slots=True)
-class Program:
+class LoadedModule:
     """A module, compiled and ready to run; valid as long as it is referenced, whatever the sandbox forgets."""
 
     digest: str
@@ -39,75 +39,75 @@ class Program:
     kept: list[wasmtime.InstancePre] = field(default_factory=list[wasmtime.InstancePre])
 
 
-class Programs:
-    """Loads programs by the digest of their modules; thread-safe, and compiles none twice at once."""
+class LoadedModules:
+    """Loads modules by their digests; thread-safe, and compiles none twice at once."""
 
     def __init__(self, engine: wasmtime.Engine, limits: Limits, folder: CompiledFolder | None) -> None:
         self._engine = engine
         self._limits = limits
         self._folder = folder
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Program] = OrderedDict()
-        self._loading: dict[str, Future[Program]] = {}
+        self._kept: OrderedDict[str, LoadedModule] = OrderedDict()
+        self._loading: dict[str, Future[LoadedModule]] = {}
 
-    def load(self, digest: str, wasm: Callable[[], bytes]) -> Program:
-        """Return the program; `wasm` is asked for the module only if it has to be compiled.
+    def load(self, digest: str, wasm: Callable[[], bytes]) -> LoadedModule:
+        """Return the loaded module; `wasm` is asked for its bytes only if it has to be compiled.
 
         Raises `BuildRefused` for what the sandbox does not take, `MemoryExhausted` for a module that begins with
         more memory than the limit, `StoreDamaged` for bytes of another digest.
         """
         with self._lock:
-            program = self._kept.get(digest)
-            if program is not None:
+            loaded = self._kept.get(digest)
+            if loaded is not None:
                 self._kept.move_to_end(digest)
-                return program
+                return loaded
             promise = self._loading.get(digest)
             mine = promise is None
             if promise is None:
-                promise = self._loading[digest] = Future[Program]()
+                promise = self._loading[digest] = Future[LoadedModule]()
         if mine:
             self._load(digest, wasm, promise)
         return promise.result()
 
     def holds(self, digest: str) -> bool:
-        """Whether a program is in memory."""
+        """Whether a module is in memory."""
         return digest in self._kept
 
     def clear(self) -> None:
-        """Forget all programs."""
+        """Forget all modules."""
         with self._lock:
             self._kept.clear()
 
-    def _load(self, digest: str, wasm: Callable[[], bytes], promise: Future[Program]) -> None:
+    def _load(self, digest: str, wasm: Callable[[], bytes], promise: Future[LoadedModule]) -> None:
         try:
-            program = self._read(digest) or self._compile(digest, wasm())
+            loaded = self._read(digest) or self._compile(digest, wasm())
         except BaseException as error:  # raised to all who wait for it
             with self._lock:
                 del self._loading[digest]
             promise.set_exception(error)
             return
         with self._lock:
-            self._kept[digest] = program
+            self._kept[digest] = loaded
             self._forget_oldest()
             del self._loading[digest]
-        promise.set_result(program)
+        promise.set_result(loaded)
 
     def _forget_oldest(self) -> None:
-        """Forget the programs that were used longest ago, never the last one, until the rest is within bounds."""
-        size = sum(program.size for program in self._kept.values())
-        while len(self._kept) > KEPT_PROGRAMS or (size > KEPT_BYTES and len(self._kept) > 1):
+        """Forget the modules that were used longest ago, never the last one, until the rest is within bounds."""
+        size = sum(loaded.size for loaded in self._kept.values())
+        while len(self._kept) > KEPT_MODULES or (size > KEPT_BYTES and len(self._kept) > 1):
             size -= self._kept.popitem(last=False)[1].size
 
-    def _read(self, digest: str) -> Program | None:
+    def _read(self, digest: str) -> LoadedModule | None:
         code = self._folder.read(digest) if self._folder else None
         if code is None:
             return None
         try:
-            return Program(digest, wasmtime.Module.deserialize(self._engine, code), len(code))
+            return LoadedModule(digest, wasmtime.Module.deserialize(self._engine, code), len(code))
         except wasmtime.WasmtimeError:
             return None
 
-    def _compile(self, digest: str, wasm: bytes) -> Program:
+    def _compile(self, digest: str, wasm: bytes) -> LoadedModule:
         if hashlib.sha256(wasm).hexdigest() != digest:
             raise StoreDamaged(
                 f"The module {digest[:12]}… is damaged in the store.", hint="Restore the data folder from a backup."
@@ -122,7 +122,7 @@ class Programs:
         code = bytes(module.serialize())
         if self._folder:
             self._folder.write(digest, code)
-        return Program(digest, module, len(code))
+        return LoadedModule(digest, module, len(code))
 
     def _check_memory(self, outline: Outline) -> None:
         needed, limit = outline.memory_pages[0] * _PAGE, self._limits.memory_bytes

@@ -27,8 +27,8 @@ from httpcore2 import (
 )
 from typing_extensions import override
 
-from tacit.sandbox.addresses import Url
-from tacit.sandbox.fetch import Connector, Fetch
+from tacit.sandbox.http.addresses import Url
+from tacit.sandbox.http.fetch import Connector, Fetch
 from tacit.sandbox.world import FailureCode, HostFailure
 
 LONGEST_CONNECT = 5.0

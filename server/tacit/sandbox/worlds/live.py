@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from tacit.programs.callees import AGENT
 from tacit.sandbox.cancellation import Cancellation
+from tacit.sandbox.files.paths import names_folder, segments_of
+from tacit.sandbox.files.transaction import Transaction
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.http import HttpGateway
-from tacit.sandbox.paths import names_folder, segments_of
-from tacit.sandbox.transaction import Transaction
+from tacit.sandbox.http.gateway import HttpGateway
 from tacit.sandbox.world import Called
 
 

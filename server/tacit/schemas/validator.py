@@ -19,7 +19,7 @@ from typing import Any, cast
 import jsonschema_rs
 
 from tacit.errors import InvalidManifest
-from tacit.schema_cost import Cost, cost_of
+from tacit.schemas.cost import Cost, cost_of
 
 MAX_SCHEMA_BYTES = 256 * 1024
 MAX_ROUTES = 50_000

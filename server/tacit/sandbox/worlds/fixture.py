@@ -13,12 +13,12 @@ from typing import Literal
 
 from tacit.models import HttpFixture, Permissions, TestCase
 from tacit.programs.callees import AGENT
-from tacit.sandbox.addresses import parse_url
-from tacit.sandbox.given_callees import GivenCallees
+from tacit.sandbox.files.paths import names_folder, segments_of
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.paths import names_folder, segments_of
+from tacit.sandbox.http.addresses import parse_url
 from tacit.sandbox.world import Called, FailureCode, HostFailure
-from tacit.schemas import Validator
+from tacit.sandbox.worlds.given_callees import GivenCallees
+from tacit.schemas.validator import Validator
 
 
 @dataclass(frozen=True, slots=True)

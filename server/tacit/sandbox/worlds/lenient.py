@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from tacit.errors import ReplayDiverged
 from tacit.models import Permissions
 from tacit.programs.callees import AGENT
-from tacit.sandbox.addresses import parse_url
+from tacit.sandbox.files.paths import names_folder, segments_of
 from tacit.sandbox.grants import Allowance
-from tacit.sandbox.paths import names_folder, segments_of
-from tacit.sandbox.recording import HostCall, answer_of, called_of
+from tacit.sandbox.http.addresses import parse_url
 from tacit.sandbox.world import Called, FailureCode, HostFailure
+from tacit.sandbox.worlds.recording import HostCall, answer_of, called_of
 
 
 class LenientWorld:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tacit.errors import PermissionDenied
-from tacit.sandbox.paths import RESERVED_PREFIX, outside
+from tacit.sandbox.files.paths import RESERVED_PREFIX, outside
 from tacit.sandbox.world import FailureCode, HostFailure
 
 MAX_LISTED = 10_000

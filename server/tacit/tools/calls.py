@@ -28,9 +28,9 @@ from tacit.models import Model, MutateRequest, problems_in
 from tacit.texts import error_text
 
 if TYPE_CHECKING:
-    from tacit.opening import Opening
     from tacit.sandbox.cancellation import Cancellation
     from tacit.service import Service
+    from tacit.tools.opening import Opening
 
 ERROR_META = "tacit/error"
 """The key in `_meta` of a failed call. Not in the structured content: clients check that against the tool's

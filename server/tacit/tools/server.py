@@ -31,13 +31,13 @@ from pydantic import Field
 import tacit
 from tacit.errors import InvalidArgument
 from tacit.models import RunAnswer, SearchAnswer
-from tacit.mutate_tool import MUTATE, mutate_capability
-from tacit.opening import Opening
-from tacit.standard_streams import standard_pipes
+from tacit.schemas.published import untitled
 from tacit.texts import run_texts, search_text
-from tacit.tool_calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
-from tacit.tool_schemas import untitled
-from tacit.unread_lines import ReadableMessages
+from tacit.tools.calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
+from tacit.tools.mutate import MUTATE, mutate_capability
+from tacit.tools.opening import Opening
+from tacit.tools.standard_streams import standard_pipes
+from tacit.tools.unread_lines import ReadableMessages
 
 if TYPE_CHECKING:
     from tacit.app import App

@@ -1,0 +1,1 @@
+"""Fetching URLs for guests, from public addresses of hosts that are allowed."""
