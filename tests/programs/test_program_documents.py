@@ -21,8 +21,8 @@ from tacit.programs.instructions import KINDS
 from tacit.programs.language import language
 from tacit.programs.layers import NAMES
 from tacit.programs.machine import MAX_OBSERVATIONS, MAX_OBSERVED, MAX_STACK
+from tacit.programs.session_use import MASTERED_RUNS, OPTIMISED_RUNS
 from tacit.programs.sizes import MAX_WEIGHT
-from tacit.programs.use import MASTERED_RUNS, OPTIMISED_RUNS
 from tacit.programs.values import MAX_DEPTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text(encoding="utf-8")

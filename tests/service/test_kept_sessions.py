@@ -9,7 +9,7 @@ import pytest
 from service_samples import OpenApp
 
 from tacit.app import App
-from tacit.programs.use import SessionUse
+from tacit.programs.session_use import SessionUse
 from tacit.service import sessions
 from tacit.service.sessions import Sessions
 

@@ -15,7 +15,7 @@ from tacit.app import App
 from tacit.config import Settings
 from tacit.errors import InternalError, InvalidArgument, TacitError
 from tacit.models import MutateAnswer, MutateRequest, Permissions
-from tacit.programs.use import SessionUse
+from tacit.programs.session_use import SessionUse
 from tacit.sandbox import Cancellation
 from tacit.service import Service
 

@@ -24,9 +24,9 @@ from tacit.programs.callees import ROOT
 from tacit.programs.compiler import MAX_SOURCE
 from tacit.programs.machine import INPUT
 from tacit.programs.runtime import MAX_LEVEL
+from tacit.programs.session_use import ProgramUse, SessionUse
 from tacit.programs.shell import tokens_of
 from tacit.programs.tasks import DEFAULT, RuntimeCompiler
-from tacit.programs.use import ProgramUse, SessionUse
 from tacit.programs.values import from_json, to_json
 from tacit.sandbox.cancellation import Cancellation
 from tacit.service import Service

@@ -8,7 +8,7 @@ from typing import Any
 from tacit.errors import EnergyExhausted, RunCancelled, TacitError, UnknownCapability
 from tacit.programs.energy import cost_of_fuel, fuel_for
 from tacit.programs.machine import CallFailed
-from tacit.programs.use import SHELL
+from tacit.programs.session_use import SHELL
 from tacit.programs.values import Value, to_json
 from tacit.sandbox.cancellation import Cancellation
 from tacit.service import Service

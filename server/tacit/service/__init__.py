@@ -12,7 +12,7 @@ from typing import Any
 
 from tacit.lineage import Lineage
 from tacit.models import Check, MutateAnswer, MutateRequest, Permissions, RunAnswer, SearchAnswer
-from tacit.programs.use import SessionUse
+from tacit.programs.session_use import SessionUse
 from tacit.sandbox import Cancellation
 from tacit.service.arguments import (
     MAX_NAME,

@@ -13,8 +13,8 @@ from tacit.catalog import Catalog, Version
 from tacit.catalog.shipped import AUTHOR as SHIPPED
 from tacit.errors import StoreBusy, StoreReadOnly, TacitError
 from tacit.models import Effect, Model
+from tacit.programs.session_use import SHELL, ProgramUse, SessionUse
 from tacit.programs.shell import tokens_of
-from tacit.programs.use import SHELL, ProgramUse, SessionUse
 from tacit.store import SessionTally, Store
 
 COMMAND_LINE = "without a session"
