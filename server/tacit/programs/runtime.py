@@ -210,12 +210,11 @@ class MiniRuntime:
         length = len(machine.program.instructions)
         if not (0 <= snapshot.counter <= length and (snapshot.done or snapshot.counter < length)):
             raise InvalidArgument(f"The snapshot goes on at {shown(snapshot.counter)}, which is not in the program.")
-        if not 0 <= snapshot.energy_used <= machine.limit:
+        if snapshot.energy_used > machine.limit:
             raise InvalidArgument(
-                f"The snapshot used {shown(snapshot.energy_used)} hundredths of a unit of energy; the budget is "
-                f"{self.budget:g} units."
+                f"The snapshot used more than the budget of {self.budget:g} units.", hint="Resume it with a larger one."
             )
-        if snapshot.executed < 0 or not 0 <= snapshot.compilation_level <= MAX_LEVEL:
+        if min(snapshot.energy_used, snapshot.executed) < 0 or not 0 <= snapshot.compilation_level <= MAX_LEVEL:
             raise InvalidArgument("The snapshot's counts are none that a runtime can have.")
 
 
