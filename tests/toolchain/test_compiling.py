@@ -6,16 +6,13 @@ import contextlib
 import ctypes
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tacit.building.descendants import children
-from tacit.errors import BuilderFailed, BuildRefused, RunCancelled
-from tacit.sandbox.cancellation import Cancellation
+from tacit.errors import BuilderFailed, BuildRefused
 from tacit_builder.toolchain import Compiled, Confinement, Sdk, Toolchain, compile_source
 
 Compile = Callable[..., Compiled]
@@ -99,27 +96,6 @@ def test_errors_keep_paths_of_the_authors_own(refusal: Refusal) -> None:
     assert "/api/v1/users" in refusal('fn main() { let x: u8 = "/api/v1/users"; }').details["diagnostics"]
 
 
-def test_compiler_is_ended_when_the_build_is_cancelled(
-    toolchain: Toolchain, sdk: Sdk, each_confinement: Confinement
-) -> None:
-    """Cancelling from another thread ends rustc long before its time."""
-    cancellation = Cancellation()
-    timer = threading.Timer(0.3, cancellation.cancel)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(RunCancelled):
-        compile_source(
-            toolchain,
-            sdk,
-            {"main.rs": ENDLESS},
-            confinement=each_confinement,
-            seconds=60,
-            cancellation=cancellation,
-        )
-    timer.join()
-    assert time.monotonic() - started < 30
-
-
 @pytest.fixture
 def adopting() -> Iterator[None]:
     """Have this process adopt what loses its parent, for the length of a test, and bury it at the end."""
@@ -133,23 +109,11 @@ def adopting() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("adopting")
-@pytest.mark.parametrize("ending", ["timeout", "cancel"])
-def test_no_compiler_outlives_its_build(
-    ending: str, toolchain: Toolchain, sdk: Sdk, each_confinement: Confinement
-) -> None:
+def test_no_compiler_outlives_its_build(toolchain: Toolchain, sdk: Sdk, each_confinement: Confinement) -> None:
     """When the call has returned, no process of it is left, not even one that lost its parent."""
-    cancellation = Cancellation()
-    if ending == "cancel":
-        threading.Timer(0.3, cancellation.cancel).start()
-    with pytest.raises((BuildRefused, RunCancelled)):
-        compile_source(
-            toolchain,
-            sdk,
-            {"main.rs": ENDLESS + " const OUTLIVES: u8 = 1;"},
-            confinement=each_confinement,
-            seconds=1,
-            cancellation=cancellation,
-        )
+    source = {"main.rs": ENDLESS + " const OUTLIVES: u8 = 1;"}
+    with pytest.raises(BuildRefused):
+        compile_source(toolchain, sdk, source, confinement=each_confinement, seconds=1)
     assert [line for line in _children() if "rustc" in line or "bwrap" in line] == []
 
 

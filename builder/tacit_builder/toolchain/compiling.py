@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tacit.building.protocol import MAX_MODULE_BYTES
-from tacit.errors import BuilderFailed, BuildRefused, RunCancelled
-from tacit.sandbox.cancellation import Cancellation
+from tacit.errors import BuilderFailed, BuildRefused
 from tacit_builder.toolchain.confinement import GIB, Confinement, Job, Limits
 from tacit_builder.toolchain.diagnostics import last_words, readable_errors
 from tacit_builder.toolchain.installed import Mount, Toolchain
@@ -64,11 +63,10 @@ def compile_source(
     *,
     confinement: Confinement,
     seconds: float,
-    cancellation: Cancellation | None = None,
 ) -> Compiled:
     """Compile the files of a capability, whose root is `main.rs`, within `seconds`.
 
-    Raises `BuildRefused` at the stage `compile` with rustc's errors in `details.diagnostics`, or `RunCancelled`.
+    Raises `BuildRefused` at the stage `compile` with rustc's errors in `details.diagnostics`.
     """
     files = checked_source(source)
     with tempfile.TemporaryDirectory(prefix="tacit-compile-") as made:
@@ -83,7 +81,6 @@ def compile_source(
             job.environment,
             seconds=seconds,
             most_bytes=_MOST_OUTPUT,
-            cancellation=cancellation,
         )
         spent = time.perf_counter() - start
         if done.ending == "exited" and done.code == 0:
@@ -125,10 +122,8 @@ def _read(module: Path) -> bytes:
         return file.read(MAX_MODULE_BYTES)
 
 
-def _failure(done: Finished, seconds: float, hidden: Mapping[str, str]) -> BuildRefused | RunCancelled | BuilderFailed:
+def _failure(done: Finished, seconds: float, hidden: Mapping[str, str]) -> BuildRefused | BuilderFailed:
     """Say why there is no module."""
-    if done.ending == "cancelled":
-        return RunCancelled("The build was cancelled.")
     errors = readable_errors(done.output, hidden)
     if done.ending == "timed_out":
         said = f"Compiling took more than {seconds:g} seconds."

@@ -1,4 +1,4 @@
-"""Running one job to its end, its deadline, its caller's cancellation or the most output that is worth reading."""
+"""Running one job to its end, its deadline or the most output that is worth reading."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import select
 import selectors
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from tacit.sandbox.cancellation import Cancellation
-
 _CHUNK = 1 << 16
 _DYING_SECONDS = 5.0
-Ending = Literal["exited", "timed_out", "cancelled", "flooded"]
+Ending = Literal["exited", "timed_out", "flooded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +27,7 @@ class Finished:
     output: bytes
 
 
-def run_job(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    seconds: float,
-    most_bytes: int,
-    cancellation: Cancellation | None = None,
-) -> Finished:
+def run_job(command: Sequence[str], environment: Mapping[str, str], *, seconds: float, most_bytes: int) -> Finished:
     """Run a command in a process group of its own and return what it printed; the whole group is dead by then."""
     process = subprocess.Popen(
         command,
@@ -48,22 +38,17 @@ def run_job(
         start_new_session=True,
     )
     assert process.stdout is not None  # noqa: S101  # a pipe was asked for
-    group, stream = _Group(process), process.stdout
-    deadline = time.monotonic() + seconds
+    stream, deadline = process.stdout, time.monotonic() + seconds
     try:
-        if cancellation is not None:
-            cancellation.on_cancel(group.kill)
         ending, output = _read(stream, deadline, most_bytes)
-        if ending == "exited" and not group.exits_before(deadline):
+        if ending == "exited" and not _exits_before(process.pid, deadline):
             ending = "timed_out"
     finally:
-        group.kill()
+        _kill_group(process.pid)
         # Bubblewrap's processes die a moment after it; each of them holds the stream open until it is dead.
         _read(stream, time.monotonic() + _DYING_SECONDS)
         stream.close()
-        code = group.end()
-    if cancellation is not None and cancellation.cancelled:
-        ending = "cancelled"
+        code = process.wait()
     return Finished(ending, code, output)
 
 
@@ -85,31 +70,18 @@ def _read(stream: IO[bytes], deadline: float, most_bytes: int | None = None) -> 
     return "timed_out", bytes(output)
 
 
-class _Group:
-    """A process and its group; killing it never reaches a stranger that was given the same number later."""
+def _exits_before(pid: int, deadline: float) -> bool:
+    """Wait for a process to exit, without taking its exit code: its number is its own until then."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+    finally:
+        os.close(descriptor)
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._lock = threading.Lock()
 
-    def kill(self) -> None:
-        """Kill every process of the group, unless the first has been waited for."""
-        with self._lock:
-            if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-
-    def exits_before(self, deadline: float) -> bool:
-        """Wait for the first process to exit, without taking its exit code, which frees its number."""
-        descriptor = os.pidfd_open(self._process.pid)
-        try:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
-        finally:
-            os.close(descriptor)
-
-    def end(self) -> int:
-        """Return the first process's exit code, which frees its number."""
-        with self._lock:
-            return self._process.wait()
+def _kill_group(pid: int) -> None:
+    """Kill every process of the group of that number, whose first has not been waited for."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
