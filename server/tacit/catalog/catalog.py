@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tacit.catalog.premise import Premise
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version
+from tacit.clock import now_millis
 from tacit.errors import InvalidArgument
 from tacit.models import Effect, Manifest, Permissions, Status, TestCase
 from tacit.store import PYTHON, Decision
@@ -244,7 +244,7 @@ class Catalog(CatalogReader):
         if text in self.get(capability).manifest.examples:
             return
         with self.store.database.write() as connection:
-            row = {"capability": capability, "text": text, "created": time.time_ns() // 1_000_000}
+            row = {"capability": capability, "text": text, "created": now_millis()}
             if connection.execute(insert_missing(examples), row).rowcount:
                 _drop_oldest_examples(connection, capability)
                 registration.touch(connection, capability, self.store.meta.next_generation(connection))

@@ -7,7 +7,6 @@ way keeps what it began with. A stored grant that cannot be read grants nothing,
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, delete, select
 
+from tacit.clock import now_millis
 from tacit.errors import InvalidArgument
 from tacit.models import Permissions
 from tacit.store import Store
@@ -148,7 +148,7 @@ def rows_in(connection: Connection) -> tuple[Row, ...]:
 def add(connection: Connection, capability: str, permissions: Permissions) -> list[Grant]:
     """Grant in the transaction of `connection`; return what had not been granted to `capability` itself before."""
     added: list[Grant] = []
-    now = time.time_ns() // 1_000_000
+    now = now_millis()
     for kind, value in grants_in(permissions):
         row = {"capability": capability, "kind": kind, "value": value, "created": now}
         if connection.execute(insert_missing(grants), row).rowcount:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -16,6 +15,7 @@ from tacit.catalog.origin import Origin
 from tacit.catalog.queries import Offering
 from tacit.catalog.source_paths import source_problems
 from tacit.catalog.version import check_readable, content_hash, manifest_text, tests_text
+from tacit.clock import now_millis
 from tacit.errors import InvalidManifest
 from tacit.models import Effect, Manifest, Status, TestCase
 from tacit.schemas.validator import check_schema
@@ -79,7 +79,7 @@ def add(connection: Connection, meta: Meta, candidate: Candidate, known: Offerin
     """Keep a candidate as the next version, offered or not; `known` is what its id offers now."""
     name = candidate.manifest.id
     generation = meta.next_generation(connection)
-    now = time.time_ns() // 1_000_000
+    now = now_millis()
     if known is None:
         row = {"id": name, "status": Status.ACTIVE, "current": 1, "changed": generation, "created": now}
         connection.execute(insert(capabilities), row)

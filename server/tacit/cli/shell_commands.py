@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tacit.cli.saved_runtime import SavedRuntime, read_text
 from tacit.cli.shell_display import MAX_SHOWN, amount, next_instruction, result_text, say, shown, steps_text
 from tacit.cli.shell_outside import ServiceOutside
 from tacit.cli.terminal import interruptible
+from tacit.clock import now_millis
 from tacit.errors import InvalidArgument, InvalidJson, UnknownCapability
 from tacit.plain_text import made_plain
 from tacit.programs import AgentShell, MiniRuntime, RuntimeId, Value
@@ -79,7 +79,7 @@ class Commands:
         self._outside = ServiceOutside(service)
         self._shell = AgentShell(PERSON, budget, outside=self._outside)
         self._held: dict[RuntimeId, Held] = {}
-        self._started = time.time_ns() // 1_000_000
+        self._started = now_millis()
         self.ended = False
 
     def carry_out(self, line: str) -> None:

@@ -7,7 +7,6 @@ was ever in force is lost.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,6 +15,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection, func, insert, select
 
+from tacit.clock import now_millis
 from tacit.errors import InvalidArgument, UnknownPolicy, UnknownVersion
 from tacit.models import problems_in
 from tacit.store import Decision, Store
@@ -197,9 +197,7 @@ class Policies:
     ) -> PolicyVersion:
         if value == before.value:
             return before
-        after = PolicyVersion(
-            before.name, before.version + 1, value, decision.actor, storable(reason), time.time_ns() // 1_000_000
-        )
+        after = PolicyVersion(before.name, before.version + 1, value, decision.actor, storable(reason), now_millis())
         row = {
             "name": after.name,
             "version": after.version,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
+from tacit.clock import now_millis
 from tacit.errors import InvalidArgument, ValueTooLarge, WrongType
 from tacit.programs.arguments import Arguments
 from tacit.programs.builtins import ANY, Builtin
@@ -186,7 +186,7 @@ class MiniRuntime:
             compilation_level=self._level,
             done=machine.done,
             observations=tuple(machine.observations),
-            timestamp=time.time_ns() // 1_000_000,
+            timestamp=now_millis(),
         )
 
     def load_state(self, snapshot: RuntimeSnapshot) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from dataclasses import dataclass, replace
 
+from tacit.clock import now_millis
 from tacit.config import Limits
 from tacit.errors import (
     EnergyExhausted,
@@ -73,7 +73,7 @@ class Executor:
 
     def execute(self, prepared: Prepared, text: bytes, frame: Frame) -> Attempt:
         """Run once in the sandbox, and check the output; nothing is committed, and of this run nothing recorded."""
-        now = time.time_ns() // 1_000_000
+        now = now_millis()
         world = RecordingWorld(self._world(prepared, frame, now))
         execution = self._sandbox.run(
             self._preparer.guest(prepared.version),

@@ -7,13 +7,13 @@ reach back over the whole time of which they would have to tell, nothing counts 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tacit.catalog import Archival, Catalog, Standing
 from tacit.catalog.shipped import AUTHOR as SHIPPED
+from tacit.clock import now_millis
 from tacit.learning import Policies, Pruning
 from tacit.models import Status
 from tacit.store import Decision, Tally
@@ -54,11 +54,11 @@ class Pruner:
     def prune(self, *, dry_run: bool, actor: str) -> list[dict[str, Any]]:
         """Archive what the policy `pruning` says, or with `dry_run` only say so; return it, by id and version."""
         if dry_run:
-            return [each.as_json() for each in self.plan(_now())]
+            return [each.as_json() for each in self.plan(now_millis())]
         found: list[Candidate] = []
 
         def choose() -> Iterable[Archival]:
-            found.extend(self.plan(_now()))
+            found.extend(self.plan(now_millis()))
             return [each.archival() for each in found]
 
         self._catalog.sweep(choose, by=Decision(actor))
@@ -150,7 +150,3 @@ class _Sweep:
         """Whether none of the versions was used, registered or decided about for so long."""
         last = [since, self.decided.get(versions[0].id, 0), *map(self._last_used, versions)]
         return max(*last, *(each.created for each in versions)) <= self.now - days * DAY_MILLIS
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

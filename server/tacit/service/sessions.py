@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from tacit.catalog import Catalog, Version
 from tacit.catalog.shipped import AUTHOR as SHIPPED
+from tacit.clock import now_millis
 from tacit.errors import StoreBusy, StoreReadOnly, TacitError
 from tacit.models import Effect, Model
 from tacit.programs.session_use import SHELL, ProgramUse, SessionUse
@@ -59,7 +59,7 @@ class Sessions:
 
         Where the store is busy or cannot be written, it is not kept: the program is made all the same.
         """
-        made = _Made(session=session or COMMAND_LINE, at=time.time_ns() // 1_000_000)
+        made = _Made(session=session or COMMAND_LINE, at=now_millis())
         key = f"{_MADE_KEY}{capability}@{version}"
         if not _is_program(self._catalog.get(capability, version)):
             return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from tacit.building.orders import Budget
+from tacit.clock import now_millis
 from tacit.errors import BuildRefused
 from tacit.learning.policies import CostLimits
 from tacit.models import Usage
@@ -75,4 +75,4 @@ def _limits(limits: CostLimits, per: str) -> dict[str, Any]:
 
 
 def _yesterday() -> int:
-    return time.time_ns() // 1_000_000 - DAY_MILLIS
+    return now_millis() - DAY_MILLIS

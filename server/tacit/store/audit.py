@@ -6,13 +6,13 @@ An entry is written in the transaction of what it tells of, so that neither is e
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from tacit.clock import now_millis
 from tacit.store.database import Database
 from tacit.store.failures import damaged
 from tacit.store.tables import audit
@@ -72,7 +72,7 @@ class Audit:
     ) -> None:
         """Note a decision in the transaction of `connection` that carries it out; details are facts and reasons."""
         row = {
-            "at": time.time_ns() // 1_000_000,
+            "at": now_millis(),
             "actor": storable(decision.actor),
             "action": action,
             "capability": capability,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from tacit.clock import now_millis
 from tacit.models import Usage
 from tacit.store.database import Database
 from tacit.store.failures import damaged
@@ -68,7 +68,7 @@ class Builds:
             "request": request,
             "stage": "",
             "result": "",
-            "started": _now(),
+            "started": now_millis(),
             "owner": this_process(),
             "key": key,
         }
@@ -224,7 +224,7 @@ class Builds:
     def _end(self, jobs: list[str], status: str, result: str) -> None:
         ended = update(builds).where(builds.c.job.in_(jobs), builds.c.status == RUNNING)
         with self._database.write() as connection:
-            connection.execute(ended.values(status=status, result=result, ended=_now()))
+            connection.execute(ended.values(status=status, result=result, ended=now_millis()))
 
 
 def _running(connection: Connection, key: str) -> str | None:
@@ -246,7 +246,3 @@ def _rest(reserved: Usage, used: Usage) -> Usage:
 
 def _usage(text: str) -> Usage:
     return Usage.model_validate_json(text) if text else Usage()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,11 +5,11 @@ Each change begins a generation of the catalog, since `Version.failing` is part 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
+from tacit.clock import now_millis
 from tacit.store.database import Database
 from tacit.store.meta import Meta
 from tacit.store.sqlite import insert_or_replace
@@ -48,7 +48,7 @@ class Health:
                 "version": version,
                 "failing": before.failing + 1,
                 "last_run": run_id,
-                "changed": time.time_ns() // 1_000_000,
+                "changed": now_millis(),
             }
             connection.execute(insert_or_replace(health, "failing", "last_run", "changed"), row)
             self._meta.next_generation(connection)

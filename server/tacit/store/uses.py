@@ -6,12 +6,12 @@ Such an answer takes microseconds, so at most one in an hour is noted of each ve
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 
 from sqlalchemy import select
 
+from tacit.clock import now_millis
 from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
 from tacit.store.failures import explained
@@ -34,7 +34,7 @@ class Uses:
 
         Where the store is busy or cannot be written, the next use is noted instead.
         """
-        now = time.time_ns() // 1_000_000
+        now = now_millis()
         if abs(now - self._noted.get(used, 0)) < EVERY_MILLIS:
             return
         rows = [(capability, version, now) for capability, version in dict.fromkeys((used, *reached))]
