@@ -72,8 +72,8 @@ RUN = """\
 Run one capability in its sandbox and get its output: one JSON value, then a line with version, run id, energy and \
 time, then what a program observed. Get the id and the form of the input from search_capabilities. The input is \
 checked against the capability's input schema before anything runs, and each violation is named. File writes land all \
-together when the run succeeds, or not at all. Pure capabilities answer repeated inputs from memory unless `fresh`. On \
-failure the text starts with a code, such as unknown_capability (with the closest ids), invalid_input, \
+together when the run succeeds, or not at all. Pure capabilities may answer repeated inputs from memory, unless \
+`fresh`. On failure the text starts with a code, such as unknown_capability (with the closest ids), invalid_input, \
 permission_denied, energy_exhausted, timeout or capability_error, and says what to do next."""
 
 
