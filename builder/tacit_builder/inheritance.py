@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tacit.differences import same_value
-from tacit.exchanges import MAX_EXCHANGES, Exchange
-from tacit.models import Permissions, TestCase, TestResult
+from tacit.models import MAX_EXCHANGES, Exchange, Permissions, TestCase, TestResult
 from tacit.plain_text import made_plain
 from tacit.sandbox.files.paths import names_folder, segments_of
 from tacit.sandbox.grants import Allowance

@@ -16,8 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tacit.building.orders import Replay
 from tacit.errors import CapabilityFailed
-from tacit.exchanges import MAX_CODE, MAX_EXCHANGES, MAX_MESSAGE
-from tacit.models import LATEST_MILLIS
+from tacit.models import LATEST_MILLIS, MAX_CODE, MAX_EXCHANGES, MAX_MESSAGE
 from tacit.plain_text import made_plain
 from tacit.programs.callees import AGENT
 from tacit.programs.values import equal

@@ -12,8 +12,7 @@ from typing import Any
 
 from tacit import strict_json
 from tacit.errors import CapabilityFailed, InvalidInput
-from tacit.exchanges import Exchange, ExchangeError
-from tacit.models import TestCase
+from tacit.models import Exchange, ExchangeError, TestCase
 from tacit.programs.callees import AGENT
 from tacit.programs.values import equal
 from tacit.sandbox.world import FailureCode, HostFailure
