@@ -31,6 +31,17 @@ def test_a_program_that_calls_nothing_is_pure(open_app: OpenApp) -> None:
     assert (first.cached, again.cached, again.output) == (False, True, {"steps": 900})
 
 
+@pytest.mark.parametrize("name", ["add", "input"])
+def test_a_name_that_a_built_in_has_is_noted(open_app: OpenApp, name: str) -> None:
+    """It is made, found and run as any other, but what programs call by that name is the built-in."""
+    service = open_app(shipped=False).service
+    made = service.mutate(greet(id=name))
+    assert made.status == "registered"
+    assert f"No program can call it: `call {name}` means the built-in of that name." in made.message
+    assert service.run(name, {"name": "Ada"}).output == "Hello, Ada!"
+    assert "No program can call it" not in service.mutate(greet(id="welcome", force=True)).message
+
+
 def test_the_effects_of_a_program_are_those_of_its_callees(open_app: OpenApp) -> None:
     """It calls, and does what they do; a program that calls it does the same."""
     service = open_app().service

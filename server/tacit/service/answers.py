@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from tacit.catalog import Version, tests_as_json
 from tacit.errors import BuildRefused
 from tacit.models import Effect, MutateAnswer, Status, TestResult
+from tacit.programs.builtins import BUILTINS
+from tacit.programs.machine import INPUT
 from tacit.service.finding import example_input
 
 WRITE_IT = "Write the source and tests as the brief says, and call mutate_capability again with them."
@@ -40,7 +42,7 @@ def registered(
     `dead_ends` the ways to callees that are not offered any more, `dropped` how many tests of the parent could not be
     compared.
     """
-    notes = (_unheeded_note(unheeded), _dead_ends_note(dead_ends), _dropped_note(dropped))
+    notes = (_unheeded_note(unheeded), _dead_ends_note(dead_ends), _dropped_note(dropped), _name_note(version.id))
     return MutateAnswer(
         status="registered",
         id=version.id,
@@ -97,6 +99,11 @@ def _unheeded_note(callees: Sequence[str]) -> str:
 
 def _dead_ends_note(ways: Sequence[str]) -> str:
     return f"Some of its calls fail: {'. '.join(ways)}." if ways else ""
+
+
+def _name_note(capability: str) -> str:
+    hidden = capability == INPUT or capability in BUILTINS
+    return f"No program can call it: `call {capability}` means the built-in of that name." if hidden else ""
 
 
 def _dropped_note(count: int) -> str:
