@@ -119,6 +119,13 @@ async def test_json_in_a_string_is_taken_where_the_string_does_not_fit(server: T
     assert json.loads(result.content[0].text) == {"a": 1}
 
 
+@pytest.mark.parametrize(("capability", "output"), [("objects_only", {}), ("echo", None)])
+async def test_null_is_left_out_where_it_does_not_fit(server: TacitServer, capability: str, output: Any) -> None:
+    """Clients that have to name every argument send it; what takes null gets null."""
+    result = await call(server, "run_capability", {"id": capability, "input": None})
+    assert json.loads(result.content[0].text) == output
+
+
 async def test_string_that_is_not_json_keeps_its_violation(server: TacitServer) -> None:
     """A string that neither fits nor parses is refused as invalid input."""
     result = await call(server, "run_capability", {"id": "objects_only", "input": "{a: 1"})

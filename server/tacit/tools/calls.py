@@ -99,20 +99,23 @@ class _Attempt(Generic[T]):
 
 
 def run_input(run: Callable[[Any], T], given: Any) -> T:
-    """Run a capability on `given`, or on the JSON in it where it is a string that does not fit as it stands.
+    """Run a capability on `given`, or on what that may mean where it does not fit as it stands.
 
-    Clients often send JSON as a string. A capability that takes strings still gets its string unchanged.
+    Clients often send JSON as a string, and null for what they leave out. A capability that takes strings or null still
+    gets them unchanged.
     """
     try:
         return run(given)
     except InvalidInput:
-        parsed = _json_within(given)
-        if parsed is None:
+        meant = _meant(given)
+        if meant is None:
             raise
-        return run(parsed)
+        return run(meant)
 
 
-def _json_within(given: Any) -> dict[str, Any] | list[Any] | None:
+def _meant(given: Any) -> dict[str, Any] | list[Any] | None:
+    if given is None:
+        return {}
     if not isinstance(given, str) or given.lstrip()[:1] not in ("{", "["):
         return None
     try:
