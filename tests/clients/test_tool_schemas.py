@@ -24,7 +24,7 @@ def test_untitled_schema_keeps_all_but_titles() -> None:
 
 @pytest.mark.anyio
 async def test_no_published_schema_has_a_title(server: TacitServer) -> None:
-    """They repeat the names of properties, a fifth of what the schemas cost."""
+    """They repeat the names of properties, a sixth of what the schemas cost."""
     async with Client(server) as client:
         tools = (await client.list_tools()).tools
     schemas = json.dumps([[tool.input_schema, tool.output_schema] for tool in tools])

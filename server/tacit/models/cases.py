@@ -36,13 +36,9 @@ class Exchange(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
+    def _leave_out_nulls(cls, given: Any) -> Any:
         """Drop the null that some models write for what they leave out; `output: null` alone is an answer."""
-        if not isinstance(given, dict):
-            return given
-        named = cast("dict[str, Any]", given)
-        dropped = {"error"} if named.get("error") is None else {"output"} if named.get("output") is None else set[str]()
-        return {name: value for name, value in named.items() if name not in dropped}
+        return _without_nulls(given, {"error"})
 
     @model_validator(mode="after")
     def _one_answer(self) -> Exchange:
@@ -79,16 +75,9 @@ class Expectation(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
+    def _leave_out_nulls(cls, given: Any) -> Any:
         """Drop the nulls that some models write for what they leave out; `output: null` alone is an assertion."""
-        if not isinstance(given, dict):
-            return given
-        named = cast("dict[str, Any]", given)
-        others = {name for name in ("output_matches", "error") if named.get(name) is not None}
-        dropped = {"output_matches", "error"} - others
-        if others and named.get("output") is None:
-            dropped.add("output")
-        return {name: value for name, value in named.items() if name not in dropped}
+        return _without_nulls(given, {"output_matches", "error"})
 
     @model_validator(mode="after")
     def _one_assertion(self) -> Expectation:
@@ -144,3 +133,15 @@ class TestResult(Model):
     name: str
     passed: bool
     difference: str = ""
+
+
+def _without_nulls(given: Any, others: set[str]) -> Any:
+    """Return an object without the null that stands for `output` or one of the `others`, of which it has one."""
+    if not isinstance(given, dict):
+        return given
+    named = cast("dict[str, Any]", given)
+    meant = {name for name in others if named.get(name) is not None}
+    dropped = others - meant
+    if meant and named.get("output") is None:
+        dropped.add("output")
+    return {name: value for name, value in named.items() if name not in dropped}

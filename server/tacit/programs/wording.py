@@ -10,14 +10,13 @@ from typing import Any
 
 from tacit import strict_json
 from tacit.errors import CapabilityFailed, OutOfRange, ValueTooLarge, WrongType
+from tacit.models import MAX_CODE, MAX_MESSAGE
 from tacit.programs.arguments import Arguments
 from tacit.programs.numerals import read_number
 from tacit.programs.sizes import MAX_WEIGHT, Sized, sized, too_deep, too_large
 from tacit.programs.values import as_number as number_in
 from tacit.programs.values import from_json, to_json
 
-MAX_CODE, MAX_MESSAGE = 100, 2_000
-"""Characters of an error of the program's own, as of those that capabilities in Rust report; the rest is left out."""
 MAX_PARTS = 100_000
 MAX_PARSED = 1 << 20
 """Characters of JSON that `json_parse` reads."""
@@ -137,7 +136,7 @@ def json_text(given: Arguments) -> Sized:
 
 
 def fail(given: Arguments) -> Sized:
-    """End the run with the program's own error."""
+    """End the run with the program's own error; of a longer code or message the beginning is kept."""
     code, message = given.text(0)[:MAX_CODE], given.text(1)[:MAX_MESSAGE]
     raise CapabilityFailed(f"{code}: {message}", details={"code": code, "message": message})
 

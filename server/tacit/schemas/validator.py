@@ -56,12 +56,7 @@ class Validator:
 
     def is_valid(self, value: Any) -> bool:
         """Return whether the JSON value fits, stopping at the first violation; not where it is too large to tell."""
-        if self._cost is not None and _is_too_large(value, self._cost):
-            return False
-        try:
-            return self._compiled.is_valid(value)
-        except ValueError:
-            return False
+        return not self._is_over(value) and self._fits(value)
 
     def violations(self, value: Any) -> list[dict[str, str]]:
         """Return `{path, message}` for each violation, at most `MAX_VIOLATIONS`; empty when the value fits.
@@ -70,16 +65,25 @@ class Validator:
         A value that cannot be JSON (nested too deep, a lone surrogate) is one violation at `$`, and so is one that
         breaks a schema which recurses by more than one way, or is too large for its schema.
         """
-        if self._cost is not None and _is_too_large(value, self._cost):
+        if self._is_over(value):
             return [{"path": "$", "message": "is too large to be held against so large a schema, or such patterns"}]
         if not self._detailed:
             unsaid = {"path": "$", "message": "does not fit the schema, which recurses by too many ways to say where"}
-            return [] if self.is_valid(value) else [unsaid]
+            return [] if self._fits(value) else [unsaid]
         try:
             errors = islice(self._compiled.iter_errors(value), MAX_VIOLATIONS)
             return [{"path": path_of(error.instance_path), "message": _message(error)} for error in errors]
         except ValueError as error:
             return [{"path": "$", "message": shorten(f"not a JSON value that can be checked: {error}")}]
+
+    def _is_over(self, value: Any) -> bool:
+        return self._cost is not None and _is_too_large(value, self._cost)
+
+    def _fits(self, value: Any) -> bool:
+        try:
+            return self._compiled.is_valid(value)
+        except ValueError:
+            return False
 
 
 def compile_schema(schema: dict[str, Any]) -> Validator:
