@@ -7,6 +7,7 @@ stays can change the form of the character before it, and spell nothing.
 
 from __future__ import annotations
 
+import json
 import re
 
 # Control characters but tab and line feed, separators of lines and paragraphs, what turns the direction of text, and
@@ -53,6 +54,16 @@ _FOUND = re.compile(
 def made_plain(text: str) -> str:
     """Return the text without such characters."""
     return _FOUND.sub(_kept, text)
+
+
+def one_line(text: str) -> str:
+    """Return a stranger's text on one line, without such characters, so that it cannot look like lines of ours."""
+    return made_plain(" ".join(text.split()))
+
+
+def quoted(text: str) -> str:
+    """Return a stranger's text on one line in quotation marks, as a JSON string, so that its ends are told too."""
+    return json.dumps(one_line(text), ensure_ascii=False)
 
 
 def escaped(text: str) -> str:

@@ -1,6 +1,9 @@
 """The compact text forms of answers and errors, for the reader of a tool's text and of a terminal.
 
 The structured forms are the models' own; a text says the same in fewer characters. No protocol here.
+
+What a stranger wrote never begins a line: it stands on the line of its label (`one_line`, `quoted`, `compact`) or,
+where its lines matter, indented below that (`_block`). So a summary or a guest's message cannot forge a hit or a hint.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from pydantic import ValidationError
 
 from tacit.errors import TacitError
 from tacit.models import Brief, Effect, Hit, MutateAnswer, Observed, Permissions, RunAnswer, SearchAnswer, Usage
+from tacit.plain_text import made_plain, one_line, quoted
 
 _SAID_IN_MESSAGE = frozenset({"violations", "stage"})
 """Details that the message of their error already spells out."""
@@ -22,8 +26,9 @@ _OBSERVED = frozenset({"observations", "observations_left_out"})
 
 
 def compact(value: Any) -> str:
-    """Return a value as JSON on one line, non-ASCII characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Return a value as JSON on one line, non-ASCII characters as they are but for those that end lines."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def error_text(error: TacitError) -> str:
@@ -34,15 +39,14 @@ def error_text(error: TacitError) -> str:
 def _failure_text(error: Mapping[str, Any]) -> str:
     """Return the text of an error in its JSON form."""
     details: dict[str, Any] = error.get("details", {})
-    lines = [f"{error['code']}: {error['message']}"]
+    lines = [f"{error['code']}: {one_line(error['message'])}"]
     if hint := error.get("hint"):
-        lines.append(hint)
+        lines.append(one_line(hint))
     said = "\n".join(lines)
     observed = error_observations(details)
-    besides = _OBSERVED if observed else frozenset[str]()
-    shown = {
-        name: _detail(value) for name, value in details.items() if _worth_showing(name, value) and name not in besides
-    }
+    if observed:
+        details = {name: value for name, value in details.items() if name not in _OBSERVED}
+    shown = {name: _detail(value) for name, value in details.items() if _worth_showing(name, value)}
     unsaid = [f"{name}: {value}" for name, value in shown.items() if name in _PLACE or value not in said]
     return "\n".join([*lines, *unsaid, *observed])
 
@@ -88,7 +92,7 @@ def error_observations(details: Mapping[str, Any]) -> list[str]:
 
 
 def _observed_text(name: str, value: Any, *, whole: bool) -> str:
-    return f"observed {' '.join(name.split())} = {compact(value) if whole else value}"
+    return f"observed {one_line(name)} = {compact(value) if whole else one_line(str(value))}"
 
 
 def _left_out(count: Any) -> list[str]:
@@ -134,7 +138,7 @@ def _worth_showing(name: str, value: Any) -> bool:
 
 def _detail(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return _block(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
         return ", ".join(value)  # pyright: ignore[reportUnknownArgumentType]
     return compact(value)
@@ -142,7 +146,7 @@ def _detail(value: Any) -> str:
 
 def _hit_text(number: int, hit: Hit) -> str:
     lines = [
-        f"{number}. {hit.id}@{hit.version} (score {hit.score:.2f}, {effects_text(hit.effects)}): {hit.summary}",
+        f"{number}. {hit.id}@{hit.version} (score {hit.score:.2f}, {effects_text(hit.effects)}): {quoted(hit.summary)}",
         f"   input schema: {compact(hit.input_schema)}",
     ]
     if hit.example_input is not None:
@@ -161,11 +165,13 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
     return [
         f"registered {answer.id}@{answer.version} ({effects_text(answer.effects)})"
         + (f", from {answer.parent}" if answer.parent else ""),
-        f"tests passed: {', '.join(test.name for test in answer.tests if test.passed)}" if answer.tests else "",
+        f"tests passed: {', '.join(one_line(test.name) for test in answer.tests if test.passed)}"
+        if answer.tests
+        else "",
         f"permissions not granted: {denied}" if denied else "",
-        answer.hint,
+        one_line(answer.hint),
         _author_text(answer),
-        answer.message,
+        one_line(answer.message),
         *_run_text(answer),
     ]
 
@@ -173,7 +179,7 @@ def _registered_text(answer: MutateAnswer) -> list[str]:
 def _author_text(answer: MutateAnswer) -> str:
     """Return which model wrote it and what that used; a caller that is the author knows."""
     used = usage_text(answer.usage) if answer.usage else ""
-    author = f"written by {answer.author}" if answer.author.partition(" ")[0] not in ("", "caller") else ""
+    author = f"written by {one_line(answer.author)}" if answer.author.partition(" ")[0] not in ("", "caller") else ""
     return ": ".join(part for part in (author, used) if part)
 
 
@@ -188,12 +194,14 @@ def _run_text(answer: MutateAnswer) -> list[str]:
 
 
 def _refused_text(answer: MutateAnswer) -> list[str]:
-    failed = [f"test {test.name} failed: {test.difference}" for test in answer.tests if not test.passed]
+    failed = [
+        f"test {one_line(test.name)} failed: {_block(test.difference)}" for test in answer.tests if not test.passed
+    ]
     return [
-        f"refused at {answer.stage}: {answer.message}",
-        answer.hint,
+        f"refused at {answer.stage}: {one_line(answer.message)}",
+        one_line(answer.hint),
         f"closest: {', '.join(answer.closest)}" if answer.closest else "",
-        answer.diagnostics,
+        f"diagnostics: {_block(answer.diagnostics)}" if answer.diagnostics else "",
         *failed,
         _author_text(answer),
     ]
@@ -201,21 +209,21 @@ def _refused_text(answer: MutateAnswer) -> list[str]:
 
 def _building_text(answer: MutateAnswer) -> list[str]:
     return [
-        f"building, job {answer.job}. {answer.message}".rstrip(),
+        f"building, job {answer.job}. {one_line(answer.message)}".rstrip(),
         f'Ask again: mutate_capability with {{"job": "{answer.job}"}}.',
     ]
 
 
 def _needs_source_text(answer: MutateAnswer) -> list[str]:
-    lines = [f"needs_source. {answer.message}".rstrip(), answer.hint]
+    lines = [f"needs_source. {one_line(answer.message)}".rstrip(), one_line(answer.hint)]
     return lines + (_brief_lines(answer.brief) if answer.brief else [])
 
 
 def _brief_lines(brief: Brief) -> list[str]:
-    lines = [f"task: {brief.task}" if brief.task else ""]
+    lines = [f"task: {one_line(brief.task)}" if brief.task else ""]
     if brief.nearest:
         lines.append("nearest capability:")
-        lines += [f"- {name}: {_block(value)}" for name, value in brief.nearest.items()]
+        lines += [f"- {name}: {_nearest_part(name, value)}" for name, value in brief.nearest.items()]
     return [
         *lines,
         f"guest API:\n{brief.guest_api}",
@@ -226,7 +234,18 @@ def _brief_lines(brief: Brief) -> list[str]:
     ]
 
 
-def _block(value: Any) -> str:
-    if isinstance(value, dict) and any(isinstance(text, str) and "\n" in text for text in value.values()):  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-        return "".join(f"\n--- {path}\n{text}" for path, text in value.items())  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
-    return value if isinstance(value, str) else compact(value)
+def _block(text: str) -> str:
+    """Return a text as it follows its label: on the label's line, or indented below that where it has several."""
+    plain = made_plain(text.rstrip())
+    return _indented(plain) if len(plain.splitlines()) > 1 else plain
+
+
+def _indented(text: str) -> str:
+    return "".join(f"\n    {line}" for line in text.splitlines())
+
+
+def _nearest_part(name: str, value: Any) -> str:
+    """Return a part of the nearest capability; of its source, each file under its path."""
+    if name == "source":
+        return "".join(f"\n  --- {one_line(path)}{_indented(made_plain(text))}" for path, text in value.items())
+    return quoted(value) if isinstance(value, str) else compact(value)

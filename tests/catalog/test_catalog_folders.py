@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from catalog_samples import SOURCE, TESTS, manifest, module, register, write_capability
 
 from tacit.catalog import Catalog, import_folder, read_folder, write_folder
+from tacit.catalog.folder_reader import FolderReader, _unique
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
 from tacit.held_folders import HeldFolder
 from tacit.models import Effect, TestCase
@@ -227,10 +228,62 @@ def test_no_symbolic_link_is_followed(home: Path, tmp_path: Path, target: str) -
     assert only(home) == f"{target}: is a symbolic link, and none is followed"
 
 
+def test_a_link_put_in_place_while_it_is_read_leads_nowhere(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that was looked into becomes a link before its files are read."""
+    (home / "src" / "parts").mkdir()
+    (home / "src" / "parts" / "secret.rs").write_text("// mine")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.rs").write_text("// the host's")
+    listed = FolderReader._files
+
+    def swap(reader: FolderReader, *arguments: Any) -> Iterator[str]:
+        found = list(listed(reader, *arguments))
+        if arguments == ("src",):
+            (home / "src" / "parts").rename(tmp_path / "mine")
+            (home / "src" / "parts").symlink_to(tmp_path / "outside")
+        return iter(found)
+
+    monkeypatch.setattr(FolderReader, "_files", swap)
+    assert only(home).startswith("src/parts/secret.rs: is ")
+
+
 def test_a_link_among_the_source_files_is_refused(home: Path) -> None:
     """Also one to a whole folder."""
     (home / "src" / "etc").symlink_to("/etc")
     assert only(home) == "src/etc: is a symbolic link, and none is followed"
+
+
+def test_a_name_that_is_there_twice_is_found_in_one_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many names stand before it: comparing each with all others took seconds for 40,000."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    pairs = [(Name(f"name_{number}"), 1) for number in range(2000)]
+    with pytest.raises(ValueError, match="'name_1999' is there twice"):
+        _unique([*pairs, (Name("name_1999"), 2)])
+    assert compared < 100
+    text = (home / "meta.json").read_text().rstrip().removesuffix("}")
+    (home / "meta.json").write_text(text + "".join(f', "x{number}": 1' for number in range(40_000)) + ', "x39999": 2}')
+    assert only(home) == "meta.json: is not JSON: 'x39999' is there twice"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\u2028", " ", "\n.evil.example"])
+def test_a_host_with_a_line_end_is_refused(home: Path, end: str) -> None:
+    """It would be kept, and fail whatever compares it later."""
+    text = json.loads((home / "meta.json").read_text())
+    for host in (f"example.com:*{end}", f"example.com{end}", f"[::1]{end}", f"example.com:80{end}"):
+        (home / "meta.json").write_text(json.dumps(text | {"permissions": {"http": [host]}}))
+        assert "is not a host" in only(home)
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang(home: Path) -> None:

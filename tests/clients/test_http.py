@@ -120,6 +120,47 @@ def test_foreign_host_is_refused(serve_http: Serve, path: str) -> None:
     assert httpx2.get(serve_http() + path, headers={"Host": "evil.example.com"}, timeout=60).status_code == 421
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:evil.example",
+        "localhost:80.evil.example",
+        "127.0.0.1:",
+        "localhost:*",
+        "localhost:8_0",
+        "[::1]:x",
+        "",
+    ],
+)
+def test_a_host_that_only_begins_like_ours_is_refused(serve_http: Serve, host: str) -> None:
+    """Headers are parsed before they are compared."""
+    address = serve_http()
+    assert httpx2.get(f"{address}/healthz", headers={"Host": host}, timeout=60).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9", "LOCALHOST", "[::1]:8765"])
+def test_names_of_this_machine_are_served(serve_http: Serve, host: str) -> None:
+    """With any port, in any case."""
+    assert httpx2.get(f"{serve_http()}/healthz", headers={"Host": host}, timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:3000", 200),
+        ("http://localhost:evil.example", 403),
+        ("http://127.0.0.1:80@evil.example", 403),
+        ("http://127.0.0.1:*", 403),
+        ("https://localhost", 403),
+        ("localhost", 403),
+        ("null", 403),
+    ],
+)
+def test_an_origin_is_parsed_before_it_is_compared(serve_http: Serve, origin: str, status: int) -> None:
+    """What only begins like an accepted one is refused."""
+    assert httpx2.get(f"{serve_http()}/healthz", headers={"Origin": origin}, timeout=60).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/healthz"])
 def test_foreign_origin_is_refused(serve_http: Serve, path: str) -> None:
     """A web page from elsewhere says so in `Origin`."""
@@ -135,6 +176,8 @@ def test_foreign_origin_is_refused(serve_http: Serve, path: str) -> None:
         ("https://app.example.com:8443", True),
         ("https://app.example.com.evil.example", False),
         ("https://appxexample.com", False),
+        ("https://app.example.com:443.evil.example", False),
+        ("https://app.example.com:", False),
         ("http://localhost", False),
     ],
 )

@@ -38,7 +38,7 @@ async def test_search_answers_hits_in_both_forms(server: TacitServer, era: str) 
     result = await call(server, "search_capabilities", {"query": "say it again", "k": 1}, era)
     assert result.structured_content is not None
     assert result.structured_content["hits"][0]["id"] == "echo"
-    assert text(result).startswith("1. echo@2 (score 0.90, pure): Answers its input.")
+    assert text(result).startswith('1. echo@2 (score 0.90, pure): "Answers its input."')
 
 
 @ERAS

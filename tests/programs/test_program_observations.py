@@ -190,7 +190,7 @@ def test_a_guests_own_details_are_no_observations(app: App) -> None:
     for number, claimed in enumerate((5, "x", [1], [{"name": 1}], [{"name": "a", "value": 1, "more": 2}])):
         add_program(app, f"claim_{number}", "call input 0")
         failed = failure(app, f"claim_{number}", {"error": {"code": "mine", "observations": claimed}})
-        assert failed.details["observations"] == claimed
+        assert failed.details["reported"] == {"observations": claimed}
         assert error_observations(failed.details) == []
         assert error_text(failed).startswith("capability_error: ")
 

@@ -46,6 +46,42 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert (text.count("\n") < 400, long) == (True, [])
 
 
+def patterns_in(tree: ast.Module) -> list[ast.expr]:
+    """Return the pattern of each call of `re` but `fullmatch` and `escape`."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    of_re = [call for call in calls if isinstance(call.func.value, ast.Name) and call.func.value.id == "re"]
+    return [call.args[0] for call in of_re if call.func.attr not in ("fullmatch", "escape") and call.args]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pattern_takes_a_line_end_for_the_end(path: Path) -> None:
+    r"""In Python `$` matches before a last line end too, so patterns end by `fullmatch` or `\Z`."""
+    tree = ast.parse(path.read_text())
+    texts = [
+        part.value
+        for pattern in patterns_in(tree)
+        for part in ast.walk(pattern)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    assert [text for text in texts if re.search(r"(?<!\\)(?:\\\\)*\$", text)] == []
+    matched = [
+        node.func.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("match", "search")
+        and isinstance(node.func.value, ast.Name)
+    ]
+    compiled = [
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and "ID_PATTERN" in ast.dump(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+    assert set(matched).isdisjoint(compiled), "ID_PATTERN is a JSON Schema's, which ends by `$`: use fullmatch"
+
+
 def test_readme_is_short_and_its_links_lead_somewhere() -> None:
     """The README has at most 150 lines, and each relative link names a file."""
     text = (ROOT / "README.md").read_text()

@@ -6,6 +6,8 @@ import pytest
 from service_samples import OpenApp
 
 from tacit.app import App
+from tacit.catalog import Closure, Version
+from tacit.catalog.closures import Closures
 from tacit.errors import InvalidArgument
 
 REQUESTS = {
@@ -99,3 +101,21 @@ def test_deprecated_is_not_found(open_app: OpenApp) -> None:
 def test_search_works_without_weights(open_app: OpenApp) -> None:
     """Without an embedder, lexical search answers."""
     assert open_app(embedder="none").service.search("salary details of an employee").hits[0].id == "get_salary_details"
+
+
+def test_one_capabilitys_damage_fails_no_search(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever cannot be told of a hit, the others are answered, and the log says which is left out."""
+    task = "what does John earn?"
+    whole = [hit.id for hit in app.service.search(task).hits]
+    closure = Closures.of
+
+    def break_first(closures: Closures, version: Version) -> Closure:
+        if version.id == whole[0]:
+            raise ValueError("invalid literal for int()")
+        return closure(closures, version)
+
+    monkeypatch.setattr(Closures, "of", break_first)
+    assert [hit.id for hit in app.service.search(task).hits] == whole[1:]
+    assert f"{whole[0]} cannot be shown" in caplog.text

@@ -15,7 +15,7 @@ from tacit import strict_json
 from tacit.building.orders import Web
 from tacit.errors import BuildRefused, PermissionDenied
 from tacit.models import Permissions
-from tacit.plain_text import made_plain
+from tacit.plain_text import one_line
 from tacit.sandbox.grants import Allowance
 from tacit.sandbox.http.addresses import parse_url
 from tacit.sandbox.http.gateway import HttpGateway
@@ -59,7 +59,7 @@ class _Brave(BaseModel):
 
 def search_web(query: str, web: Web, gateway: HttpGateway) -> str:
     """Return titles, URLs and snippets; raises `BuildRefused("implementation")` with why there are none."""
-    words = " ".join(made_plain(query).split())[:_MAX_QUERY]
+    words = one_line(query)[:_MAX_QUERY]
     if not words:
         raise _refused("The query is empty.")
     try:

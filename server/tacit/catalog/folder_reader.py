@@ -6,19 +6,24 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tacit.catalog.source_paths import MAX_SOURCE_BYTES, MAX_SOURCE_FILES
 
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 8
 
 
 class FolderReader:
-    """Reads regular files of one folder, through no symbolic link; `violations` lists `{path, message}`."""
+    """Reads regular files of one folder, through no symbolic link; `violations` lists `{path, message}`.
+
+    Each path is walked by descriptors of folders, so that a link put in place meanwhile leads nowhere either.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,10 +37,12 @@ class FolderReader:
 
     def bytes(self, path: str, limit: int) -> bytes | None:
         """Return the content of a file of at most `limit` bytes; None when it was refused."""
+        *folders, name = path.split("/")
         try:
-            descriptor = os.open(self._folder / path, _OPEN)
+            with self._opened(folders) as folder:
+                descriptor = os.open(name, _FILE, dir_fd=folder)
         except OSError as error:
-            self.refuse(path, _problem(error))
+            self.refuse(path, self._problem(path, error))
             return None
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
@@ -91,36 +98,43 @@ class FolderReader:
             found[path] = text
         return found
 
-    def _files(self, folder: str) -> Iterator[str]:
-        """Yield the paths of the files below a folder; links are refused."""
-        home = self._folder / folder
-        if home.is_symlink():
-            self.refuse(folder, "is a symbolic link, and none is followed")
-        elif not home.is_dir():
-            self.refuse(folder, "is missing")
-        else:
-            yield from self._walk(home, "")
-
-    def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
-        if prefix.count("/") > _MAX_DEPTH:
-            self.refuse(prefix, "is too deep")
+    def _files(self, folder: str, depth: int = 0) -> Iterator[str]:
+        """Yield the paths of the files below a folder, from it on; links are left to be refused as files."""
+        if depth > _MAX_DEPTH:
+            self.refuse(folder, "is too deep")
             return
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-        for entry in ordered:
-            path = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(Path(entry.path), f"{path}/")
+        try:
+            with self._opened(folder.split("/")) as descriptor, os.scandir(descriptor) as entries:
+                found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError as error:
+            self.refuse(folder, self._problem(folder, error))
+            return
+        for name, is_folder in found:
+            if is_folder:
+                yield from (f"{name}/{path}" for path in self._files(f"{folder}/{name}", depth + 1))
             else:
-                yield path
+                yield name
 
+    @contextmanager
+    def _opened(self, folders: Sequence[str]) -> Generator[int]:
+        """Give the descriptor of the folder at these segments, closed afterwards; a link on the way is an OSError."""
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in folders:
+                inner = os.open(name, _FOLDER, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
-def _problem(error: OSError) -> str:
-    if error.errno == errno.ELOOP:
-        return "is a symbolic link, and none is followed"
-    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return "is missing"
-    return f"cannot be read: {error.strerror}"
+    def _problem(self, path: str, error: OSError) -> str:
+        # A link where a folder is to be opened is ENOTDIR, like a file.
+        if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and (self._folder / path).is_symlink()):
+            return "is a symbolic link, and none is followed"
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return "is missing"
+        return f"cannot be read: {error.strerror}"
 
 
 def _refuse_constant(name: str) -> Any:
@@ -128,9 +142,9 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:100]!r} is there twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name[:100]!r} is there twice")
+        found[name] = value
     return found

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from tacit.plain_text import one_line
+
 LEAST_WIDTH = 20
 """Columns that a text is given at least, however narrow the terminal."""
 
@@ -57,12 +59,15 @@ def wrapped(text: str, limit: int | None, first: str = "", then: str | None = No
 
 def indented(text: str, by: int = 2) -> str:
     """Return the text with spaces before each line that is not empty."""
-    return "\n".join(f"{' ' * by}{line}" if line else "" for line in text.rstrip().split("\n"))
+    return "\n".join(f"{' ' * by}{line}" if line else "" for line in text.rstrip().splitlines())
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows under their headings in aligned columns; the last column goes on below itself where it is long."""
-    lines = [tuple(headings), *(tuple(str(cell) for cell in row) for row in rows)]
+    """Return rows under their headings in aligned columns; the last column goes on below itself where it is long.
+
+    A cell that holds ends of lines is shown on one line, so that it cannot look like another row.
+    """
+    lines = [tuple(headings), *(tuple(one_line(str(cell)) for cell in row) for row in rows)]
     widths = [max(width(line[column]) for line in lines) for column in range(len(headings) - 1)]
     return "\n".join(text for line in lines for text in _row(line, widths))
 

@@ -12,7 +12,7 @@ from tacit.cli.terminal import Session, use_case
 from tacit.cli.transcripts import transcript_text
 from tacit.cli.usage import used_text, with_cost
 from tacit.models import Permissions, Usage
-from tacit.plain_text import made_plain
+from tacit.plain_text import made_plain, one_line
 from tacit.prices import Prices
 from tacit.texts import compact, effects_text, permissions_text
 
@@ -39,7 +39,7 @@ def _described(found: dict[str, Any], prices: Prices | None) -> str:
     for heading in ("revisions", "accepted"):
         lines += _listed(heading, found[heading])
     lines += _listed("examples", found["manifest"]["examples"])
-    sources = [f"\n--- {path}\n{text.rstrip()}" for path, text in found["source"].items()]
+    sources = [f"\n--- {path}\n{indented(text)}" for path, text in found["source"].items()]
     return "\n".join([*lines, *sources, _tests(found)])
 
 
@@ -87,7 +87,7 @@ def _manifest(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _listed(heading: str, items: list[str]) -> list[str]:
-    return [heading, *(indented(f"- {item}") for item in items)] if items else []
+    return [heading, *(indented(f"- {one_line(item)}") for item in items)] if items else []
 
 
 def _tests(found: dict[str, Any]) -> str:
@@ -97,7 +97,7 @@ def _tests(found: dict[str, Any]) -> str:
         f"\n--- tests ({len(found['tests'])}, {len(held_out)} held out from the author)" if held_out else "\n--- tests"
     ]
     for test in found["tests"]:
-        lines.append(f"{test['name']} (held out)" if test["name"] in held_out else test["name"])
+        lines.append(f"{one_line(test['name'])}{' (held out)' if test['name'] in held_out else ''}")
         lines.append(indented(compact({name: value for name, value in test.items() if name != "name"})))
     return "\n".join(lines)
 

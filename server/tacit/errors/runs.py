@@ -78,7 +78,7 @@ class InvalidOutput(RunError):
 
 
 class CapabilityFailed(RunError):
-    """The guest reported its own error; `details` has `code` and `message` as it gave them."""
+    """The guest reported its own error; `details` has its `code` and `message`, and as `reported` what else it said."""
 
     code = "capability_error"
 

@@ -27,7 +27,7 @@ from tacit.errors import (
 from tacit.llm.client import MAX_ANSWER_BYTES, OPENAI_URL, SETTINGS, AnswerTooLong
 from tacit.llm.redaction import redacted
 from tacit.llm.waiting import wait_asked_for
-from tacit.plain_text import made_plain
+from tacit.plain_text import made_plain, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +226,7 @@ def _words(body: object, endpoint: Endpoint) -> str:
 
 
 def _plain(text: str, endpoint: Endpoint) -> str:
-    clear = " ".join(made_plain(cast("str", redacted(text, [endpoint.api_key]))).split()).rstrip(".")
+    clear = one_line(cast("str", redacted(text, [endpoint.api_key]))).rstrip(".")
     return clear if len(clear) <= _QUOTED else f"{clear[:_QUOTED]}…"
 
 

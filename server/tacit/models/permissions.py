@@ -28,12 +28,12 @@ def _glob(pattern: str) -> str:
     return require_plain(pattern)
 
 
-_HOST = re.compile(r"^(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(\d{1,5}|\*))?$|^\[[0-9a-f:.]+\](:(\d{1,5}|\*))?$")
+_HOST = re.compile(r"(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?")
 
 
 def _host(host: str) -> str:
     lowered = host.lower()
-    if not _HOST.match(lowered):
+    if not _HOST.fullmatch(lowered):
         raise ValueError(f"{host!r} is not a host such as 'api.example.com', '*.example.com' or 'localhost:8080'")
     return lowered
 

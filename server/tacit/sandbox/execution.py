@@ -90,9 +90,11 @@ def _outlined(error: dict[str, Any]) -> dict[str, Any]:
 def _reported(error: dict[str, Any]) -> CapabilityFailed:
     code = str(error.get("code", "error"))[:100]
     message = str(error.get("message", ""))[:_MESSAGE] or "no message"
+    # What else the guest says stays under one name, or it could pass for what Tacit adds (a run, a repair, a grant).
+    more = {name: value for name, value in error.items() if name not in ("code", "message")}
     return CapabilityFailed(
         f"The capability reported {code}: {message}",
-        details={**error, "code": code, "message": message},
+        details={"code": code, "message": message, **({"reported": more} if more else {})},
     )
 
 

@@ -134,7 +134,7 @@ class Allowance:
     def require_call(self, capability: str) -> None:
         """Raise `PermissionDenied` unless `call` allows it."""
         if not self.call(capability):
-            fragment = {"call": [capability]} if re.match(ID_PATTERN, capability) else {}
+            fragment = {"call": [capability]} if re.fullmatch(ID_PATTERN, capability) else {}
             self._deny("capability_call", capability, fragment, asked=self._asked.call(capability))
 
     def deny_private(self, host: str, port: int, address: str, kind: str) -> PermissionDenied:

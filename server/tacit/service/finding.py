@@ -5,15 +5,18 @@ Other processes share the catalog, so each search first asks its change counter;
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 from tacit.catalog import Catalog, Version
 from tacit.errors import InvalidArgument
 from tacit.models import Card, Hit, SearchAnswer
+from tacit.plain_text import one_line
 from tacit.sandbox import not_granted
 from tacit.search import Match, SearchIndex
 
+_log = logging.getLogger(__name__)
 MAX_HITS = 50
 NOTHING_FITS = (
     "Nothing stored fits this task. Make it: call mutate_capability with this task and no source, and it answers "
@@ -46,7 +49,7 @@ class Finder:
         if not 1 <= k <= MAX_HITS:
             raise InvalidArgument(f"k is {k}; ask for 1 to {MAX_HITS} hits.")
         self.refresh()
-        found = (self._hit(match) for match in self._index.search(query, k) if match.fits)
+        found = (self._whole_hit(match) for match in self._index.search(query, k) if match.fits)
         hits = tuple(hit for hit in found if hit is not None)
         return SearchAnswer(hits=hits, advice="" if hits else _advice(query))
 
@@ -80,6 +83,15 @@ class Finder:
         """Save the index and release it."""
         self._index.close()
 
+    def _whole_hit(self, match: Match) -> Hit | None:
+        """Return what is told of a match; None where anything in it is damaged, whatever that is."""
+        try:
+            return self._hit(match)
+        except Exception:
+            # One capability, whatever is kept of it, must not fail the searches for all others.
+            _log.exception("%s cannot be shown and is left out of search answers; `tacit doctor` may say why", match.id)
+            return None
+
     def _hit(self, match: Match) -> Hit | None:
         """Return what is told of a match; None where it is damaged."""
         version = self._catalog.whole(match.id)
@@ -88,7 +100,7 @@ class Finder:
         return Hit(
             id=version.id,
             version=version.version,
-            summary=version.manifest.summary,
+            summary=one_line(version.manifest.summary),
             score=round(match.score, 4),
             input_schema=version.manifest.input_schema,
             example_input=example_input(version),

@@ -25,7 +25,7 @@ from tacit.catalog import (
 from tacit.config import Settings
 from tacit.errors import BuildRefused, LlmError, TacitError
 from tacit.models import Effect, MutateAnswer
-from tacit.plain_text import made_plain
+from tacit.plain_text import one_line
 from tacit.service import answers
 from tacit.service.commissions import MAX_NEAREST, Commission, Consultant, Reservations, id_taken
 from tacit.service.contracts import contracts_of
@@ -54,7 +54,7 @@ class Ask:
     @property
     def author(self) -> str:
         """Who wrote the source, as its version keeps it."""
-        name = " ".join(made_plain(self.client).split())[:MAX_CLIENT_NAME]
+        name = one_line(self.client)[:MAX_CLIENT_NAME]
         return f"{CALLER} ({name})" if name else CALLER
 
 

@@ -14,7 +14,7 @@ from mcp_types import ClientCapabilities, ElicitResult
 from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from tacit.models import MutateAnswer, Permissions
-from tacit.plain_text import made_plain
+from tacit.plain_text import one_line
 
 MAX_SUMMARY = 160
 MAX_AUTHOR = 80
@@ -91,5 +91,5 @@ def _author(answer: MutateAnswer) -> str:
 
 def _quoted(text: str, limit: int) -> str:
     """Return a stranger's words on one line, between quotation marks that they cannot close."""
-    plain = " ".join(made_plain(text).split()).translate({ord(mark): "'" for mark in '"“”„«»'})
+    plain = one_line(text).translate({ord(mark): "'" for mark in '"“”„«»'})
     return f"“{plain if len(plain) <= limit else plain[: limit - 1] + '…'}”"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -23,7 +24,7 @@ from starlette.routing import Route
 import tacit
 from tacit.config import MIB, Settings
 from tacit.errors import InvalidSettings
-from tacit.web.access import Guard, check_exposure, readable_elsewhere, transport_security
+from tacit.web.access import Guard, check_exposure, readable_elsewhere
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -38,7 +39,8 @@ GRACE_SECONDS = 3
 
 def build_app(server: TacitServer, settings: Settings) -> ASGIApp:
     """Return the ASGI app that serves `server` under `settings`' tokens, hosts and limits."""
-    security = transport_security(settings)
+    # The guard checks `Host` and `Origin` for all routes; the SDK's own check takes names that only begin like them.
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     # Twice the limit of an input: JSON within a JSON string takes more room, and the service names its limit.
     limit = 2 * settings.limits.input_bytes + MIB
     streamable = server.streamable_http_app(transport_security=security, max_request_body_size=limit)
