@@ -35,6 +35,8 @@ from tacit.service.spending import Spending
 from tacit.store import Store
 
 _log = logging.getLogger(__name__)
+RESERVED = 2
+"""Places for runs beside the settings' `workers`, for those that are known to be short."""
 
 
 class App:
@@ -58,7 +60,7 @@ class App:
         with ExitStack() as opening:
             store = opening.enter_context(Store.open(settings.data))
             catalog = Catalog(store, settings.grants)
-            sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers)
+            sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers, reserved=RESERVED)
             opening.callback(sandbox.close)
             files = _files(settings)
             agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tacit.config import Limits
 from tacit.errors import RunCancelled, RunTimedOut, ServiceClosed, TacitError, TooManyHostCalls
+from tacit.places import Place, Places
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.compiled import CompiledFolder
 from tacit.sandbox.composites import Composite, Composites, run_composite
@@ -27,10 +28,11 @@ _POLL = 0.05
 _CLOSE_SECONDS = 30.0
 
 
-class _Lane:
+class _Lane(Place):
     """Room for one run and those that it starts through its world: a worker for each level."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.workers: dict[int, Worker] = {}
         self.level = 0
 
@@ -46,21 +48,22 @@ Guest = LoadedModule | Composite
 class Sandbox:
     """Loads and runs modules and composites; thread-safe, at most `workers` at once, each with those that it calls.
 
-    `compiled_folder` keeps compiled code between processes. Close it when done; it is a context manager.
+    Beside these, `reserved` more may run that are known to be short. `compiled_folder` keeps compiled code between
+    processes. Close it when done; it is a context manager.
     """
 
-    def __init__(self, limits: Limits, compiled_folder: Path | None = None, workers: int = 8) -> None:
+    def __init__(
+        self, limits: Limits, compiled_folder: Path | None = None, workers: int = 8, *, reserved: int = 0
+    ) -> None:
         self._limits = limits
         self._levels = limits.call_depth + 1
-        self._engine = open_engine(limits, slots=workers * self._levels)
+        self._engine = open_engine(limits, slots=(workers + reserved) * self._levels)
         folder = CompiledFolder.open(compiled_folder, fingerprint(limits)) if compiled_folder else None
         self._modules = LoadedModules(self._engine, limits, folder)
         self._composites = Composites()
         self._ticker = Ticker(self._engine)
-        self._lanes = [_Lane() for _ in range(workers)]
-        self._free = list(self._lanes)
-        self._turn = threading.Condition()
-        self._waiting = 0
+        self._lanes = [_Lane() for _ in range(workers + reserved)]
+        self._places = Places(self._lanes, kept=reserved)
         self._closed = False
         self._here = _Here()
         _open.add(self)
@@ -89,8 +92,8 @@ class Sandbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether a place is free, so that a run need not wait for one."""
-        return bool(self._free)
+        """Whether a place is free, so that a short run need not wait for one."""
+        return self._places.has_room
 
     def holds(self, digest: str) -> bool:
         """Whether a guest is in memory, so that loading it waits for nothing."""
@@ -107,13 +110,16 @@ class Sandbox:
         seed: bytes = b"",
         cancellation: Cancellation | None = None,
         wall_seconds: float | None = None,
+        session: str | None = None,
+        short: bool = False,
     ) -> Execution:
         """Run a guest on `stdin` in a fresh instance, and return what it came to.
 
         What guest and world did wrong is the execution's `failure`; an exception of the world that is no TacitError
-        is raised. `energy` and `wall_seconds` can only lower the limits. The same guest, stdin, `now_millis`,
-        `seed` and answers of the world give the same output on any machine. May be called from within a world, on
-        the same thread, as deep as the limits' `call_depth`. Raises `ServiceClosed` after `close`.
+        is raised. `energy` and `wall_seconds` can only lower the limits. Where it has to wait, `session` says in whose
+        turn, and `short` that it may have a place that is reserved. The same guest, stdin, `now_millis`, `seed` and
+        answers of the world give the same output on any machine. May be called from within a world, on the same
+        thread, as deep as the limits' `call_depth`. Raises `ServiceClosed` after `close`.
         """
         self._check_open()
         limits = self._limits
@@ -130,18 +136,16 @@ class Sandbox:
         lane = self._here.lane
         if lane is not None:
             return self._run_in(lane, guest, request)
+        lane = self._places.take(session, short=short)
+        if lane is not None:
+            return self._run_on(lane, guest, request)
+        began = time.monotonic()
         try:
-            lane = self._take(request)
+            lane = self._wait_for_lane(request, session, short=short)
         except (RunCancelled, RunTimedOut) as failure:
             return _unstarted(failure)
-        self._here.lane = lane
-        try:
-            # Once more: closing waits only for the lanes that were taken before it began.
-            self._check_open()
-            return self._run_in(lane, guest, request)
-        finally:
-            self._here.lane = None
-            self._give(lane)
+        waited = time.monotonic() - began
+        return _after_waiting(self._run_on(lane, guest, request), waited)
 
     def close(self) -> None:
         """Cancel what runs, wait for it, and free what was compiled; later calls raise `ServiceClosed`."""
@@ -152,15 +156,13 @@ class Sandbox:
         for lane in self._lanes:
             for worker in list(lane.workers.values()):
                 worker.closing = True
-        with self._turn:
-            self._waiting += 1
-            self._turn.notify_all()
-            self._turn.wait_for(lambda: len(self._free) == len(self._lanes), _CLOSE_SECONDS)
+        self._places.drain(_CLOSE_SECONDS)
         self._ticker.close()
         self._modules.clear()
         self._composites.clear()
-        for lane in self._free:
-            lane.workers.clear()
+        for lane in self._lanes:
+            if not lane.level:
+                lane.workers.clear()
 
     def abandon(self) -> None:
         """Refuse all further use without touching threads or memory; for a process forked from the owner."""
@@ -172,9 +174,8 @@ class Sandbox:
 
     def _rehearse(self, loaded: LoadedModule) -> None:
         """Prepare the first run of a module where it will most likely be."""
-        try:
-            lane = self._free.pop()
-        except IndexError:
+        lane = self._places.take(None)
+        if lane is None:
             return
         worker = self._worker(lane, 0)
         self._ticker.enter(worker)
@@ -182,13 +183,24 @@ class Sandbox:
             worker.rehearse(loaded)
         finally:
             self._ticker.leave(worker)
-            self._give(lane)
+            self._places.give(lane)
 
     def _worker(self, lane: _Lane, level: int) -> Worker:
         worker = lane.workers.get(level)
         if worker is None:
             worker = lane.workers[level] = Worker(self._engine, self._limits)
         return worker
+
+    def _run_on(self, lane: _Lane, guest: Guest, request: Request) -> Execution:
+        """Run on a lane that was taken, and give it back."""
+        self._here.lane = lane
+        try:
+            # Once more: closing waits only for the lanes that were taken before it began.
+            self._check_open()
+            return self._run_in(lane, guest, request)
+        finally:
+            self._here.lane = None
+            self._places.give(lane)
 
     def _run_in(self, lane: _Lane, guest: Guest, request: Request) -> Execution:
         level = lane.level
@@ -228,39 +240,37 @@ class Sandbox:
 
         return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
 
-    def _take(self, request: Request) -> _Lane:
-        """Return a free lane, the one used last first; raises when cancelled, closed or out of time before."""
+    def _wait_for_lane(self, request: Request, session: str | None, *, short: bool) -> _Lane:
+        """Return a lane in the session's turn; raises when cancelled, closed or out of time before."""
+        woken = threading.Event()
+        waiter = self._places.join(session, woken.set, short=short)
         try:
-            return self._free.pop()
-        except IndexError:
-            pass
-        with self._turn:
-            self._waiting += 1
-            try:
-                return self._wait_for_lane(request)
-            finally:
-                self._waiting -= 1
-
-    def _wait_for_lane(self, request: Request) -> _Lane:
-        while True:
-            self._check_open()
-            if self._free:
-                return self._free.pop()
-            if request.cancellation is not None and request.cancellation.cancelled:
-                raise RunCancelled("The run was cancelled before its turn came.")
-            if time.monotonic() >= request.deadline:
-                raise RunTimedOut("The run waited for its turn as long as it might have run.", hint="Try again later.")
-            self._turn.wait(_POLL)
-
-    def _give(self, lane: _Lane) -> None:
-        self._free.append(lane)
-        if self._waiting:
-            with self._turn:
-                self._turn.notify_all() if self._closed else self._turn.notify()
+            while waiter.place is None:
+                self._check_open()
+                if request.cancellation is not None and request.cancellation.cancelled:
+                    raise RunCancelled("The run was cancelled before its turn came.")
+                if time.monotonic() >= request.deadline:
+                    raise RunTimedOut(
+                        "The run waited for its turn as long as it might have run.", hint="Try again later."
+                    )
+                woken.wait(_POLL)
+        except BaseException:
+            self._places.leave(waiter)
+            raise
+        return waiter.place
 
 
 def _unstarted(failure: TacitError) -> Execution:
     return Execution(b"", None, "", 0, 0.0, failure)
+
+
+def _after_waiting(execution: Execution, seconds: float) -> Execution:
+    """Return the execution of a run that waited for its turn; where it ran out of time, the error says so."""
+    failure = execution.failure
+    if isinstance(failure, RunTimedOut):
+        failure.hint = f"For {seconds:.1f} seconds of that it waited for its turn; try again later."
+        failure.details = {**failure.details, "waited_seconds": round(seconds, 3)}
+    return execution
 
 
 _open: weakref.WeakSet[Sandbox] = weakref.WeakSet()

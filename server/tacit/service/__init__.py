@@ -109,14 +109,29 @@ class Service:
         )
 
     def run_at_once(
-        self, capability: str, data: Any, *, version: int | None = None, session: str | None = None
+        self,
+        capability: str,
+        data: Any,
+        *,
+        version: int | None = None,
+        fresh: bool = False,
+        session: str | None = None,
     ) -> RunAnswer | None:
         """Run a small pure capability without waiting for anything, or return None: then call `run` on a thread.
 
         For event loops, where a thread costs more than most runs. Raises as `run` does.
         """
         _check_run(capability, version, session)
-        return self._runner.run_at_once(capability, data, version=version, session=session)
+        return self._runner.run_at_once(capability, data, version=version, fresh=fresh, session=session)
+
+    def is_short(self, capability: str, version: int | None = None) -> bool:
+        """Return whether the runs of a capability's version were short so far; one that never ran is not known to be.
+
+        Raises `UnknownCapability`, `UnknownVersion` or `CapabilityDeprecated`.
+        """
+        require_texts(capability=capability)
+        require_whole_numbers(**present(version=version))
+        return self._runner.is_short(capability, version)
 
     def replay(self, run_id: str) -> RunAnswer:
         """Run a recorded run again on what its host calls answered then; the world is not touched.

@@ -31,7 +31,8 @@ class Frame:
     """One run within a tree of calls.
 
     `path` are the ids from the outermost run's to its own, `limit` the energy that the outermost might have had. In a
-    tree that runs at once, `called` collects the runs that were called, each after those that it called itself.
+    tree that runs at once, `called` collects the runs that were called, each after those that it called itself. `short`
+    is what may have a place that is kept for short runs.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class Frame:
     transaction: Transaction | None
     cancellation: Cancellation
     called: list[Attempt] | None = None
+    short: bool = False
 
     @property
     def depth(self) -> int:

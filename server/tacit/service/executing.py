@@ -84,6 +84,8 @@ class Executor:
             seed=seed_of(prepared.version.digest, text),
             cancellation=frame.cancellation,
             wall_seconds=frame.budget.seconds(),
+            session=frame.session,
+            short=frame.short,
         )
         return Attempt(prepared, text, frame, checked(prepared, execution), world.calls, frame.budget.energy, now)
 

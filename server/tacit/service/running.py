@@ -23,6 +23,7 @@ from tacit.service.executing import AT_ONCE_BYTES, Executor, Surroundings, check
 from tacit.service.failing import Failures
 from tacit.service.faults import own_failure
 from tacit.service.observations import as_details, observed_in, seen_in
+from tacit.service.paces import Paces
 from tacit.service.prepared import Prepared, Preparer
 from tacit.service.replays import seed_of
 from tacit.store import Store, new_run_id
@@ -53,6 +54,7 @@ class Runner:
         self._executor = Executor(settings.limits, store, preparer, sandbox, surroundings, failures)
         self._cache = RunCache()
         self._slow: set[str] = set()
+        self._paces = Paces()
 
     def run(
         self,
@@ -77,17 +79,15 @@ class Runner:
         prepared.check_input(value)
         allowed = min(energy or self._limits.energy, self._limits.energy)
         pure = prepared.closure.pure
-        if pure and not fresh and (known := self._cache.get(prepared.closure.key, text, allowed)):
-            self._note_use(prepared)
-            return _answer(
-                prepared, known.run_id, known.output, known.energy, 0.0, cached=True, observed=known.observed
-            )
+        if pure and not fresh and (known := self._remembered(prepared, text, allowed)):
+            return known
         stop = cancellation or Cancellation()
         budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
         with self._transaction(prepared, stop, budget) as transaction:
-            path, limit = (prepared.version.id,), self._limits.energy
-            frame = Frame(new_run_id(), None, path, session, budget, limit, transaction, stop)
+            path, limit, short = (prepared.version.id,), self._limits.energy, self._paces.is_short(prepared.closure.key)
+            frame = Frame(new_run_id(), None, path, session, budget, limit, transaction, stop, short=short)
             attempt = self._executor.execute(prepared, text, frame)
+            self._paces.note(prepared.closure.key, attempt.execution)
             if transaction is not None and attempt.execution.failure is None:
                 attempt = _committed(attempt, transaction)
             run_id = self._executor.record(attempt)
@@ -98,35 +98,34 @@ class Runner:
         return answer
 
     def run_at_once(
-        self, capability: str, data: Any, *, version: int | None = None, session: str | None = None
+        self,
+        capability: str,
+        data: Any,
+        *,
+        version: int | None = None,
+        fresh: bool = False,
+        session: str | None = None,
     ) -> RunAnswer | None:
         """Run a small pure capability here and now, or return None without a trace where that might take long.
 
         For event loops: a thread costs more than most runs. It and all that it calls have to be loaded, the input
-        small, and the run over within `AT_ONCE_ENERGY` and `AT_ONCE_SECONDS`; nothing is waited for. So failures that
-        are a version's own, and runs that follow on them, are left to `run`, which counts them. Raises as `run` does.
+        small, and the run over within `AT_ONCE_ENERGY` and `AT_ONCE_SECONDS`; nothing is waited for. Of what takes
+        longer, an answer that is known is given, unless `fresh`. So failures that are a version's own, and runs that
+        follow on them, are left to `run`, which counts them. Raises as `run` does.
         """
         prepared = self._preparer.prepare(capability, version)
-        key = prepared.closure.key
-        if key in self._slow or not self._sandbox.has_room or not self._executor.is_light(prepared):
+        if not self._executor.is_light(prepared):
             return None
         value, text = self._read(data)
         if len(text) > AT_ONCE_BYTES:
             return None
         prepared.check_input(value)
-        budget = Budget(min(AT_ONCE_ENERGY, self._limits.energy), time.monotonic() + AT_ONCE_SECONDS)
-        called: list[Attempt] = []
-        path, stop = (prepared.version.id,), Cancellation()
-        frame = Frame(new_run_id(), None, path, session, budget, budget.energy, None, stop, called)
-        attempt = self._executor.execute(prepared, text, frame)
-        failed_below = any(each.execution.failure for each in called)  # its caller may have handled it
-        if failed_below or isinstance(attempt.execution.failure, EnergyExhausted | RunTimedOut):
-            self._slow.add(key)
+        key = prepared.closure.key
+        if key in self._slow or not self._sandbox.has_room:
+            return None if fresh else self._remembered(prepared, text, self._limits.energy)
+        attempt = self._attempt_at_once(prepared, text, session)
+        if attempt is None:
             return None
-        if own_failure(attempt):
-            return None
-        if attempt.execution.seconds > AT_ONCE_SECONDS:  # its last step took longer, which nothing interrupts
-            self._slow.add(key)
         try:
             return _outcome(attempt, self._executor.record_at_once(attempt))
         except StoreBusy:
@@ -160,10 +159,41 @@ class Runner:
             raise _with_run(execution.failure, run_id, observed)
         return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds, observed=observed)
 
-    def _note_use(self, prepared: Prepared) -> None:
-        """Tell pruning of a cached answer, which leaves no record: the version is used, and all that it calls."""
+    def _attempt_at_once(self, prepared: Prepared, text: bytes, session: str | None) -> Attempt | None:
+        """Return a finished attempt, or None for what has to be left to `run`."""
+        budget = Budget(min(AT_ONCE_ENERGY, self._limits.energy), time.monotonic() + AT_ONCE_SECONDS)
+        called: list[Attempt] = []
+        path, stop = (prepared.version.id,), Cancellation()
+        frame = Frame(new_run_id(), None, path, session, budget, budget.energy, None, stop, called, short=True)
+        attempt = self._executor.execute(prepared, text, frame)
+        execution, key = attempt.execution, prepared.closure.key
+        failed_below = any(each.execution.failure for each in called)  # its caller may have handled it
+        if failed_below or isinstance(execution.failure, EnergyExhausted | RunTimedOut):
+            if execution.seconds:  # else another thread took the room before it began
+                self._slow.add(key)
+            return None
+        if own_failure(attempt):
+            return None
+        if execution.seconds > AT_ONCE_SECONDS:  # its last step took longer, which nothing interrupts
+            self._slow.add(key)
+        self._paces.note(key, execution)
+        return attempt
+
+    def is_short(self, capability: str, version: int | None = None) -> bool:
+        """Return whether the runs of a version were short so far; raises as `run` does where there is none."""
+        return self._paces.is_short(self._preparer.prepare(capability, version).closure.key)
+
+    def _remembered(self, prepared: Prepared, text: bytes, allowed: int) -> RunAnswer | None:
+        """Return what a pure capability answered to that input before, within the energy that it is allowed now.
+
+        Pruning is told, since this leaves no record: the version is used, and all that it calls.
+        """
+        known = self._cache.get(prepared.closure.key, text, allowed)
+        if known is None:
+            return None
         reached = ((each.id, each.version) for each in prepared.closure.callees)
         self._store.uses.note((prepared.version.id, prepared.version.version), reached)
+        return _answer(prepared, known.run_id, known.output, known.energy, 0.0, cached=True, observed=known.observed)
 
     def _learn(self, attempt: Attempt, answer: RunAnswer, generation: int) -> None:
         """Remember a pure run's answer, and whether the next run of its capability is worth trying at once.

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tacit.sandbox.cancellation import Cancellation
     from tacit.service import Service
     from tacit.tools.opening import Opening
+    from tacit.tools.seats import Seats
 
 ERROR_META = "tacit/error"
 """The key in `_meta` of a failed call. Not in the structured content: clients check that against the tool's
@@ -42,10 +44,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the tools of a connection share: the App, which may still be opening, and the runs' limiter."""
+    """What the tools of a connection share: the App, which may still be opening, and the seats of runs and builds."""
 
     opening: Opening
-    runs: anyio.CapacityLimiter
+    runs: Seats
+    builds: Seats
     session: str
 
     async def service(self) -> Service:
@@ -53,7 +56,7 @@ class Backend:
         return self.opening.opened or await anyio.to_thread.run_sync(self.opening.service)
 
 
-async def in_thread(work: Callable[[Cancellation], T], limiter: anyio.CapacityLimiter | None = None) -> T:
+async def in_thread(work: Callable[[Cancellation], T], limiter: anyio.CapacityLimiter) -> T:
     """Do `work` on a worker thread and return or raise what it does.
 
     A cancelled call cancels the `Cancellation` that `work` got, and still waits for the thread to end.
@@ -67,7 +70,7 @@ async def in_thread(work: Callable[[Cancellation], T], limiter: anyio.CapacityLi
     except anyio.get_cancelled_exc_class():
         if attempt.give_up():
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(attempt.ended.wait)
+                await anyio.to_thread.run_sync(attempt.ended.wait, limiter=limiter)
         raise
 
 
@@ -136,8 +139,20 @@ def client_name(ctx: Context[Backend, Any]) -> str:
 
 
 def session_of(ctx: Context[Backend, Any]) -> str:
-    """Return what tells the runs of one client's session from others'."""
-    return (ctx.headers or {}).get("mcp-session-id") or ctx.request_context.lifespan_context.session
+    """Return what tells the runs of one client's session from others'.
+
+    The protocol of 2026 has no sessions over HTTP: there it is the connection's peer, its token and what it calls
+    itself, so that clients that agree in all of these are one.
+    """
+    request, own = ctx.request_context.request, ctx.request_context.lifespan_context.session
+    if request is None:
+        return own
+    named = request.headers.get("mcp-session-id")
+    if named is not None:
+        return str(named)
+    holder = request.scope.get("user")
+    parts = (own, request.client and request.client.host, holder and holder.username, client_name(ctx))
+    return f"{own}-{sha256(repr(parts).encode()).hexdigest()[:8]}"
 
 
 def progress_reporter(ctx: Context[Backend, Any]) -> Callable[[str, float], None]:

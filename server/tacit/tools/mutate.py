@@ -84,20 +84,22 @@ async def requested(
 
 async def made(ctx: Context[Backend, Any], request: Annotated[MutateRequest, Resolve(requested)]) -> MutateAnswer:
     """Return what the request is answered before anything is run; the same request again is not built again."""
-    service = await ctx.request_context.lifespan_context.service()
+    backend = ctx.request_context.lifespan_context
+    service = await backend.service()
     report, client, session = progress_reporter(ctx), client_name(ctx), session_of(ctx)
+    async with backend.builds.held(session, lambda: True) as crowded:
 
-    def work(cancellation: Cancellation) -> MutateAnswer:
-        return service.make(
-            request,
-            on_progress=report,
-            wait_seconds=MUTATE_SECONDS,
-            cancellation=cancellation,
-            client=client,
-            session=session,
-        )
+        def work(cancellation: Cancellation) -> MutateAnswer:
+            return service.make(
+                request,
+                on_progress=report,
+                wait_seconds=0.0 if crowded else MUTATE_SECONDS,
+                cancellation=cancellation,
+                client=client,
+                session=session,
+            )
 
-    return await in_thread(work)
+        return await in_thread(work, backend.builds.threads)
 
 
 async def asked(
@@ -181,6 +183,8 @@ async def _tried_out(
     backend = ctx.request_context.lifespan_context
     service, session = await backend.service(), session_of(ctx)
     missing = answer.permissions_not_granted
+    if answer.status != "registered":
+        return answer
 
     def work(cancellation: Cancellation) -> MutateAnswer:
         known = answer
@@ -194,4 +198,7 @@ async def _tried_out(
 
         return service.try_out(known, request, run)
 
-    return await in_thread(work, backend.runs)
+    # Without an input nothing is run, and so there is no other run to wait for.
+    seats = backend.runs if "input" in request.model_fields_set else backend.builds
+    async with seats.held(session, lambda: seats is backend.builds):
+        return await in_thread(work, seats.threads)

@@ -36,6 +36,7 @@ from tacit.texts import run_texts, search_text
 from tacit.tools.calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
 from tacit.tools.mutate import MUTATE, mutate_capability
 from tacit.tools.opening import Opening
+from tacit.tools.seats import Seats
 from tacit.tools.standard_streams import standard_pipes
 from tacit.tools.unread_lines import ReadableMessages
 
@@ -48,6 +49,12 @@ WARM_UP_SECONDS = 0.1
 """How long after its first answer a server loads the rest: loading earlier would hold that answer up."""
 TOOLS_FRESH_MILLIS = 300_000
 """How long a client may keep the list of tools, which never changes while a server runs."""
+SHORT_RUNS = 16
+"""Short runs that may be on threads beside as many runs as there are workers; some may wait for locks or hosts."""
+AWAITED_BUILDS = 40
+"""Calls that may wait for builds, each on a thread."""
+ANSWERED_AT_ONCE = 8
+"""Calls about builds that are answered beside them at once, with the job to ask for again."""
 ALWAYS_LOAD = {"anthropic/alwaysLoad": True}
 
 INSTRUCTIONS = """\
@@ -82,7 +89,8 @@ class TacitServer(MCPServer[Backend]):
 
     def __init__(self, opening: Opening, workers: int) -> None:
         self.opening = opening
-        self.runs = anyio.CapacityLimiter(workers)
+        self.runs = Seats(workers, SHORT_RUNS)
+        self.builds = Seats(AWAITED_BUILDS, ANSWERED_AT_ONCE)
         self._published: list[Tool] = []
         self._accepted: dict[str, set[str]] = {}
         self._answered = False
@@ -174,7 +182,7 @@ async def _lifespan(server: MCPServer[Backend]) -> AsyncGenerator[Backend]:
         raise TypeError(f"this lifespan is a TacitServer's, not a {type(server).__name__}'s")
     server.opening.hold()
     try:
-        yield Backend(server.opening, server.runs, secrets.token_hex(8))
+        yield Backend(server.opening, server.runs, server.builds, secrets.token_hex(8))
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(server.opening.release)
@@ -215,14 +223,16 @@ async def run_capability(
     session = session_of(ctx)
 
     def at_once(data: Any) -> RunAnswer | None:
-        return service.run_at_once(id, data, version=version, session=session)
+        return service.run_at_once(id, data, version=version, fresh=fresh, session=session)
 
     def work(cancellation: Cancellation) -> RunAnswer:
         run = partial(service.run, id, version=version, energy=energy, fresh=fresh, session=session)
         return run_input(partial(run, cancellation=cancellation), given)
 
     answer = run_input(at_once, given) if energy is None else None
-    answer = answer or await in_thread(work, backend.runs)
+    if answer is None:
+        async with backend.runs.held(session, partial(service.is_short, id, version)):
+            answer = await in_thread(work, backend.runs.threads)
     return answered(answer, *run_texts(answer))
 
 
