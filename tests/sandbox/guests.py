@@ -162,6 +162,11 @@ class SmallWorld:
         self.asked.append(("current_time_millis",))
         return 1_700_000_000_123
 
+    def clock_time_get(self, now: int) -> int:
+        """Return the run's start."""
+        self.asked.append(("clock_time_get",))
+        return now
+
 
 class Run(Protocol):
     """The fixture `run`: runs a guest in the shared sandbox."""

@@ -109,6 +109,28 @@ def test_waiting_until_a_time_of_day(run: Run) -> None:
     assert run(guest(body), now_millis=2000).value == 5_000_001_000
 
 
+CLOCKS = {
+    "read": "(call $clock (i32.const CLOCK) (i64.const 0) (i32.const 2048))",
+    "waited for": """(i32.store (i32.const 2064) (i32.const CLOCK)) (i32.store16 (i32.const 2088) (i32.const FLAGS))
+      (call $poll (i32.const 2048) (i32.const 3000) (i32.const 1) (i32.const 4000))""",
+}
+
+
+@pytest.mark.parametrize("use", CLOCKS.values(), ids=CLOCKS)
+@pytest.mark.parametrize(
+    ("clock", "flags", "asked"),
+    [(0, 1, [("clock_time_get",)]), (1, 1, []), (1, 0, [])],
+    ids=["real", "monotonic", "relative"],
+)
+def test_only_the_time_of_day_is_asked_of_the_world(run: Run, use: str, clock: int, flags: int, asked: object) -> None:
+    """Reading the real-time clock asks once a run, and so does comparing a time with it; the other tells nothing."""
+    world = SmallWorld()
+    once = use.replace("CLOCK", str(clock)).replace("FLAGS", str(flags))
+    calls = f"(drop {once})" if once.startswith("(call") else once.replace("(call", "(drop (call") + ")"
+    run(guest(calls * 2), world=world)
+    assert world.asked == asked
+
+
 RANDOM = """
   (drop (call $random (i32.const 2048) (i32.const 8)))
   (call $print_number (i64.shr_u (i64.load (i32.const 2048)) (i64.const 1)))

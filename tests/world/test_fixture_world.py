@@ -54,7 +54,7 @@ def test_a_status_that_is_not_success_fails_as_in_the_live_world() -> None:
 
 def test_the_clock_says_now() -> None:
     """The clock is the test's."""
-    assert _world(now=42).current_time_millis() == 42
+    assert _world(now=42).current_time_millis() == _world(now=42).clock_time_get(0) == 42
 
 
 def test_callees_answer_with_the_tests_json() -> None:
@@ -91,6 +91,7 @@ def test_what_the_test_does_not_provide_is_not_found(use: object, field: str) ->
         lambda world: world.http_get("https://a.test/"),
         lambda world: world.capability_call("other", b"", 9),
         lambda world: world.current_time_millis(),
+        lambda world: world.clock_time_get(0),
     ],
 )
 def test_the_manifests_permissions_hold_in_tests(use: object) -> None:

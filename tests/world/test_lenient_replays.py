@@ -87,14 +87,21 @@ def test_what_was_not_asked_has_no_answer(ask: object) -> None:
         lambda made: made.file_write("out/a", b""),
         lambda made: made.capability_call("other", b"1", 9),
         lambda made: made.current_time_millis(),
+        lambda made: made.clock_time_get(1),
     ],
-    ids=["page", "file", "folder", "write", "call", "clock"],
+    ids=["page", "file", "folder", "write", "call", "clock", "clock of WASI"],
 )
 def test_what_the_manifest_does_not_ask_for_is_denied(ask: object) -> None:
     """Before the record is looked at, as it would be for real."""
     assert callable(ask)
     with pytest.raises(PermissionDenied):
         ask(world(HostCall("file_read", "a", result=b"1"), permissions=Permissions()))
+
+
+def test_the_clock_of_wasi_begins_as_recorded_or_with_the_run() -> None:
+    """Records that are older than the recording of that clock have the run's start alone."""
+    assert world(HostCall("clock_time_get", result=5)).clock_time_get(6) == 5
+    assert world().clock_time_get(6) == 6
 
 
 def test_own_writes_are_read_back() -> None:

@@ -42,6 +42,7 @@ def _use(world: World) -> list[object]:
         world.file_write("out/x", b"\x00\xff"),
         world.capability_call("other", b"{}", 9),
         world.current_time_millis(),
+        world.clock_time_get(43),
     ]
     try:
         world.file_read("none")
@@ -68,7 +69,7 @@ def test_a_replay_answers_what_was_answered() -> None:
 
 
 def test_every_call_is_recorded_in_order() -> None:
-    """Seven calls, in the order in which they were made, denials included."""
+    """Eight calls, in the order in which they were made, denials included."""
     _, calls = _recorded()
     assert [(call.function, call.subject) for call in calls] == [
         ("http_get", "http://a.test/"),
@@ -76,13 +77,14 @@ def test_every_call_is_recorded_in_order() -> None:
         ("file_write", "out/x"),
         ("capability_call", "other"),
         ("current_time_millis", ""),
+        ("clock_time_get", ""),
         ("file_read", "none"),
         ("file_write", "elsewhere"),
     ]
-    assert calls[5].failure is not None
-    assert calls[5].failure[0] == FailureCode.NOT_FOUND
-    assert calls[6].error is not None
-    assert calls[6].error["code"] == "permission_denied"
+    assert calls[6].failure is not None
+    assert calls[6].failure[0] == FailureCode.NOT_FOUND
+    assert calls[7].error is not None
+    assert calls[7].error["code"] == "permission_denied"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,15 @@ def test_one_call_more_diverges() -> None:
     """A call after the record's end says that nothing more was recorded."""
     with pytest.raises(ReplayDiverged, match="nothing more"):
         ReplayWorld([]).current_time_millis()
+
+
+def test_the_clock_of_wasi_begins_with_the_run_where_no_record_has_it() -> None:
+    """Records that are older than the recording of that clock have the run's start alone; others are held to it."""
+    old = ReplayWorld([HostCall("file_read", "a", result=b"text")])
+    assert old.clock_time_get(7) == 7
+    assert old.file_read("a") == b"text"
+    with pytest.raises(ReplayDiverged):
+        ReplayWorld([HostCall("file_read", "a"), HostCall("clock_time_get", result=5)]).clock_time_get(7)
 
 
 def test_no_calls_take_no_bytes() -> None:
@@ -202,7 +213,7 @@ def test_a_call_is_shown_to_people_as_json() -> None:
     assert json.loads(json.dumps(shown)) == shown
     assert shown[1] == {"function": "file_read", "subject": "a", "result": "text"}
     assert shown[4] == {"function": "current_time_millis", "result": 42}
-    assert shown[5]["failure"]["code"] == "not_found"
+    assert shown[6]["failure"]["code"] == "not_found"
     assert len(HostCall("file_read", "a", result=b"x" * 9000).to_dict()["result"]) < 2100
 
 

@@ -70,7 +70,7 @@ def _http(calls: Iterable[HostCall]) -> dict[str, Any]:
 
 def _now(calls: Iterable[HostCall]) -> int:
     """Return what the clock said first, 0 where it was not read."""
-    said = (call.result for call in calls if call.function == "current_time_millis")
+    said = (call.result for call in calls if call.function in ("current_time_millis", "clock_time_get"))
     return min(max(next((now for now in said if isinstance(now, int)), 0), 0), LATEST_MILLIS)
 
 

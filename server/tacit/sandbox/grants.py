@@ -126,10 +126,10 @@ class Allowance:
         if not self.write(path):
             self._deny("file_write", path, {"write": [_glob_of(path)]}, asked=self._asked.write(path))
 
-    def require_time(self) -> None:
-        """Raise `PermissionDenied` unless the clock may be read."""
+    def require_time(self, function: str = "current_time_millis") -> None:
+        """Raise `PermissionDenied` unless the clock may be read; `function` is what reads it."""
         if not self.time:
-            self._deny("current_time_millis", "the clock", {"time": True}, asked=self._asked.time)
+            self._deny(function, "the clock", {"time": True}, asked=self._asked.time)
 
     def require_call(self, capability: str) -> None:
         """Raise `PermissionDenied` unless `call` allows it."""

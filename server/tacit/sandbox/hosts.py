@@ -61,6 +61,12 @@ class Hosts:
             "result_read": self._result_read,
         }
 
+    def read_clock(self, now: int) -> int:
+        """Return the time of day at which WASI's clock begins; asked once a run, so not among its host calls."""
+        if self._world is None:
+            raise RuntimeError("the clock was read outside a run")
+        return self._world.clock_time_get(now)
+
     def _http_get(self, pointer: int, length: int) -> int:
         url = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
         return self._answer(lambda world: _bounded(world.http_get(_name(url)), self._limits.http_bytes))

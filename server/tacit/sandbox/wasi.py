@@ -2,7 +2,8 @@
 
 It has stdin, stdout and stderr, a clock, a random source, and nothing else: no files, sockets, arguments or
 environment; every other function answers ENOSYS. The clock is virtual and the random source is seeded, so the
-same run gives the same bytes: each look at the clock takes a microsecond, and sleeping moves it on at once.
+same run gives the same bytes: each look at the clock takes a microsecond, and sleeping moves it on at once. The time
+of day is the world's to tell; the monotonic clock starts at zero and tells nothing, so it asks nobody.
 (Wasmtime's own WASI would block in `poll_oneoff`, which no epoch deadline interrupts, and caps no output.)
 """
 
@@ -49,11 +50,20 @@ class Wasi:
     """The WASI functions of one worker and the state of its current run; `begin` starts another."""
 
     def __init__(
-        self, memory: GuestMemory, stdout_limit: int, stderr_limit: int, check_time: Callable[[], None]
+        self,
+        memory: GuestMemory,
+        stdout_limit: int,
+        stderr_limit: int,
+        check_time: Callable[[], None],
+        read_clock: Callable[[int], int],
     ) -> None:
-        """`check_time` raises when the run has to end; it is called before whatever takes the host long."""
+        """`check_time` raises when the run has to end; it is called before whatever takes the host long.
+
+        `read_clock` asks the world for the time of day, in milliseconds, and is given the run's start.
+        """
         self._memory = memory
         self._check_time = check_time
+        self._read_clock = read_clock
         self._limits = (stdout_limit, stderr_limit)
         self.begin(b"", 0, b"")
 
@@ -62,7 +72,8 @@ class Wasi:
         self._stdin = stdin
         self._position = 0
         self._written = (bytearray(), bytearray())
-        self._started = now_millis * 1_000_000
+        self._now_millis = now_millis
+        self._began: int | None = None
         self._elapsed = 0
         self._seed = seed
         self._draws = 0
@@ -195,7 +206,11 @@ class Wasi:
         return SUCCESS
 
     def _now(self, clock: int) -> int:
-        return self._elapsed + (self._started if clock == _REALTIME else 0)
+        if clock != _REALTIME:
+            return self._elapsed
+        if self._began is None:  # once a run: what the world answers it cannot change meanwhile
+            self._began = self._read_clock(self._now_millis) * 1_000_000
+        return self._elapsed + self._began
 
     def _random_get(self, pointer: int, length: int) -> int:
         memory = self._memory

@@ -93,8 +93,9 @@ class Worker:
         self._trap = ctypes.c_void_p.from_address(self._buffers.trap)
         self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
         self._memory = GuestMemory()
-        self._wasi = Wasi(self._memory, limits.stdout_bytes, limits.stderr_bytes, self._check_time)
         self._hosts = Hosts(self._memory, _StoreFuel(self._memory, self._fuel), limits, self._check_time)
+        output = (limits.stdout_bytes, limits.stderr_bytes)
+        self._wasi = Wasi(self._memory, *output, self._check_time, self._hosts.read_clock)
         self._on_epoch = bindings.EPOCH_CALLBACK(self._at_tick)
         self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
         self._callbacks: dict[tuple[str, str], Any] = {}

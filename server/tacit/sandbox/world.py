@@ -82,3 +82,7 @@ class World(Protocol):
     def current_time_millis(self) -> int:
         """Return the time in milliseconds since the Unix epoch."""
         ...
+
+    def clock_time_get(self, now: int) -> int:
+        """Return the time at which WASI's real-time clock begins; `now` is the run's start, as it is recorded."""
+        ...

@@ -23,7 +23,6 @@ from tacit.errors import (
     StoreReadOnly,
     TacitError,
 )
-from tacit.models import Effect
 from tacit.sandbox import Execution, FilesFolder, HttpGateway, LiveWorld, RecordingWorld, Sandbox, World
 from tacit.sandbox.world import Called, FailureCode, HostFailure
 from tacit.service import json_input
@@ -31,7 +30,7 @@ from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.delegating import Delegator
 from tacit.service.failing import Failures
 from tacit.service.prepared import Prepared, Preparer
-from tacit.service.replays import seed_of
+from tacit.service.replays import clock_of, seed_of
 from tacit.store import Store, new_run_id
 
 _log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ class Executor:
             text,
             world,
             energy=frame.budget.energy,
-            now_millis=now if Effect.TIME in prepared.version.effects else 0,
+            now_millis=clock_of(prepared.version, now),
             seed=seed_of(prepared.version.digest, text),
             cancellation=frame.cancellation,
             wall_seconds=frame.budget.seconds(),

@@ -6,6 +6,7 @@ import hashlib
 
 from tacit.building.orders import Replay
 from tacit.catalog import Version
+from tacit.models import Effect
 from tacit.store import RunRecord, Store
 
 MAX_REPLAYS = 20
@@ -29,6 +30,14 @@ def replay_of(record: RunRecord, version: Version) -> Replay:
         now_millis=record.now_millis,
         seed=seed_of(version.digest, record.input),
     )
+
+
+def clock_of(version: Version, now: int) -> int:
+    """Return the start of a run as WASI's clock has it: zero for a version that has no clock among its effects.
+
+    What such a version works out is a function of its input, whenever it runs.
+    """
+    return now if Effect.TIME in version.effects else 0
 
 
 def seed_of(digest: str, text: bytes) -> bytes:

@@ -25,7 +25,7 @@ from tacit.service.faults import own_failure
 from tacit.service.observations import as_details, observed_in, seen_in
 from tacit.service.paces import Paces
 from tacit.service.prepared import Prepared, Preparer
-from tacit.service.replays import seed_of
+from tacit.service.replays import clock_of, seed_of
 from tacit.store import Store, new_run_id
 
 AT_ONCE_ENERGY = 2_000_000
@@ -144,7 +144,7 @@ class Runner:
             record.input,
             ReplayWorld(calls),
             energy=record.energy_limit,
-            now_millis=record.now_millis,
+            now_millis=clock_of(prepared.version, record.now_millis),
             seed=seed_of(prepared.version.digest, record.input),
         )
         execution = checked(prepared, execution)

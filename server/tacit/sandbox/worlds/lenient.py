@@ -77,6 +77,13 @@ class LenientWorld:
         result = self._answer("current_time_millis", "", b"")
         return result if isinstance(result, int) else 0
 
+    def clock_time_get(self, now: int) -> int:
+        """Return the time that was recorded, or the run's start, which every record has."""
+        self._allowance.require_time("clock_time_get")
+        recorded = self._next(_key("clock_time_get", "", b""))
+        result = answer_of(recorded) if recorded else None
+        return result if isinstance(result, int) else now
+
     def _bytes(self, function: str, subject: str) -> bytes:
         result = self._answer(function, subject, b"")
         return result if isinstance(result, bytes) else b""

@@ -81,6 +81,11 @@ class LiveWorld:
         self._allowance.require_time()
         return self._clock()
 
+    def clock_time_get(self, now: int) -> int:
+        """Return the run's start."""
+        self._allowance.require_time("clock_time_get")
+        return now
+
     @property
     def _files(self) -> Transaction:
         if self._transaction is None:

@@ -114,6 +114,13 @@ class RecordingWorld:
         self.calls.append(HostCall("current_time_millis", result=now))
         return now
 
+    def clock_time_get(self, now: int) -> int:
+        """Record the first reading of WASI's real-time clock."""
+        with self._failures("clock_time_get", "", b""):
+            began = self._world.clock_time_get(now)
+        self.calls.append(HostCall("clock_time_get", result=began))
+        return began
+
     def _bytes(self, function: str, subject: str, answer: Callable[[], bytes]) -> bytes:
         with self._failures(function, subject, b""):
             result = self._keep(answer())
@@ -199,6 +206,13 @@ class ReplayWorld:
         """Answer as recorded."""
         result = self._answer("current_time_millis", "")
         return result if isinstance(result, int) else 0
+
+    def clock_time_get(self, now: int) -> int:
+        """Answer as recorded; with the run's start where the record is older than the recording of this call."""
+        if all(call.function != "clock_time_get" for call in self._calls):
+            return now
+        result = self._answer("clock_time_get", "")
+        return result if isinstance(result, int) else now
 
     def _answer_bytes(self, function: str, subject: str) -> bytes:
         result = self._answer(function, subject)
