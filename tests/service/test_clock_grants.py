@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import wasmtime
 from service_samples import OpenApp
 
 from tacit.app import App
-from tacit.errors import PermissionDenied
+from tacit.errors import NoOutput, PermissionDenied
 from tacit.models import Expectation, Manifest, Permissions, TestCase
 from tacit.sandbox import decode_calls, effects_of
 from tacit.store import RunRecord, Store, new_run_id
@@ -20,7 +21,7 @@ _CLOCK = """(module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "_start") (local $value i64) (local $at i32)
-    (drop (call $clock (i32.const {clock}) (i64.const 0) (i32.const 16)))
+    (drop (call $clock (i32.const 0) (i64.const 0) (i32.const 16)))
     (local.set $value (i64.div_u (i64.load (i32.const 16)) (i64.const 1000000)))
     (local.set $at (i32.const 64))
     (loop $digits
@@ -30,16 +31,24 @@ _CLOCK = """(module
     (i32.store (i32.const 0) (local.get $at))
     (i32.store (i32.const 4) (i32.sub (i32.const 64) (local.get $at)))
     (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
-"""Print what a clock of WASI says, in milliseconds."""
-_REAL, _MONOTONIC = 0, 1
+"""Print what WASI's real-time clock says, in milliseconds."""
+_MONOTONIC = _CLOCK.replace("$clock (i32.const 0)", "$clock (i32.const 1)")
 NOTHING = Permissions()
 TIME = Permissions(time=True)
 
 
-def register(app: App, *, clock: int = _REAL, permissions: Permissions = TIME) -> None:
-    """Put `tell_time` into the catalog, as an import does."""
-    wasm = bytes(wasmtime.wat2wasm(_CLOCK.format(clock=clock)))
-    parts: dict[str, Any] = {"id": "tell_time", "summary": "Tells the time.", "input_schema": {}, "output_schema": {}}
+_TRAP = '(module (memory (export "memory") 1) (func (export "_start") unreachable))'
+_CALL = """(module
+  (import "host" "capability_call" (func $call (param i32 i32 i32 i32) (result i64)))
+  (memory (export "memory") 1) (data (i32.const 0) "tell_time{}")
+  (func (export "_start") (drop (call $call (i32.const 0) (i32.const 9) (i32.const 9) (i32.const 2)))))"""
+"""Call `tell_time`, whatever comes of it, and print nothing."""
+
+
+def register(app: App, text: str = _CLOCK, *, name: str = "tell_time", permissions: Permissions = TIME) -> None:
+    """Put a module into the catalog, as an import does."""
+    wasm = bytes(wasmtime.wat2wasm(text))
+    parts: dict[str, Any] = {"id": name, "summary": "Tells the time.", "input_schema": {}, "output_schema": {}}
     test = TestCase(name="some time", expect=Expectation(output_matches={"type": "integer"}))
     manifest = Manifest(**parts, permissions=permissions)
     app.catalog.register(
@@ -47,10 +56,10 @@ def register(app: App, *, clock: int = _REAL, permissions: Permissions = TIME) -
     )
 
 
-def newest(app: App) -> RunRecord:
-    """Return the record of the newest run."""
+def newest(app: App, name: str = "tell_time") -> RunRecord:
+    """Return the record of a capability's newest run."""
     with Store.open(app.settings.data) as store:
-        return store.runs.get(app.service.runs(1)[0]["run_id"])
+        return store.runs.get(app.service.runs(1, capability=name)[0]["run_id"])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +113,7 @@ def test_a_record_without_the_reading_is_replayed(open_app: OpenApp) -> None:
 def test_the_monotonic_clock_needs_no_grant(open_app: OpenApp) -> None:
     """It starts at zero and tells nothing: what measures how long something takes runs as ever."""
     app = open_app(grants=NOTHING)
-    register(app, clock=_MONOTONIC)
+    register(app, _MONOTONIC)
     answer = app.service.run("tell_time", {})
     assert answer.output == 0
     assert newest(app).calls == b""
@@ -116,3 +125,26 @@ def test_a_search_says_that_the_grant_is_missing(open_app: OpenApp) -> None:
     register(app)
     (hit,) = app.service.search("tell_time", k=1).hits
     assert hit.permissions_not_granted == TIME
+
+
+@pytest.mark.parametrize("granted", [NOTHING, TIME], ids=["denied", "granted"])
+def test_a_callee_reads_the_clock_by_its_own_permission(open_app: OpenApp, granted: Permissions) -> None:
+    """Its caller needs none; where the callee is denied, the caller ends as well."""
+    app = open_app(grants=granted.model_copy(update={"call": ("*",)}))
+    register(app)
+    register(app, _CALL, name="caller", permissions=Permissions(call=("tell_time",)))
+    with pytest.raises(NoOutput if granted.time else PermissionDenied):
+        app.service.run("caller", {})
+    assert newest(app).error_code == (None if granted.time else "permission_denied")
+
+
+def test_a_callees_failure_tells_its_caller_nothing_of_the_time(open_app: OpenApp) -> None:
+    """How often it failed before, and the id of a job that repairs it, are for people, not for the guest."""
+    app = open_app(grants=Permissions(call=("*",)))
+    register(app, _TRAP)
+    register(app, _CALL, name="caller", permissions=Permissions(call=("tell_time",)))
+    with pytest.raises(NoOutput):
+        app.service.run("caller", {})
+    (call,) = decode_calls(newest(app, "caller").calls)
+    assert call.failure is not None
+    assert json.loads(call.failure[1])["details"] == {"trap": "unreachable"}

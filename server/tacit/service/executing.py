@@ -161,11 +161,12 @@ class Executor:
         frame = caller.of_call(new_run_id(), capability, Budget(energy, caller.budget.deadline))
         savepoint = frame.transaction.savepoint() if frame.transaction else None
         attempt = self.execute(prepared, data, frame)
+        told = _told(attempt)  # before its failure is counted: how often it failed, and a job's id, tell the time
         self._note(attempt)
         failure = attempt.execution.failure
         if frame.transaction is not None and savepoint is not None and failure and not isinstance(failure, _ENDING):
             frame.transaction.rollback(savepoint)
-        return _told(attempt)
+        return told
 
     def _note(self, attempt: Attempt) -> None:
         """Record a run that another one called, and count its failure; one at once waits for its caller's record."""
