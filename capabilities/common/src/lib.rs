@@ -48,11 +48,14 @@ mod backend;
 #[path = "native.rs"]
 mod backend;
 
+pub mod dates;
 pub mod employees;
 #[cfg(not(target_arch = "wasm32"))]
 mod exchanges;
+pub mod salaries;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod texts;
 
 pub use error::Error;
 pub use guest::{log, run};

@@ -1,5 +1,6 @@
 //! What is in an employee's Outlook calendar, in order, optionally between two dates.
 
+use capability_common::dates::Date;
 use capability_common::employees::{EmployeeDatabase, Who};
 use capability_common::{run, Error};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ fn main() {
 
 fn outlook_calendar(input: Input) -> Result<Output, Error> {
     let (from, to) = (input.from.as_deref(), input.to.as_deref());
+    from.map(|from| Date::read("from", from)).transpose()?;
+    to.map(|to| Date::read("to", to)).transpose()?;
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(Error::invalid_input("The date in from is after the one in to."));
     }

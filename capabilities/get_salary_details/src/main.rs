@@ -1,32 +1,19 @@
-//! What an employee earns: base salary, bonus, pay grade, and how the salary came to be.
+//! What an employee earns today: base salary, bonus, pay grade, how the salary came to be, and raises to come.
 
+use capability_common::dates::Date;
 use capability_common::employees::{EmployeeDatabase, Who};
+use capability_common::salaries::Salary;
 use capability_common::{run, Error};
-use serde::{Deserialize, Serialize};
-use serde_json::Number;
-
-#[derive(Deserialize, Serialize)]
-struct Salary {
-    base_salary: Number,
-    currency: String,
-    bonus: Number,
-    pay_grade: String,
-    effective_date: String,
-    history: Vec<Change>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Change {
-    effective_date: String,
-    base_salary: Number,
-    reason: String,
-}
+use serde::Serialize;
 
 #[derive(Serialize)]
 struct Output {
     employee_id: String,
     name: String,
     salary: Salary,
+    /// Why it is not earned yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 fn main() {
@@ -36,10 +23,12 @@ fn main() {
 fn salary_details(who: Who) -> Result<Output, Error> {
     let database = EmployeeDatabase::load()?;
     let employee = database.find(&who)?;
-    let salary = employee.section("salary")?;
+    let today = Date::today()?;
+    let salary = employee.section::<Salary>("salary")?.on(today);
     Ok(Output {
         employee_id: employee.id,
         name: employee.name,
+        note: salary.not_begun(today),
         salary,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use capability_common::dates::Date;
 use capability_common::employees::{EmployeeDatabase, Who};
 use capability_common::{run, Error};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ fn main() {
 fn update_car(input: Input) -> Result<Output, Error> {
     if input.fields.is_empty() {
         return Err(Error::invalid_input("Give at least one field of the car to change."));
+    }
+    if let Some(Value::String(date)) = input.fields.get("assigned_on") {
+        Date::read("assigned_on", date)?;
     }
     let mut database = EmployeeDatabase::load()?;
     let employee = database.find(&Who::id(&input.employee_id))?;

@@ -1,10 +1,13 @@
 //! Gives an employee a new salary and keeps the history of what it was.
+//!
+//! From a day that is still to come it is scheduled, and what is earned now stays as it is until then.
 
 use std::collections::BTreeMap;
 
+use capability_common::dates::Date;
 use capability_common::employees::{EmployeeDatabase, Who};
-use capability_common::{current_time_millis, run, Error};
-use chrono::{DateTime, NaiveDate};
+use capability_common::salaries::{Raise, Salary};
+use capability_common::{run, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Number, Value};
 
@@ -17,23 +20,6 @@ struct Input {
     pay_grade: Option<String>,
     effective_date: Option<String>,
     reason: Option<String>,
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-struct Salary {
-    base_salary: Number,
-    currency: String,
-    bonus: Number,
-    pay_grade: String,
-    effective_date: String,
-    history: Vec<Entry>,
-}
-
-#[derive(Clone, Deserialize, Serialize)]
-struct Entry {
-    effective_date: String,
-    base_salary: Number,
-    reason: String,
 }
 
 #[derive(Serialize)]
@@ -50,11 +36,14 @@ fn main() {
 
 fn update_salary(input: Input) -> Result<Output, Error> {
     check_amounts(&input)?;
-    let date = effective_date(input.effective_date.as_deref())?;
+    let today = Date::today()?;
+    let given = input.effective_date.as_deref();
+    let date = given.map_or(Ok(today), |date| Date::read("effective_date", date))?;
     let mut database = EmployeeDatabase::load()?;
     let employee = database.find(&Who::id(&input.employee_id))?;
     let (id, name) = (employee.id.clone(), employee.name.clone());
-    let before: Salary = employee.section("salary")?;
+    let before = employee.section::<Salary>("salary")?.on(today);
+    let date = date.to_string();
     if date < before.effective_date {
         let since = before.effective_date;
         return Err(Error::new(
@@ -62,7 +51,8 @@ fn update_salary(input: Input) -> Result<Output, Error> {
             format!("The present salary of {name} holds since {since}; {date} is before that."),
         ));
     }
-    let salary = raised(before.clone(), input, date);
+    let mut salary = before.clone();
+    salary.take(raise(input, date, &before), today);
     database.replace(&id, "salary", &salary)?;
     database.save()?;
     Ok(Output {
@@ -86,28 +76,16 @@ fn check_amounts(input: &Input) -> Result<(), Error> {
     Ok(())
 }
 
-/// The date given, which must exist, or today (UTC).
-fn effective_date(given: Option<&str>) -> Result<String, Error> {
-    let date = match given {
-        Some(text) => text.parse::<NaiveDate>().ok(),
-        None => DateTime::from_timestamp_millis(current_time_millis()).map(|now| now.date_naive()),
-    };
-    let date = date.ok_or_else(|| Error::invalid_input("effective_date must be a date such as 2026-04-01."))?;
-    Ok(date.format("%Y-%m-%d").to_string())
-}
-
-fn raised(mut salary: Salary, input: Input, date: String) -> Salary {
-    salary.history.push(Entry {
-        effective_date: date.clone(),
-        base_salary: input.base_salary.clone(),
+/// The raise asked for; its amounts are in the currency of today unless another is given.
+fn raise(input: Input, effective_date: String, before: &Salary) -> Raise {
+    Raise {
+        effective_date,
+        base_salary: input.base_salary,
+        currency: input.currency.or_else(|| Some(before.currency.clone())),
+        bonus: input.bonus,
+        pay_grade: input.pay_grade,
         reason: input.reason.unwrap_or_else(|| "update".to_owned()),
-    });
-    salary.base_salary = input.base_salary;
-    salary.effective_date = date;
-    salary.currency = input.currency.unwrap_or(salary.currency);
-    salary.bonus = input.bonus.unwrap_or(salary.bonus);
-    salary.pay_grade = input.pay_grade.unwrap_or(salary.pay_grade);
-    salary
+    }
 }
 
 fn differences(before: &Salary, after: &Salary) -> BTreeMap<&'static str, Value> {
@@ -121,6 +99,7 @@ fn differences(before: &Salary, after: &Salary) -> BTreeMap<&'static str, Value>
             json!(before.effective_date),
             json!(after.effective_date),
         ),
+        ("scheduled", json!(before.scheduled), json!(after.scheduled)),
     ];
     let changed = compared.into_iter().filter(|(_, before, after)| before != after);
     changed
