@@ -7,10 +7,12 @@
 //! Only the employee asked for is parsed, and an update replaces the bytes of one section: everything else
 //! in the file stays as it was, to the byte.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,6 +21,9 @@ use crate::host::{file_read_text, file_write, HostErrorKind};
 
 /// Where the database is in the files folder.
 pub const DATABASE_FILE: &str = "employee_database.json";
+
+/// How many of those with an ambiguous name are named.
+const MOST_CANDIDATES: usize = 20;
 
 /// The employee that a request is about: by `employee_id` or by `name`, not both.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -55,15 +60,20 @@ pub struct Employee<'a> {
     sections: BTreeMap<String, &'a RawValue>,
 }
 
+/// A text of JSON that is copied only where it has escapes.
 #[derive(Deserialize)]
-struct Layout<'a> {
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct Peek<'a> {
     #[serde(borrow)]
-    employees: BTreeMap<String, &'a RawValue>,
+    profile: Named<'a>,
 }
 
 #[derive(Deserialize)]
-struct Named {
-    name: String,
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
 }
 
 impl EmployeeDatabase {
@@ -83,10 +93,9 @@ impl EmployeeDatabase {
     ///
     /// Fails with `employee_not_found`, or with `ambiguous_name`, which lists the ids to choose from.
     pub fn find(&self, who: &Who) -> Result<Employee<'_>, Error> {
-        let records = self.records()?;
         match (&who.employee_id, &who.name) {
-            (Some(id), None) => by_id(&records, id),
-            (None, Some(name)) => by_name(&records, name),
+            (Some(id), None) => self.by_id(id),
+            (None, Some(name)) => self.by_name(name),
             _ => Err(Error::invalid_input("Give either employee_id or name.")),
         }
     }
@@ -103,9 +112,74 @@ impl EmployeeDatabase {
         Ok(file_write(DATABASE_FILE, &self.text)?)
     }
 
-    fn records(&self) -> Result<BTreeMap<String, &RawValue>, Error> {
-        let layout: Layout = serde_json::from_str(&self.text).map_err(damaged)?;
-        Ok(layout.employees)
+    fn by_id(&self, id: &str) -> Result<Employee<'_>, Error> {
+        let mut found = None;
+        let mut known: Option<(Cow<str>, Cow<str>)> = None;
+        self.each_record(|each, record| {
+            if each == id {
+                found = Some(record);
+            }
+            match &mut known {
+                None => known = Some((each.clone(), each)),
+                Some((first, _)) if each < *first => *first = each,
+                Some((_, last)) if each > *last => *last = each,
+                Some(_) => (),
+            }
+            Ok(())
+        })?;
+        let Some(record) = found else {
+            let known = known.map_or_else(String::new, |(first, last)| format!(" Ids run from {first} to {last}."));
+            return Err(Error::new(
+                "employee_not_found",
+                format!("No employee has the id {id}.{known}"),
+            ));
+        };
+        employee(id, record)
+    }
+
+    fn by_name(&self, name: &str) -> Result<Employee<'_>, Error> {
+        let wanted = words(name);
+        let (mut count, mut found) = (0, Vec::new());
+        self.each_record(|id, record| {
+            let has = words(
+                &serde_json::from_str::<Peek>(record.get())
+                    .map_err(damaged)?
+                    .profile
+                    .name,
+            );
+            if !wanted.is_empty() && wanted.iter().all(|word| has.contains(word)) {
+                count += 1;
+                if found.len() < MOST_CANDIDATES {
+                    found.push((id, record));
+                }
+            }
+            Ok(())
+        })?;
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        match found.as_slice() {
+            [] => Err(Error::new(
+                "employee_not_found",
+                format!("No employee is called {name}."),
+            )),
+            [(id, record)] => employee(id, record),
+            candidates => Err(ambiguous(name, count, candidates)?),
+        }
+    }
+
+    /// Hand over every employee's id and record, in the order of the file, without a table of them all.
+    fn each_record<'a>(
+        &'a self,
+        mut visit: impl FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut stopped = Ok(());
+        let mut document = serde_json::Deserializer::from_str(&self.text);
+        let layout = Layout(Records(|id, record| {
+            if stopped.is_ok() {
+                stopped = visit(id, record);
+            }
+        }));
+        let read = document.deserialize_map(layout).and_then(|()| document.end());
+        read.map_err(damaged).and(stopped)
     }
 
     fn place(&self, employee_id: &str, section: &str) -> Result<Range<usize>, Error> {
@@ -133,53 +207,78 @@ impl Employee<'_> {
     }
 }
 
-fn by_id<'a>(records: &BTreeMap<String, &'a RawValue>, id: &str) -> Result<Employee<'a>, Error> {
-    let record = records.get(id).ok_or_else(|| {
-        let known = match (records.keys().next(), records.keys().next_back()) {
-            (Some(first), Some(last)) => format!(" Ids run from {first} to {last}."),
-            _ => String::new(),
-        };
-        Error::new("employee_not_found", format!("No employee has the id {id}.{known}"))
-    })?;
-    employee(id, record)
+fn ambiguous(name: &str, count: usize, candidates: &[(Cow<'_, str>, &RawValue)]) -> Result<Error, Error> {
+    let mut shown = Vec::new();
+    for (id, record) in candidates {
+        shown.push(format!("{id} {}", employee(id, record)?.name));
+    }
+    let more = if count > shown.len() { " and others" } else { "" };
+    let shown = shown.join(", ");
+    Ok(Error::new(
+        "ambiguous_name",
+        format!("{count} employees are called {name}: {shown}{more}. Give an employee_id."),
+    ))
 }
 
-fn by_name<'a>(records: &BTreeMap<String, &'a RawValue>, name: &str) -> Result<Employee<'a>, Error> {
-    let wanted = words(name);
-    let mut found = Vec::new();
-    for (id, record) in records {
-        let employee = employee(id, record)?;
-        let has = words(&employee.name);
-        if !wanted.is_empty() && wanted.iter().all(|word| has.contains(word)) {
-            found.push(employee);
-        }
-    }
-    match found.len() {
-        0 => Err(Error::new(
-            "employee_not_found",
-            format!("No employee is called {name}."),
-        )),
-        1 => Ok(found.remove(0)),
-        count => {
-            let candidates: Vec<_> = found.iter().map(|one| format!("{} {}", one.id, one.name)).collect();
-            let candidates = candidates.join(", ");
-            Err(Error::new(
-                "ambiguous_name",
-                format!("{count} employees are called {name}: {candidates}. Give an employee_id."),
-            ))
-        }
-    }
-}
-
-fn employee<'a>(id: &str, record: &&'a RawValue) -> Result<Employee<'a>, Error> {
+fn employee<'a>(id: &str, record: &'a RawValue) -> Result<Employee<'a>, Error> {
     let sections: BTreeMap<String, &'a RawValue> = serde_json::from_str(record.get()).map_err(damaged)?;
     let profile = sections.get("profile").map_or("null", |profile| profile.get());
     let named: Named = serde_json::from_str(profile).map_err(damaged)?;
     Ok(Employee {
         id: id.to_owned(),
-        name: named.name,
+        name: named.name.into_owned(),
         sections,
     })
+}
+
+/// The document: its member `employees` has the records, all others are passed over.
+struct Layout<F>(Records<F>);
+
+/// The employees, whose ids and records are handed over one by one.
+struct Records<F>(F);
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Layout<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with the member employees")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let mut found = false;
+        while let Some(Text(member)) = members.next_key()? {
+            if member == "employees" {
+                found = true;
+                members.next_value_seed(&mut self.0)?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        found.then_some(()).ok_or_else(|| A::Error::missing_field("employees"))
+    }
+}
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> DeserializeSeed<'de> for &mut Records<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for &mut Records<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object of employees by id")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
+        while let Some((Text(id), record)) = records.next_entry()? {
+            (self.0)(id, record);
+        }
+        Ok(())
+    }
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -1,8 +1,13 @@
 //! Fetches JSON from the web and answers with it, or with the part of it that a JSON Pointer names.
+//!
+//! The part is handed on as it is written, digit by digit; a document is never held as a tree of values, which
+//! takes many times the memory of its text.
+
+mod pointer;
 
 use capability_common::{http_get, run, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 struct Input {
@@ -14,7 +19,7 @@ struct Input {
 
 #[derive(Serialize)]
 struct Output {
-    value: Value,
+    value: Box<RawValue>,
 }
 
 fn main() {
@@ -22,26 +27,24 @@ fn main() {
 }
 
 fn fetch(input: Input) -> Result<Output, Error> {
+    let not_json = |error: &dyn std::fmt::Display| {
+        Error::new("not_json", format!("{} did not answer with JSON: {error}.", input.url))
+    };
     let body = http_get(&input.url).map_err(|error| Error::new("http_failed", error))?;
-    let mut document: Value = serde_json::from_slice(&body)
-        .map_err(|error| Error::new("not_json", format!("{} did not answer with JSON: {error}.", input.url)))?;
-    let value = document.pointer_mut(&input.pointer).map(Value::take);
-    let value = value.ok_or_else(|| nothing_there(&document, &input.pointer))?;
+    let text = String::from_utf8(body).map_err(|error| not_json(&error))?;
+    let segments = pointer::segments(&input.pointer);
+    let part = pointer::find(&text, &segments).map_err(|error| not_json(&error))?;
+    let part = part.ok_or_else(|| nothing_there(&text, &input.pointer))?;
+    pointer::check(part.get()).map_err(|error| not_json(&error))?;
+    let value = RawValue::from_string(pointer::compact(part.get()))?;
     Ok(Output { value })
 }
 
-fn nothing_there(document: &Value, pointer: &str) -> Error {
-    let has = match document {
-        Value::Object(object) => {
-            let keys: Vec<_> = object.keys().take(20).map(String::as_str).collect();
-            format!("an object with the keys {}", keys.join(", "))
-        }
-        Value::Array(array) => format!("a list of {} values", array.len()),
-        _ => "a single value".to_owned(),
-    };
+fn nothing_there(text: &str, pointer: &str) -> Error {
+    let outline = pointer::outline(text);
     Error::new(
         "pointer_not_found",
-        format!("There is nothing at {pointer}; the document is {has}."),
+        format!("There is nothing at {pointer}; the document is {outline}."),
     )
 }
 
