@@ -1,6 +1,7 @@
 """Capabilities and their versions: looked up, registered, granted, deprecated, and read from and written to folders."""
 
 from tacit.catalog.catalog import Archival, Catalog
+from tacit.catalog.closest import unknown_capability
 from tacit.catalog.closures import Closure, own_effects
 from tacit.catalog.composing import callees_in, dead_ends, effects_of_source, problem_calling, refuse_cycle
 from tacit.catalog.folders import CapabilityFolder, import_folder, read_folder, write_folder
@@ -37,5 +38,6 @@ __all__ = [
     "read_folder",
     "refuse_cycle",
     "tests_as_json",
+    "unknown_capability",
     "write_folder",
 ]

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tacit.catalog.version import Version
-from tacit.errors import BuildRefused, StoreDamaged, UnknownCapability
-from tacit.models import Effect, Manifest, Permissions
+from tacit.errors import BuildRefused, StoreDamaged
+from tacit.models import Effect, Manifest, Permissions, Status
 from tacit.programs.callees import AGENT, callees, compile_checked, source_in
+from tacit.recent import Recent
 
 ANYTHING = "*"
 """In the permission `call`: whatever there is."""
-MAX_SOURCES = 1024
+MAX_CLOSURES = 2048
+MAX_SOURCES = 512
+"""Closures, and callees of sources, that are remembered at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,8 @@ class Lookup(Protocol):
         """Return a number that grows with every change."""
         ...
 
-    def get(self, capability: str, version: int | None = None) -> Version:
-        """Return the version that is offered."""
-        ...
-
-    def ids(self) -> tuple[str, ...]:
-        """Return the ids of the capabilities that are offered."""
+    def find(self, capability: str, version: int | None = None) -> Version | None:
+        """Return the current version of a capability, None where there is none of that id."""
         ...
 
     def grants_for(self, capability: str) -> Permissions:
@@ -61,7 +60,7 @@ class Lookup(Protocol):
 @dataclass(slots=True)
 class _Remembered:
     generation: int
-    closures: dict[tuple[str, int], Closure] = field(default_factory=dict[tuple[str, int], Closure])
+    closures: Recent[tuple[str, int], Closure] = field(default_factory=lambda: Recent(MAX_CLOSURES))
 
 
 class Closures:
@@ -70,7 +69,7 @@ class Closures:
     def __init__(self, catalog: Lookup) -> None:
         self._catalog = catalog
         self._remembered = _Remembered(-1)
-        self._programs: dict[str, frozenset[str]] = {}
+        self._programs: Recent[str, frozenset[str]] = Recent(MAX_SOURCES)
 
     def of(self, version: Version) -> Closure:
         """Return what a version reaches now."""
@@ -81,7 +80,8 @@ class Closures:
         key = (version.id, version.version)
         found = remembered.closures.get(key)
         if found is None:
-            found = remembered.closures[key] = self._find(version)
+            found = self._find(version)
+            remembered.closures.put(key, found)
         return found
 
     def _find(self, version: Version) -> Closure:
@@ -103,12 +103,11 @@ class Closures:
         return Closure(effects, callees, boundless, sealed and effects <= {Effect.CALLS}, _key(version, callees))
 
     def _offered(self, name: str) -> Version | None:
-        if name not in self._catalog.ids():
-            return None
         try:
-            return self._catalog.get(name)
-        except (UnknownCapability, StoreDamaged):  # gone since it was listed, or damaged: a call of it fails
+            found = self._catalog.find(name)
+        except StoreDamaged:  # a call of it fails
             return None
+        return found if found and found.status is found.capability_status is Status.ACTIVE else None
 
     def _allowed(self, version: Version, called: Iterable[str]) -> bool:
         asked, granted = version.manifest.permissions, self._catalog.grants_for(version.id)
@@ -120,9 +119,8 @@ class Closures:
             return callable_by(version.manifest, version.effects)
         found = self._programs.get(version.digest)
         if found is None:
-            if len(self._programs) >= MAX_SOURCES:
-                self._programs.clear()
-            found = self._programs[version.digest] = calls_in(version.source)
+            found = calls_in(version.source)
+            self._programs.put(version.digest, found)
         return found
 
 

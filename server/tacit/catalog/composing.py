@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tacit.catalog.closest import closest_ids
 from tacit.catalog.closures import callable_by, calls_in
 from tacit.catalog.reading import CatalogReader
 from tacit.catalog.registration import Candidate
 from tacit.catalog.version import Version
-from tacit.errors import BuildRefused, StoreDamaged, UnknownCapability
+from tacit.errors import BuildRefused, StoreDamaged
 from tacit.models import Effect, Manifest, Status
 from tacit.programs.callees import AGENT, at_lines, called, callees, compile_checked, source_in
 from tacit.programs.compiler import Program
 
-MAX_CLOSEST = 3
+MAX_LOOKED_FOR = 5
+"""For how many of the callees that are not there the closest ids are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def effects_of_source(catalog: CatalogReader, capability: str, source: Mapping[s
     not offered any more, and where one of them leads back to it, or through programs to what is not offered any more.
     """
     program = compile_checked(source_in(source))
-    return compose(capability, program, callees_in(catalog), catalog.ids)
+    return compose(capability, program, callees_in(catalog), catalog.closest)
 
 
 def refuse_cycle(catalog: CatalogReader, manifest: Manifest) -> None:
@@ -75,11 +75,10 @@ def callees_in(catalog: CatalogReader) -> Find:
     @cache
     def find(name: str) -> Callee | None:
         try:
-            return callee_of(catalog.get(name))
-        except UnknownCapability:
-            return None
+            found = catalog.find(name)
         except StoreDamaged:
             return Callee(frozenset(), withdrawn="damaged")
+        return callee_of(found) if found is not None else None
 
     return find
 
@@ -95,16 +94,16 @@ def callee_of(version: Version) -> Callee:
     return Callee(version.effects, _calls_of(version), program, withdrawn)
 
 
-def compose(capability: str, program: Program, find: Find, ids: Callable[[], tuple[str, ...]]) -> frozenset[Effect]:
+def compose(capability: str, program: Program, find: Find, closest: Callable[[str], list[str]]) -> frozenset[Effect]:
     """Return the effects of the program of a capability; raises `BuildRefused("imports")` as `effects_of_source` does.
 
-    `ids` gives those that there are, to name the closest of.
+    `closest` gives the ids that look most like one that is not there.
     """
     named = callees(program)
     wrong = {name: problem for name in named if (problem := problem_calling(capability, name, find))}
     if wrong:
         unknown = [name for name in wrong if name not in (capability, AGENT) and find(name) is None]
-        raise _refused(at_lines((named[name], problem) for name, problem in wrong.items()), unknown, ids)
+        raise _refused(at_lines((named[name], problem) for name, problem in wrong.items()), unknown, closest)
     effects = {Effect.CALLS} if called(program) else set[Effect]()
     for name in named:
         if found := find(name):
@@ -192,13 +191,13 @@ def _effects(name: str, callee: Callee, find: Find) -> set[Effect]:
     return effects
 
 
-def _refused(diagnostics: str, unknown: list[str], ids: Callable[[], tuple[str, ...]]) -> BuildRefused:
-    closest = [name for wanted in unknown for name in closest_ids(wanted, ids(), MAX_CLOSEST)]
-    hint = f"Closest: {', '.join(dict.fromkeys(closest))}. " if closest else ""
+def _refused(diagnostics: str, unknown: list[str], closest_to: Callable[[str], list[str]]) -> BuildRefused:
+    closest = list(dict.fromkeys(name for wanted in unknown[:MAX_LOOKED_FOR] for name in closest_to(wanted)))
+    hint = f"Closest: {', '.join(closest)}. " if closest else ""
     hint += "Find capabilities by what they do with search_capabilities." if unknown else "Call something else."
     return BuildRefused(
         "imports",
         "The program calls what it cannot call.",
         hint=hint,
-        details={"diagnostics": diagnostics, "closest": list(dict.fromkeys(closest))},
+        details={"diagnostics": diagnostics, "closest": closest},
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from tacit.catalog import queries
 from tacit.catalog.queries import Standing
 from tacit.catalog.version import Version
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +28,26 @@ class Relative:
     cause: str
 
 
-def kin_of(capability: str, standings: Iterable[Standing]) -> list[Standing]:
-    """Return those of all versions that are in the lineage of a capability, in their order.
+def kin_of(connection: Connection, capability: str) -> list[Standing]:
+    """Return the versions in the lineage of a capability, by id and number; reads one generation after the other.
 
     Parents may be missing, or go in circles, since imported manifests name them.
     """
-    known = {each.name: each for each in standings}
-    children: dict[str, list[str]] = {}
-    for name, each in known.items():
-        if each.parent:
-            children.setdefault(each.parent, []).append(name)
-    own = [name for name, each in known.items() if each.id == capability]
-    found: set[str] = set()
-    waiting = list(own)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += children.get(name, ())
-    for name in own:
-        above = known[name].parent
-        while above in known and above not in found:
-            found.add(above)
-            above = known[above].parent
-    return [each for name, each in known.items() if name in found]
+    own = queries.standings_of(connection, capability)
+    found = {each.name: each for each in own}
+    level = own
+    while level:
+        children = queries.children_of(connection, [each.name for each in level])
+        level = [each for each in children if each.name not in found]
+        found |= {each.name: each for each in level}
+    level = own
+    while above := {each.parent for each in level if each.parent and each.parent not in found}:
+        level = queries.standings_named(connection, [name for each in above if (name := _numbered(each))])
+        found |= {each.name: each for each in level}
+    return sorted(found.values(), key=lambda each: (each.id, each.version))
+
+
+def _numbered(name: str) -> tuple[str, int] | None:
+    """Return the id and number in the name of a version; None where it is none."""
+    capability, _, number = name.rpartition("@")
+    return (capability, int(number)) if _NUMBER.fullmatch(number) else None

@@ -5,10 +5,10 @@ Texts of versions are read as the bytes that they are kept as: one that is damag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,11 +23,14 @@ from sqlalchemy import (
 )
 
 from tacit.models import Status
-from tacit.store.tables import capabilities, examples, health, origins, versions
+from tacit.store.tables import IS_PROGRAM, capabilities, examples, health, origins, versions
 from tacit.store.unicode import in_bytes, marked
+
+T = TypeVar("T")
 
 _offered = versions.alias("offered")
 _OFFERED = and_(_offered.c.capability == capabilities.c.id, _offered.c.number == capabilities.c.current)
+_ACTIVE = and_(capabilities.c.status == Status.ACTIVE, _offered.c.status == Status.ACTIVE)
 
 
 VERSIONS = (
@@ -52,6 +55,14 @@ VERSIONS = (
 _WITH_ORIGINS = VERSIONS.add_columns(
     *(in_bytes(column) for column in (origins.c.model, origins.c.task, origins.c.cause))
 ).outerjoin(origins, and_(origins.c.capability == versions.c.capability, origins.c.number == versions.c.number))
+_KEY = (versions.c.capability, versions.c.number)
+_STANDINGS = select(
+    *_KEY,
+    *(in_bytes(column) for column in (versions.c.status, versions.c.parent, versions.c.author)),
+    versions.c.created,
+    *(in_bytes(column) for column in (capabilities.c.status, capabilities.c.successor)),
+    capabilities.c.current,
+).join(capabilities, versions.c.capability == capabilities.c.id)
 _NAMES_AT_ONCE = 1000
 """SQLite takes 32,766 parameters at most; a name is two."""
 
@@ -128,9 +139,8 @@ def find_versions(connection: Connection, names: Sequence[tuple[str, int]]) -> I
 
     One query for a thousand of them; in no order.
     """
-    name = tuple_(versions.c.capability, versions.c.number)
     for start in range(0, len(names), _NAMES_AT_ONCE):
-        yield from connection.execute(_WITH_ORIGINS.where(name.in_(names[start : start + _NAMES_AT_ONCE])))
+        yield from connection.execute(_WITH_ORIGINS.where(tuple_(*_KEY).in_(names[start : start + _NAMES_AT_ONCE])))
 
 
 def offering(connection: Connection, capability: str) -> Offering | None:
@@ -139,15 +149,35 @@ def offering(connection: Connection, capability: str) -> Offering | None:
     return Offering(*_texts(row)) if row is not None else None
 
 
-def offerings(connection: Connection) -> list[Offering]:
-    """Return what every capability offers, by id."""
-    return [Offering(*_texts(row)) for row in connection.execute(_OFFERINGS.order_by(capabilities.c.id))]
+def offerings(connection: Connection, since: int = -1) -> list[Offering]:
+    """Return what every capability offers, or those that changed after a generation, by id."""
+    changed = _OFFERINGS.where(capabilities.c.changed > since).order_by(capabilities.c.id)
+    return [Offering(*_texts(row)) for row in connection.execute(changed)]
+
+
+def has_capability(connection: Connection, capability: str) -> bool:
+    """Return whether there is a capability of that id, offered or not."""
+    return connection.execute(select(capabilities.c.id).where(capabilities.c.id == capability)).first() is not None
+
+
+def count_offered(connection: Connection, *, after: str, include_deprecated: bool) -> int:
+    """Return how many capabilities are offered, or there are, whose ids come after one."""
+    found = select(func.count()).select_from(capabilities).where(capabilities.c.id > after)
+    return connection.execute(
+        found if include_deprecated else found.join(_offered, _OFFERED).where(_ACTIVE)
+    ).scalar_one()
+
+
+def offered_versions(connection: Connection, *, after: str, limit: int, include_deprecated: bool) -> Sequence[Row[Any]]:
+    """Return the rows of `VERSIONS` that capabilities offer, or would offer, whose ids come after one, by id."""
+    found = VERSIONS.where(versions.c.number == capabilities.c.current, versions.c.capability > after)
+    found = found.order_by(versions.c.capability).limit(limit)
+    return connection.execute(found if include_deprecated else found.where(_ACTIVE)).all()
 
 
 def manifests_changed_since(connection: Connection, generation: int) -> list[tuple[str, bytes | None]]:
     """Return the ids of capabilities that changed after a generation, with the manifest that is offered, if any."""
-    active = and_(capabilities.c.status == Status.ACTIVE, _offered.c.status == Status.ACTIVE)
-    manifest = in_bytes(case((active, _offered.c.manifest), else_=None), "manifest")
+    manifest = in_bytes(case((_ACTIVE, _offered.c.manifest), else_=None), "manifest")
     changed = select(capabilities.c.id, manifest).join(_offered, _OFFERED).order_by(capabilities.c.id)
     return [(name, text) for name, text in connection.execute(changed.where(capabilities.c.changed > generation))]
 
@@ -170,13 +200,43 @@ def version_numbers(connection: Connection, capability: str, *conditions: Column
     return list(connection.execute(own.order_by(versions.c.number)).scalars())
 
 
-def standings(connection: Connection) -> list[Standing]:
-    """Return every version there is, by id and number."""
+def count_made(connection: Connection, shipped: str) -> int:
+    """Return how many versions of what is offered are programs by other authors than `shipped`."""
+    made = select(func.count()).select_from(versions).join(capabilities, versions.c.capability == capabilities.c.id)
+    made = made.join(_offered, _OFFERED).where(IS_PROGRAM, versions.c.author != shipped, _ACTIVE)
+    return connection.execute(made).scalar_one()
+
+
+def count_versions(connection: Connection) -> int:
+    """Return how many versions there are."""
+    return connection.execute(select(func.count()).select_from(versions)).scalar_one()
+
+
+def names_at_random(connection: Connection, count: int) -> list[tuple[str, int]]:
+    """Return the ids and numbers of so many versions, each as likely as any other, in their order."""
     key = (versions.c.capability, versions.c.number)
-    own = (in_bytes(column) for column in (versions.c.status, versions.c.parent, versions.c.author))
-    whole = (in_bytes(column) for column in (capabilities.c.status, capabilities.c.successor))
-    found = select(*key, *own, versions.c.created, *whole, capabilities.c.current).join(capabilities).order_by(*key)
-    return [Standing(*_texts(row)) for row in connection.execute(found)]
+    chosen = select(*key).order_by(func.random()).limit(count).subquery()
+    return [(row[0], row[1]) for row in connection.execute(select(chosen).order_by(*chosen.c))]
+
+
+def standings(connection: Connection, *conditions: ColumnElement[bool]) -> list[Standing]:
+    """Return the versions that meet the conditions, by id and number."""
+    return [Standing(*_texts(row)) for row in connection.execute(_STANDINGS.where(*conditions).order_by(*_KEY))]
+
+
+def standings_of(connection: Connection, capability: str) -> list[Standing]:
+    """Return the versions of a capability, by number."""
+    return standings(connection, versions.c.capability == capability)
+
+
+def standings_named(connection: Connection, names: Sequence[tuple[str, int]]) -> list[Standing]:
+    """Return the versions of those ids and numbers, as far as there are, by id and number."""
+    return _in_parts(names, lambda part: standings(connection, tuple_(*_KEY).in_(part)))
+
+
+def children_of(connection: Connection, parents: Sequence[str]) -> list[Standing]:
+    """Return the versions that were made from those of these names (`id@version`), by id and number."""
+    return _in_parts(parents, lambda part: standings(connection, versions.c.parent.in_(part)))
 
 
 def learned_examples(connection: Connection, generation: int) -> dict[str, list[str]]:
@@ -188,6 +248,12 @@ def learned_examples(connection: Connection, generation: int) -> dict[str, list[
         with suppress(UnicodeDecodeError):  # a damaged one teaches nothing
             found.setdefault(row.capability, []).append(row.learned.decode())
     return found
+
+
+def _in_parts(names: Sequence[T], read: Callable[[Sequence[T]], list[Standing]]) -> list[Standing]:
+    return [
+        each for start in range(0, len(names), _NAMES_AT_ONCE) for each in read(names[start : start + _NAMES_AT_ONCE])
+    ]
 
 
 def _texts(row: Row[Any]) -> Iterator[Any]:

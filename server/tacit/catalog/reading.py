@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import Connection, Row, select
 
 from tacit.catalog import queries
-from tacit.catalog.closest import unknown_capability
+from tacit.catalog.closest import Names, unknown_capability
 from tacit.catalog.closures import Closures
 from tacit.catalog.granting import Grants
 from tacit.catalog.kin import Relative, kin_of
@@ -24,13 +25,15 @@ from tacit.catalog.origin import Origin, origin_of
 from tacit.catalog.queries import Standing
 from tacit.catalog.version import Version, version_of
 from tacit.errors import StoreDamaged, TacitError, UnknownVersion
-from tacit.models import Card, Manifest, Permissions
+from tacit.models import Card, Permissions
+from tacit.recent import Recent
 from tacit.store import Store
 from tacit.store.failures import damaged
 from tacit.store.tables import modules, versions
-from tacit.store.unicode import in_bytes, is_storable
+from tacit.store.unicode import in_bytes, is_storable, storable
 
-MAX_REMEMBERED = 4096
+MAX_REMEMBERED = 2048
+"""Versions that are remembered at least."""
 LARGEST = 1 << 63
 _log = logging.getLogger(__name__)
 
@@ -44,13 +47,21 @@ class Changes:
     removed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """How many versions there are, how many of them were looked at, and which of those are damaged (`id@version`)."""
+
+    total: int
+    looked_at: int
+    damaged: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Remembered:
     """What was looked up in one generation."""
 
     generation: int
-    versions: dict[tuple[str, int | None], Version] = field(default_factory=dict[tuple[str, int | None], Version])
-    ids: dict[bool, tuple[str, ...]] = field(default_factory=dict[bool, tuple[str, ...]])
+    versions: Recent[tuple[str, int | None], Version] = field(default_factory=lambda: Recent(MAX_REMEMBERED))
 
 
 class CatalogReader:
@@ -61,6 +72,7 @@ class CatalogReader:
         self.store = store
         self.grants = Grants(store, grants or Permissions())
         self.closures = Closures(self)
+        self._names = Names(store)
         self._remembered = _Remembered(-1)
         self._told: set[str] = set()
 
@@ -73,15 +85,32 @@ class CatalogReader:
 
         Raises `UnknownCapability` with the closest ids, or `UnknownVersion` with those there are.
         """
+        found = self.find(capability, version)
+        if found is None:
+            raise self._unknown(capability)
+        return found
+
+    def find(self, capability: str, version: int | None = None) -> Version | None:
+        """Return a version as `get` does; None for an unknown id, without looking for the closest."""
         remembered = self._current()
         key = (capability, version)
         found = remembered.versions.get(key)
         if found is None:
             found = self._load(capability, version)
-            if len(remembered.versions) >= MAX_REMEMBERED:
-                remembered.versions.clear()
-            remembered.versions[key] = found
+            if found is not None:
+                remembered.versions.put(key, found)
         return found
+
+    def closest(self, wanted: str) -> list[str]:
+        """Return the three offered ids most like `wanted`, best first; takes milliseconds: not for an event loop."""
+        return self._names.closest(wanted)
+
+    def has(self, capability: str) -> bool:
+        """Return whether there is a capability of that id, offered or not."""
+        if not is_storable(capability):
+            return False
+        with self.store.database.read() as connection:
+            return queries.has_capability(connection, capability)
 
     def whole(self, capability: str, version: int | None = None) -> Version | None:
         """Return a version as `get` does, None where it is damaged, which is logged once: the others go on."""
@@ -105,19 +134,46 @@ class CatalogReader:
         if version is not None and version not in numbers:
             raise _unknown_version(capability, version, numbers)
 
-    def damaged(self) -> list[str]:
-        """Return as `id@version` each version that cannot be read, or whose module cannot, by id and number."""
-        return [each.name for each in self.standings() if not self._is_whole(each)]
+    def examine(self, most: int | None = None) -> Examination:
+        """Look for versions that cannot be read, or whose module cannot: at all, or at `most` that chance picks."""
+        with self.store.database.read() as connection:
+            total = queries.count_versions(connection)
+            names = queries.names_at_random(connection, total if most is None else most)
+        damaged = tuple(f"{name}@{number}" for name, number in names if not self._is_whole(name, number))
+        return Examination(total, len(names), damaged)
+
+    def count_made(self, shipped: str) -> int:
+        """Return how many versions of what is offered are programs by other authors than `shipped`."""
+        with self.store.database.read() as connection:
+            return queries.count_made(connection, shipped)
 
     def ids(self, *, include_deprecated: bool = False) -> tuple[str, ...]:
         """Return the ids of the capabilities that are offered, or of all, sorted."""
-        remembered = self._current()
-        found = remembered.ids.get(include_deprecated)
-        if found is None:
+        with self.store.database.read() as connection:
+            known = queries.offerings(connection)
+        return tuple(item.id for item in known if include_deprecated or item.active)
+
+    def count(self, *, include_deprecated: bool = False, after: str = "") -> int:
+        """Return how many capabilities are offered, or there are, whose ids come after one."""
+        with self.store.database.read() as connection:
+            return queries.count_offered(connection, after=storable(after), include_deprecated=include_deprecated)
+
+    def page(self, limit: int, *, include_deprecated: bool = False, after: str = "") -> list[Version]:
+        """Return the versions of at most `limit` capabilities whose ids come after one, by id, read by one query.
+
+        They are not remembered, so that a long list pushes nothing out that runs need. Damaged ones are left out.
+        """
+        found: list[Version] = []
+        while len(found) < limit:
+            missing = limit - len(found)
             with self.store.database.read() as connection:
-                known = queries.offerings(connection)
-            found = tuple(item.id for item in known if include_deprecated or item.active)
-            remembered.ids[include_deprecated] = found
+                rows = queries.offered_versions(
+                    connection, after=storable(after), limit=missing, include_deprecated=include_deprecated
+                )
+            found += [version for row in rows if (version := self._made_of(row)) is not None]
+            if len(rows) < missing:
+                break
+            after = rows[-1].capability
         return found
 
     def history(self, capability: str) -> list[Version]:
@@ -142,7 +198,7 @@ class CatalogReader:
         """
         self.require(capability)
         with self._reading(f"the lineage of {capability}") as connection:
-            kin = kin_of(capability, queries.standings(connection))
+            kin = kin_of(connection, capability)
             rows = queries.find_versions(connection, [(each.id, each.version) for each in kin])
             found = {(row.capability, row.number): row for row in rows}
         related = (self._relative(found[each.id, each.version], each) for each in kin)
@@ -207,9 +263,9 @@ class CatalogReader:
             self._remembered = remembered = _Remembered(generation)
         return remembered
 
-    def _load(self, capability: str, version: int | None) -> Version:
+    def _load(self, capability: str, version: int | None) -> Version | None:
         if not is_storable(capability):
-            raise self._unknown(capability)
+            return None
         with self._reading(capability) as connection:
             known = version is None or 0 < version < LARGEST  # the store cannot even ask for a larger one
             row = queries.find_version(connection, capability, version) if known else None
@@ -221,7 +277,7 @@ class CatalogReader:
                     raise self._damaged_version(capability, row.number, numbers) from error
             numbers = queries.version_numbers(connection, capability)
         if not numbers:
-            raise self._unknown(capability)
+            return None
         raise _unknown_version(capability, version, numbers)
 
     @contextmanager
@@ -249,7 +305,7 @@ class CatalogReader:
         )
 
     def _unknown(self, capability: str) -> TacitError:
-        return unknown_capability(capability, self.ids())
+        return unknown_capability(capability, self.closest(capability))
 
     def _made_of(self, row: Row[Any]) -> Version | None:
         """Return the version of a row; None, and logged, for one that is damaged."""
@@ -259,8 +315,8 @@ class CatalogReader:
             self.whole(row.capability, row.number)  # which says so in the log, once
             return None
 
-    def _is_whole(self, standing: Standing) -> bool:
-        version = self.whole(standing.id, standing.version)
+    def _is_whole(self, capability: str, number: int) -> bool:
+        version = self.whole(capability, number)
         if version is None:
             return False
         try:
@@ -294,6 +350,14 @@ def _unknown_version(capability: str, version: int | None, numbers: list[int]) -
     )
 
 
+class _Indexed(BaseModel):
+    """What search indexes of a manifest: the rest is passed over, which takes a tenth of the time."""
+
+    id: str
+    summary: str
+    examples: tuple[str, ...] = ()
+
+
 def _card(text: bytes, learned: list[str]) -> Card:
-    manifest = Manifest.model_validate_json(text)
+    manifest = _Indexed.model_validate_json(text)
     return Card.model_construct(id=manifest.id, summary=manifest.summary, examples=(*manifest.examples, *learned))

@@ -85,7 +85,7 @@ def _programs(catalog: Catalog, folders: list[CapabilityFolder], modules: list[C
         name = each.manifest.id
         with _left_out(name):
             program = compile_checked(source_in(each.source))
-            effects = compose(name, program, lambda other: together.get(other) or elsewhere(other), catalog.ids)
+            effects = compose(name, program, lambda other: together.get(other) or elsewhere(other), catalog.closest)
             found.append(each.candidate(effects, AUTHOR))
     return found
 

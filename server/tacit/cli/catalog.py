@@ -15,16 +15,25 @@ from tacit.texts import effects_text
 
 @click.command(name="list")
 @click.option("--all", "include_deprecated", is_flag=True, help="Deprecated and archived ones as well.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@click.option("--after", metavar="ID", default="", help="Only those whose ids come after this one.")
 @use_case()
-def list_all(session: Session, *, include_deprecated: bool) -> None:
-    """List the capabilities."""
+def list_all(session: Session, *, include_deprecated: bool, limit: int, after: str) -> None:
+    """List the capabilities, by id.
+
+    Where there are more than are shown, a line on stderr says how many and how to see them.
+    """
     with session.service() as service:
-        rows = service.list(include_deprecated=include_deprecated)
+        rows = service.list(include_deprecated=include_deprecated, limit=limit, after=after)
+        last = rows[-1]["id"] if rows else after
+        more = service.count(include_deprecated=include_deprecated, after=last) if len(rows) == limit else 0
     cells = [
         [row["id"], row["version"], row["status"], effects_text(row["effects"]), made_plain(row["summary"])]
         for row in rows
     ]
     session.show(rows, table(["ID", "VERSION", "STATUS", "EFFECTS", "SUMMARY"], cells))
+    if more:
+        click.echo(f"{more:,} more; `tacit list --after {last}` goes on.", err=True)
 
 
 @click.command()

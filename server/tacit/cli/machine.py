@@ -26,20 +26,21 @@ def setup(session: Session) -> None:
 
 
 @click.command()
+@click.option("--full", is_flag=True, help="Read every version there is, not only some.")
 @use_case()
-def doctor(session: Session) -> None:
+def doctor(session: Session, *, full: bool) -> None:
     """Check what Tacit needs, and say what is missing."""
-    checks = _checks(session)
+    checks = _checks(session, full=full)
     rows = [["ok" if check.ok else "MISSING", check.name, check.detail] for check in checks]
     session.show([check.model_dump() for check in checks], table(["STATE", "WHAT", "DETAIL"], rows))
     if not all(check.ok for check in checks):
         raise click.exceptions.Exit(1)
 
 
-def _checks(session: Session) -> list[Check]:
+def _checks(session: Session, *, full: bool) -> list[Check]:
     try:
         with session.service() as service:
-            return service.doctor()
+            return service.doctor(full=full)
     except TacitError as error:
         name = "search" if isinstance(error, EmbedderMissing) else "data folder"
         return [Check(name=name, ok=False, detail=str(error))]

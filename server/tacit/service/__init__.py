@@ -53,7 +53,7 @@ class Service:
         *,
         run_records: RunRecords,
         sessions: Sessions,
-        doctor: Callable[[], list[Check]],
+        doctor: Callable[[bool], list[Check]],
     ) -> None:
         self._finder = finder
         self._runner = runner
@@ -242,10 +242,23 @@ class Service:
         require_texts(run_id=run_id)
         return self._run_records.get(run_id)
 
-    def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
-        """Return `{id, version, status, summary, effects}` of each capability, by id."""
+    def list(
+        self, *, include_deprecated: bool = False, limit: int | None = None, after: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return `{id, version, status, summary, effects}` of each capability, by id.
+
+        With a `limit`, of so many at most; the next page begins `after` the last id of this one.
+        """
         require(bool, include_deprecated=include_deprecated)
-        return self._keeper.list(include_deprecated=include_deprecated)
+        require_whole_numbers(**present(limit=limit))
+        require_texts(after=after)
+        return self._keeper.list(include_deprecated=include_deprecated, limit=limit, after=after)
+
+    def count(self, *, include_deprecated: bool = False, after: str = "") -> int:
+        """Return how many capabilities there are to `list`, or how many come `after` an id."""
+        require(bool, include_deprecated=include_deprecated)
+        require_texts(after=after)
+        return self._keeper.count(include_deprecated=include_deprecated, after=after)
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
         """Return everything kept of a version except its module."""
@@ -374,9 +387,13 @@ class Service:
         require(SessionUse, use=use)
         self._sessions.keep(use)
 
-    def doctor(self) -> list[Check]:
-        """Return one check for each thing that Tacit needs, with what to do where it is missing."""
-        return self._doctor()
+    def doctor(self, *, full: bool = False) -> list[Check]:
+        """Return one check for each thing that Tacit needs, with what to do where it is missing.
+
+        Of more than 100 versions, 100 that chance picks are read to see whether they are damaged, or all with `full`.
+        """
+        require(bool, full=full)
+        return self._doctor(full)
 
 
 def _check_run(capability: object, version: object, session: object) -> None:

@@ -262,7 +262,7 @@ class Author:
     def _refuse_duplicate(self, plan: Plan, *, force: bool) -> None:
         name = plan.manifest.id
         own = plan.renewed is not None
-        if not own and name in self._catalog.ids(include_deprecated=True):
+        if not own and self._catalog.has(name):
             raise id_taken(name)
         if force or own:
             return

@@ -98,7 +98,7 @@ def make_commission(request: MutateRequest, catalog: Catalog) -> Commission:
         raise InvalidArgument("Say what is to be made: give a task in words.")
     parent = catalog.get(request.parent_id) if request.parent_id else None
     commission = Commission(request, task, parent)
-    if request.id and commission.renewed is None and request.id in catalog.ids(include_deprecated=True):
+    if request.id and commission.renewed is None and catalog.has(request.id):
         raise id_taken(request.id)
     return commission
 
@@ -194,7 +194,7 @@ class Consultant:
             return f"The id has to be {request.id}, as the request says."
         if self._commission.renewed is not None:
             return None
-        if card.id in self._catalog.ids(include_deprecated=True):
+        if self._catalog.has(card.id):
             return f"A capability {card.id} exists already: {self._summary(card.id)} Choose another id."
         besides = {card.id, *({parent.id} if parent else ())}
         found = [] if request.force else [match.id for match in self._finder.duplicates(card, besides)]

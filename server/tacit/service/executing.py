@@ -10,6 +10,7 @@ import json
 import logging
 from dataclasses import dataclass, replace
 
+from tacit.catalog import unknown_capability
 from tacit.clock import now_millis
 from tacit.config import Limits
 from tacit.errors import (
@@ -152,7 +153,9 @@ class Executor:
         if caller.called is not None and len(data) > AT_ONCE_BYTES:
             return _given_up()
         try:
-            prepared = self._preparer.prepare(capability)
+            prepared = self._preparer.prepare_known(capability)
+            if prepared is None:  # without the closest ids, for which fuel would not pay
+                raise unknown_capability(capability)
             prepared.check_input(json_input.parse(data, self._limits.input_bytes))
         except RequestError as error:
             raise HostFailure(FailureCode.INVALID, str(error)) from error

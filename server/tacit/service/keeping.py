@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tacit.catalog import Catalog, Origin, Relative, Version, import_folder, tests_as_json, write_folder
+from tacit.errors import InvalidArgument
 from tacit.lineage import Lineage, Member
 from tacit.models import Effect, Status
 from tacit.sandbox import effects_of, not_granted
 
+_PAGE = 500
+"""Capabilities that one query reads at most."""
 _log = logging.getLogger(__name__)
 
 
@@ -20,23 +23,26 @@ class Keeper:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def list(self, *, include_deprecated: bool = False) -> list[dict[str, Any]]:
-        """Return `{id, version, status, summary, effects}` of each capability that is not damaged, by id."""
+    def list(self, *, include_deprecated: bool, limit: int | None, after: str) -> list[dict[str, Any]]:
+        """Return `{id, version, status, summary, effects}` of each capability that is not damaged, by id.
+
+        At most `limit` of those whose ids come after one; as they are at one time only where a page holds them all.
+        """
+        if limit is not None and limit < 1:
+            raise InvalidArgument(f"limit is {limit}; ask for at least one capability.")
         rows: list[dict[str, Any]] = []
-        for name in sorted(self._catalog.ids(include_deprecated=include_deprecated)):
-            version = self._catalog.whole(name)
-            if version is None:
-                continue
-            rows.append(
-                {
-                    "id": version.id,
-                    "version": version.version,
-                    "status": str(version.capability_status),
-                    "summary": version.manifest.summary,
-                    "effects": sorted(self._catalog.closures.of(version).effects),
-                }
-            )
+        while limit is None or len(rows) < limit:
+            wanted = _PAGE if limit is None else min(_PAGE, limit - len(rows))
+            found = self._catalog.page(wanted, include_deprecated=include_deprecated, after=after)
+            rows += map(self._row, found)
+            if len(found) < wanted:
+                break
+            after = found[-1].id
         return rows
+
+    def count(self, *, include_deprecated: bool, after: str) -> int:
+        """Return how many capabilities `list` would go through, damaged ones included."""
+        return self._catalog.count(include_deprecated=include_deprecated, after=after)
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
         """Return everything kept of a version except its module: manifest, source, tests, lineage, origin."""
@@ -77,6 +83,15 @@ class Keeper:
         """Return a capability's versions, what they come from and what comes from them, as a tree."""
         family = self._catalog.family(capability)
         return Lineage.of(capability, [_member(relative, self._gained(relative.version)) for relative in family])
+
+    def _row(self, version: Version) -> dict[str, Any]:
+        return {
+            "id": version.id,
+            "version": version.version,
+            "status": str(version.capability_status),
+            "summary": version.manifest.summary,
+            "effects": sorted(self._catalog.closures.of(version).effects),
+        }
 
     def _lineage(self, version: Version) -> dict[str, Any]:
         return {

@@ -16,10 +16,12 @@ from typing import Any
 from tacit.catalog import Catalog, Closure, Version, own_effects
 from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
 from tacit.models import Effect, Permissions, Status
+from tacit.recent import Recent
 from tacit.sandbox import Allowance, Guest, Sandbox
 from tacit.schemas.validator import Validator, compile_schema
 
-MAX_PREPARED = 1024
+MAX_PREPARED = 512
+"""Versions that are kept prepared at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Preparer:
     def __init__(self, catalog: Catalog, sandbox: Sandbox) -> None:
         self._catalog = catalog
         self._sandbox = sandbox
-        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self._prepared: Recent[tuple[str, int], Prepared] = Recent(MAX_PREPARED)
 
     def generation(self) -> int:
         """Return a number that grows with every change of the catalog by any process."""
@@ -81,10 +83,12 @@ class Preparer:
         Raises `UnknownCapability`, `UnknownVersion`, `CapabilityArchived`, and `CapabilityDeprecated` with the
         successor's name.
         """
-        found = self._catalog.get(capability, version)
-        if not found.status is found.capability_status is Status.ACTIVE:
-            raise _not_offered(found)
-        return self.keep(found)
+        return self._offered(self._catalog.get(capability, version))
+
+    def prepare_known(self, capability: str, version: int | None = None) -> Prepared | None:
+        """Return what `prepare` does, but None for an unknown id: looking for the closest takes a thread."""
+        found = self._catalog.find(capability, version)
+        return self._offered(found) if found is not None else None
 
     def load_ahead(self, recent: Iterable[tuple[str, int]]) -> None:
         """Make versions ready that need no slow compilation: what ran last will most likely run next."""
@@ -105,8 +109,6 @@ class Preparer:
         known = self._prepared.get(key)
         if known is not None and known.version is version and known.granted is granted:
             return known
-        if len(self._prepared) >= MAX_PREPARED:
-            self._prepared.clear()
         same = known is not None and known.version.content_hash == version.content_hash
         prepared = Prepared(
             version=version,
@@ -118,8 +120,13 @@ class Preparer:
             ),
             closure=self._catalog.closures.of(version),
         )
-        self._prepared[key] = prepared
+        self._prepared.put(key, prepared)
         return prepared
+
+    def _offered(self, found: Version) -> Prepared:
+        if not found.status is found.capability_status is Status.ACTIVE:
+            raise _not_offered(found)
+        return self.keep(found)
 
     def version(self, capability: str, version: int) -> Version:
         """Return a version, whatever its status."""

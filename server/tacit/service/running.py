@@ -113,8 +113,8 @@ class Runner:
         longer, an answer that is known is given, unless `fresh`. So failures that are a version's own, and runs that
         follow on them, are left to `run`, which counts them. Raises as `run` does.
         """
-        prepared = self._preparer.prepare(capability, version)
-        if not self._executor.is_light(prepared):
+        prepared = self._preparer.prepare_known(capability, version)
+        if prepared is None or not self._executor.is_light(prepared):
             return None
         value, text = self._read(data)
         if len(text) > AT_ONCE_BYTES:
@@ -180,8 +180,9 @@ class Runner:
         return attempt
 
     def is_short(self, capability: str, version: int | None = None) -> bool:
-        """Return whether the runs of a version were short so far; raises as `run` does where there is none."""
-        return self._paces.is_short(self._preparer.prepare(capability, version).closure.key)
+        """Return whether the runs of a version were short so far; raises as `run` does, but for an unknown id."""
+        prepared = self._preparer.prepare_known(capability, version)
+        return prepared is not None and self._paces.is_short(prepared.closure.key)
 
     def _remembered(self, prepared: Prepared, text: bytes, allowed: int) -> RunAnswer | None:
         """Return what a pure capability answered to that input before, within the energy that it is allowed now.

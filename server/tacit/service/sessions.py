@@ -84,15 +84,10 @@ class Sessions:
         uses = sorted(found.values(), key=lambda use: use.started)[::-1]
         totals = {"runs": earlier.runs, "tokens_saved": earlier.tokens_saved} if earlier else {}
         return {
-            "made": self.made(),
+            "made": self._catalog.count_made(SHIPPED),
             "sessions": [use.summary() for use in uses],
             "earlier": {"runs": 0, "tokens_saved": 0, **totals},
         }
-
-    def made(self) -> int:
-        """Return how many versions were made here whose source is a program."""
-        versions = (version for name in self._catalog.ids() for version in self._catalog.history(name))
-        return sum(_is_program(version) and version.author != SHIPPED for version in versions)
 
     def _made(self) -> dict[str, list[int]]:
         """Return when each session made programs, in milliseconds."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, literal, select, tuple_, union_all
 
 from tacit.store.database import Database
 from tacit.store.ids import started_millis
 from tacit.store.sqlite import insert_or_merge
-from tacit.store.tables import runs, session_runs, versions
+from tacit.store.tables import IS_PROGRAM, runs, session_runs, versions
 from tacit.store.unicode import in_bytes, marked
 
 MAX_SESSIONS = 10_000
@@ -23,13 +23,10 @@ MAX_SESSIONS = 10_000
 _NAMED, _NONE, _EARLIER = "=", "", "*"
 """How the key of a session begins, what that of runs without one is, and that of sessions whose names are forgotten."""
 
-_PROGRAM = '"language":"program"'
-"""What the manifest of a program holds, as the catalog writes it; one that only quotes it is counted in vain."""
-
 
 @dataclass(frozen=True, slots=True)
 class SessionTally:
-    """The runs of one version in one session (None: in none) that ended well and that no other run called.
+    """The runs of one program in one session (None: in none) that ended well and that no other run called.
 
     `earlier` ones are those of all sessions whose names are forgotten.
     """
@@ -54,20 +51,21 @@ class SessionRuns:
         self._database = database
 
     def all(self) -> list[SessionTally]:
-        """Return the tally of each session and version, dropped runs of programs included; reads every run once."""
+        """Return the tally of each session and program, dropped runs included; reads every run once."""
         both = union_all(_counted(), select(session_runs)).subquery()
         of = (both.c.session, both.c.capability, both.c.version)
+        programs = select(versions.c.capability, versions.c.number).where(IS_PROGRAM)
         texts = (in_bytes(both.c.session), in_bytes(both.c.capability))
-        summed = select(*texts, both.c.version, func.sum(both.c.runs), func.min(both.c.first_run)).group_by(*of)
+        summed = select(*texts, both.c.version, func.sum(both.c.runs), func.min(both.c.first_run))
+        summed = summed.where(tuple_(both.c.capability, both.c.version).in_(programs)).group_by(*of)
         with self._database.read() as connection:
             return [_tally(*row) for row in connection.execute(summed)]
 
 
 def keep_counted(connection: Connection, last: int) -> None:
     """Add the runs up to number `last` to what is kept of them, in the transaction of `connection` that drops them."""
-    program = versions.c.manifest.contains(_PROGRAM, autoescape=True)
     of = (versions.c.capability == runs.c.capability, versions.c.number == runs.c.version)
-    dropped = _counted(runs.c.id <= last, select(versions.c.number).where(*of, program).exists())
+    dropped = _counted(runs.c.id <= last, select(versions.c.number).where(*of, IS_PROGRAM).exists())
     connection.execute(insert_or_merge(session_runs, dropped, summed="runs", least="first_run"))
 
 

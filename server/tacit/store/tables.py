@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -45,6 +46,14 @@ modules = Table(
     Column("wasm", LargeBinary, nullable=False),
 )
 
+_PROGRAM = 'manifest LIKE \'%"language":"program"%\''
+IS_PROGRAM = text(f"versions.{_PROGRAM}")
+"""The condition of a version whose source is a program, by its manifest as the catalog writes it.
+
+One that only quotes this is taken for one in vain. In a query it has to stand as it stands in the index, for SQLite to
+use that.
+"""
+
 versions = Table(
     "versions",
     metadata,
@@ -62,6 +71,8 @@ versions = Table(
     Column("author", String, nullable=False),
     Column("toolchain", String, nullable=False),
     Column("created", BigInteger, nullable=False),
+    Index("versions_parent", "parent"),
+    Index("versions_programs", "capability", "number", "author", sqlite_where=text(_PROGRAM)),
 )
 """Immutable but for `status` and `successor`."""
 
