@@ -7,6 +7,7 @@ TacitError
 │   ├── UnknownRun               unknown_run
 │   ├── UnknownJob               unknown_job
 │   ├── InvalidInput             invalid_input
+│   ├── UncheckedInput           unchecked_input
 │   ├── InvalidJson              invalid_json
 │   ├── InputTooLarge            input_too_large
 │   ├── InvalidArgument          invalid_argument
@@ -122,6 +123,7 @@ from tacit.errors.requests import (
     InvalidManifest,
     InvalidProgram,
     RequestError,
+    UncheckedInput,
     UnknownCapability,
     UnknownJob,
     UnknownPolicy,
@@ -205,6 +207,7 @@ __all__ = [
     "TacitError",
     "TooManyHostCalls",
     "ToolchainMissing",
+    "UncheckedInput",
     "UnknownCapability",
     "UnknownJob",
     "UnknownName",

@@ -41,6 +41,12 @@ class InvalidInput(RequestError):
     code = "invalid_input"
 
 
+class UncheckedInput(RequestError):
+    """Holding the input against the input schema takes longer than it may; nothing was run."""
+
+    code = "unchecked_input"
+
+
 class InvalidJson(RequestError):
     """A text that had to be JSON is not."""
 

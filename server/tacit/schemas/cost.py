@@ -1,8 +1,9 @@
 """What a JSON Schema may cost: a small one can ask for 2^40 checks of one value, in a library that holds the GIL.
 
 `{"allOf": [a, a]}`, where `a` is the same of `b` and so on, doubles at each step. What is counted is how many
-subschemas the routes through `$ref` lead to, and how many states their patterns have, each route for itself; a route
-that returns to where it came from is a loop. Nothing is validated here.
+subschemas the routes through `$ref` lead to, how many elements these have in all (names, and values by their size), and
+how many states their patterns have, each route for itself; a route that returns to where it came from is a loop.
+Nothing is validated here.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from urllib.parse import unquote
 from tacit.schemas.patterns import states_of
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_WORDS = frozenset({"$comment", "$schema", "description", "title"})
+"""Keywords whose texts no value is held against."""
 _NAMES = ("$id", "$anchor", "$dynamicAnchor", "id")
 
 
 class Cost(NamedTuple):
     """How many subschemas the routes from a schema reach, and whether a part recurses by more than one route.
 
-    `states` are those of the patterns on the routes.
+    `states` are those of the patterns on the routes; `elements` the subschemas and all that stands in them: keywords,
+    names, members of lists, texts and numbers by their size.
     """
 
     routes: int
     branches: bool
     states: int
+    elements: int
 
 
 def cost_of(schema: dict[str, Any]) -> Cost:
@@ -37,12 +42,16 @@ def cost_of(schema: dict[str, Any]) -> Cost:
     """
     routes = _Routes(schema)
     counted = routes.count(schema)
-    return Cost(counted[0], routes.branches, counted[1])
+    return Cost(counted.routes, routes.branches, counted.states, counted.elements)
 
 
-_Count = tuple[int, int, Counter[int]]
-"""How many subschemas, and states of patterns, the routes from a part reach, and how many routes return to each part
-that they came through."""
+class _Count(NamedTuple):
+    """What the routes from a part reach, and how many of them return to each part that they came through."""
+
+    routes: int
+    states: int
+    elements: int
+    returns: Counter[int]
 
 
 class _Routes:
@@ -59,10 +68,10 @@ class _Routes:
     def count(self, node: Any) -> _Count:
         """Return the count of the part `node`."""
         if not isinstance(node, dict | list):
-            return 0, 0, Counter()
+            return _Count(0, 0, _size_of(node), Counter())
         key = id(cast("object", node))
         if key in self._open:
-            return 0, 0, Counter([key])
+            return _Count(0, 0, 0, Counter([key]))
         if key not in self._known:
             self._open.add(key)
             self._known[key] = self._sum(node, key)
@@ -71,20 +80,22 @@ class _Routes:
 
     def _sum(self, node: Any, key: int) -> _Count:
         routes, states, returns = int(isinstance(node, dict)), _states_in(node), Counter[int]()
+        elements = 1 + sum(map(_size_of, _names(node)))
         for each in self._next(node):
-            further, more_states, returning = self.count(each)
-            routes += further
-            states += more_states
-            returns.update(returning)
+            counted = self.count(each)
+            routes += counted.routes
+            states += counted.states
+            elements += counted.elements
+            returns.update(counted.returns)
         self.branches |= returns.pop(key, 0) > 1
-        return routes, states, returns
+        return _Count(routes, states, elements, returns)
 
     def _next(self, node: Any) -> Iterator[Any]:
         if isinstance(node, list):
             yield from cast("list[Any]", node)
             return
         named = cast("dict[str, Any]", node)
-        yield from named.values()
+        yield from (each for name, each in named.items() if name not in _WORDS or not isinstance(each, str))
         for keyword in _REFERENCES:
             if isinstance(reference := named.get(keyword), str):
                 yield from self._targets(reference)
@@ -97,7 +108,7 @@ class _Routes:
             yield from self._named.get(fragment, [])
             return
         for start in starts:
-            target = _at(start, fragment)
+            target = at_pointer(start, fragment)
             if target is not None:
                 yield target
 
@@ -130,7 +141,14 @@ def _names(node: Any) -> list[str]:
     return list(cast("dict[str, Any]", node)) if isinstance(node, dict) else []
 
 
-def _at(start: dict[str, Any], pointer: str) -> Any:
+def _size_of(value: Any) -> int:
+    """Return the elements that a name or a scalar counts for."""
+    if isinstance(value, str):
+        return 1 + len(value) // 16
+    return 1 + (value.bit_length() // 64 if isinstance(value, int) else 0)
+
+
+def at_pointer(start: Any, pointer: str) -> Any:
     """Return what a JSON pointer leads to, or None."""
     found: Any = start
     for part in unquote(pointer).split("/")[1:]:

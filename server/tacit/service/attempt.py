@@ -51,6 +51,10 @@ class Frame:
         """How many callers it has above it."""
         return len(self.path) - 1
 
+    def seconds_to_wait(self) -> float:
+        """Return how long another process may be waited for; a tree that runs at once waits for none."""
+        return 0.0 if self.called is not None else self.budget.seconds()
+
     def of_call(self, run_id: str, capability: str, budget: Budget) -> Self:
         """Return the frame of a run that this one calls."""
         return replace(self, run_id=run_id, parent_run=self.run_id, path=(*self.path, capability), budget=budget)

@@ -23,6 +23,7 @@ from tacit.errors import (
     StoreBusy,
     StoreReadOnly,
     TacitError,
+    UncheckedInput,
 )
 from tacit.sandbox import Execution, FilesFolder, HttpGateway, LiveWorld, RecordingWorld, Sandbox, World
 from tacit.sandbox.world import Called, FailureCode, HostFailure
@@ -87,14 +88,23 @@ class Executor:
             session=frame.session,
             short=frame.short,
         )
-        return Attempt(prepared, text, frame, checked(prepared, execution), world.calls, frame.budget.energy, now)
+        execution = checked(prepared, execution, frame.seconds_to_wait())
+        return Attempt(prepared, text, frame, execution, world.calls, frame.budget.energy, now)
 
     def is_light(self, prepared: Prepared) -> bool:
-        """Whether it and all that it calls are pure and in memory, and none of them failed by its own fault lately."""
+        """Whether it and all that it calls are pure and in memory, and none of them failed by its own fault lately.
+
+        Nor may any have a schema that is always left to another process.
+        """
         closure = prepared.closure
-        return closure.pure and all(
-            self._sandbox.holds(version.digest) and not version.failing
-            for version in (prepared.version, *closure.callees)
+        return (
+            closure.pure
+            and prepared.plain
+            and all(
+                self._sandbox.holds(version.digest) and not version.failing
+                for version in (prepared.version, *closure.callees)
+            )
+            and all(self._preparer.keep(version).plain for version in closure.callees)
         )
 
     def record(self, attempt: Attempt) -> str:
@@ -156,8 +166,11 @@ class Executor:
             prepared = self._preparer.prepare_known(capability)
             if prepared is None:  # without the closest ids, for which fuel would not pay
                 raise unknown_capability(capability)
-            prepared.check_input(json_input.parse(data, self._limits.input_bytes))
+            given = json_input.parse(data, self._limits.input_bytes)
+            prepared.check_input(given, data, caller.seconds_to_wait())
         except RequestError as error:
+            if isinstance(error, UncheckedInput) and caller.called is not None:
+                return _given_up()
             raise HostFailure(FailureCode.INVALID, str(error)) from error
         if caller.called is not None and not self.is_light(prepared):
             return _given_up()  # its newest version is another one than when the caller began
@@ -179,12 +192,12 @@ class Executor:
             self._failures.settle(attempt, self.record(attempt))
 
 
-def checked(prepared: Prepared, execution: Execution) -> Execution:
-    """Return an execution as failed where its output breaks the schema."""
+def checked(prepared: Prepared, execution: Execution, seconds: float) -> Execution:
+    """Return an execution as failed where its output breaks the schema, or that is not known after so many seconds."""
     if execution.failure is not None:
         return execution
     try:
-        prepared.check_output(execution.value)
+        prepared.check_output(execution.value, execution.output, seconds)
     except TacitError as failure:
         return replace(execution, failure=failure)
     return execution

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit.catalog import Catalog, Closure, Version, own_effects
-from tacit.errors import CapabilityArchived, CapabilityDeprecated, InvalidInput, InvalidOutput, TacitError
+from tacit.errors import (
+    CapabilityArchived,
+    CapabilityDeprecated,
+    InvalidInput,
+    InvalidOutput,
+    RunTimedOut,
+    TacitError,
+    UncheckedInput,
+)
 from tacit.models import Effect, Permissions, Status
 from tacit.recent import Recent
 from tacit.sandbox import Allowance, Guest, Sandbox
-from tacit.schemas.validator import Validator, compile_schema
+from tacit.schemas.validator import CHECK_SECONDS, Unchecked, Validator, compile_schema
 
 MAX_PREPARED = 512
 """Versions that are kept prepared at least."""
@@ -40,11 +48,26 @@ class Prepared:
         """Its effects, with those of what it calls now."""
         return self.closure.effects
 
-    def check_input(self, value: Any) -> None:
-        """Raise `InvalidInput` with every violation of the input schema."""
-        if self.inputs.is_valid(value):
+    @property
+    def plain(self) -> bool:
+        """Whether values may be held against its schemas in this process."""
+        return self.inputs.plain and self.outputs.plain
+
+    def check_input(self, value: Any, text: bytes, seconds: float) -> None:
+        """Raise `InvalidInput` with the violations of the input schema; `text` is the value as JSON.
+
+        Raises `UncheckedInput` where that takes more seconds, or, with none, where it may have to be waited for.
+        """
+        try:
+            violations = self.inputs.check(value, text, min(seconds, CHECK_SECONDS))
+        except Unchecked as error:
+            raise UncheckedInput(
+                f"The input was not held against the input schema of {self.version.id}: {error}.",
+                hint="Nothing was run. Send less at once; where little is too much, its schema has to be simplified "
+                "with mutate_capability.",
+            ) from error
+        if not violations:
             return
-        violations = self.inputs.violations(value)
         shown = "; ".join(f"{item['path']}: {item['message']}" for item in violations)
         raise InvalidInput(
             f"The input does not fit {self.version.id}: {shown}.",
@@ -52,11 +75,21 @@ class Prepared:
             details={"violations": violations, "input_schema": self.version.manifest.input_schema},
         )
 
-    def check_output(self, value: Any) -> None:
-        """Raise `InvalidOutput` where the guest broke its own output schema."""
-        if self.outputs.is_valid(value):
+    def check_output(self, value: Any, text: bytes, seconds: float) -> None:
+        """Raise `InvalidOutput` where the guest broke its own output schema; `text` is the value as JSON.
+
+        Raises `RunTimedOut` where that takes more seconds, or, with none, where it may have to be waited for.
+        """
+        try:
+            violations = self.outputs.check(value, text, min(seconds, CHECK_SECONDS))
+        except Unchecked as error:
+            raise RunTimedOut(
+                f"The output of {self.version.id} was not held against its output schema: {error}.",
+                hint="Ask for less at once; where little is too much, its schema has to be simplified with "
+                "mutate_capability.",
+            ) from error
+        if not violations:
             return
-        violations = self.outputs.violations(value)
         shown = "; ".join(f"{item['path']}: {item['message']}" for item in violations)
         raise InvalidOutput(
             f"{self.version.id} gave an output that breaks its own schema: {shown}.",

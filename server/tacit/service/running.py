@@ -13,7 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from tacit.config import Limits, Settings
-from tacit.errors import EnergyExhausted, InvalidArgument, ReplayDiverged, RunTimedOut, StoreBusy, TacitError
+from tacit.errors import (
+    EnergyExhausted,
+    InvalidArgument,
+    ReplayDiverged,
+    RunTimedOut,
+    StoreBusy,
+    TacitError,
+    UncheckedInput,
+)
 from tacit.learning import CachedRun, RunCache
 from tacit.models import Effect, RunAnswer
 from tacit.sandbox import Cancellation, ReplayWorld, Sandbox, Transaction, decode_calls
@@ -76,13 +84,13 @@ class Runner:
         generation = self._preparer.generation()
         prepared = self._preparer.prepare(capability, version)
         value, text = self._read(data)
-        prepared.check_input(value)
         allowed = min(energy or self._limits.energy, self._limits.energy)
+        budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
+        prepared.check_input(value, text, budget.seconds())
         pure = prepared.closure.pure
         if pure and not fresh and (known := self._remembered(prepared, text, allowed)):
             return known
         stop = cancellation or Cancellation()
-        budget = Budget(allowed, time.monotonic() + self._limits.wall_seconds)
         with self._transaction(prepared, stop, budget) as transaction:
             path, limit, short = (prepared.version.id,), self._limits.energy, self._paces.is_short(prepared.closure.key)
             frame = Frame(new_run_id(), None, path, session, budget, limit, transaction, stop, short=short)
@@ -116,10 +124,9 @@ class Runner:
         prepared = self._preparer.prepare_known(capability, version)
         if prepared is None or not self._executor.is_light(prepared):
             return None
-        value, text = self._read(data)
-        if len(text) > AT_ONCE_BYTES:
+        text = self._read_at_once(prepared, data)
+        if text is None:
             return None
-        prepared.check_input(value)
         key = prepared.closure.key
         if key in self._slow or not self._sandbox.has_room:
             return None if fresh else self._remembered(prepared, text, self._limits.energy)
@@ -147,7 +154,7 @@ class Runner:
             now_millis=clock_of(prepared.version, record.now_millis),
             seed=seed_of(prepared.version.digest, record.input),
         )
-        execution = checked(prepared, execution)
+        execution = checked(prepared, execution, self._limits.wall_seconds)
         code = execution.failure.code if execution.failure else None
         if code != record.error_code or (code is None and execution.output != record.output):
             raise ReplayDiverged(
@@ -213,6 +220,7 @@ class Runner:
             )
             self._cache.put(closure.key, attempt.text, known)
         heavy = any(call.failure or len(call.data) > AT_ONCE_BYTES for call in attempt.calls)
+        heavy = heavy or not attempt.prepared.outputs.is_quick(execution.output)
         if not heavy and execution.energy < AT_ONCE_ENERGY and execution.seconds < AT_ONCE_SECONDS:
             self._slow.discard(closure.key)  # it was given up for the machine's slowness, not its own
 
@@ -221,6 +229,17 @@ class Runner:
         if isinstance(data, bytes):
             return json_input.parse(data, limit), data
         return data, json_input.encode(data, limit)
+
+    def _read_at_once(self, prepared: Prepared, data: Any) -> bytes | None:
+        """Return an input that fits, as JSON, or None where reading or checking it might take long."""
+        value, text = self._read(data)
+        if len(text) > AT_ONCE_BYTES:
+            return None
+        try:
+            prepared.check_input(value, text, 0.0)
+        except UncheckedInput:
+            return None
+        return text
 
     def _transaction(
         self, prepared: Prepared, stop: Cancellation, budget: Budget
