@@ -62,7 +62,7 @@ class App:
             catalog = Catalog(store, settings.grants)
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers, reserved=RESERVED)
             opening.callback(sandbox.close)
-            files = _files(settings)
+            files = _files(settings, store)
             agent = opening.enter_context(closing(Delegator(settings))) if settings.delegate else None
             surroundings = Surroundings(files, HttpGateway(settings.limits), agent)
             finder = Finder(catalog, _index(settings, store))
@@ -111,10 +111,14 @@ class App:
         self.close()
 
 
-def _files(settings: Settings) -> FilesFolder:
+def _files(settings: Settings, store: Store) -> FilesFolder:
     """Return the files folder, in which guests do not reach the data folder unless it lies in that, as by default."""
     return FilesFolder(
-        settings.files_folder, settings.data / "journal", settings.limits.file_bytes, hidden=settings.data
+        settings.files_folder,
+        settings.data / "journal",
+        store.commits,
+        settings.limits.file_bytes,
+        hidden=settings.data,
     )
 
 

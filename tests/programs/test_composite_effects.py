@@ -16,6 +16,7 @@ from tacit.errors import FileConflict, TacitError
 from tacit.models import Effect, MutateRequest, Permissions
 from tacit.sandbox import Cancellation, FilesFolder
 from tacit.service.commissions import make_commission
+from tacit.store import RunRecord, Sought
 
 CALL = "call input 0\ncall echo_it 1"
 
@@ -102,7 +103,8 @@ def test_what_a_callees_new_version_writes_is_locked(app: App) -> None:
     """Its caller waits for the file from its next run on."""
     grow(app)
     settings = app.settings
-    folder = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
+    commits = app.catalog.store.commits
+    folder = FilesFolder(settings.files_folder, settings.data / "journal", commits, settings.limits.file_bytes)
     cancellation = Cancellation()
     with folder.transaction(("a.json",)):
         cancellation.cancel()
@@ -174,20 +176,21 @@ def test_an_author_is_shown_the_effects_as_they_are(app: App) -> None:
     assert [material and material.effects for material in (order.parent, *order.nearest)] == [("calls", "writes")] * 2
 
 
-@pytest.mark.parametrize(("called", "durable"), [("write_it", True), ("echo_it", False)])
-def test_the_record_of_what_wrote_is_on_disk_when_it_answers(
-    app: App, monkeypatch: pytest.MonkeyPatch, called: str, durable: bool
+@pytest.mark.parametrize(("called", "sealed"), [("write_it", True), ("echo_it", False)])
+def test_the_record_of_what_wrote_is_kept_with_what_it_wrote(
+    app: App, monkeypatch: pytest.MonkeyPatch, called: str, sealed: bool
 ) -> None:
     """Also where the caller may call anything, so that nothing tells beforehand what it writes; its callee's is not."""
     add_guest(app, "write_it", writes("a.json"), write=["a.json"])
     add_guest(app, "call_any", calls(called), call=["*"])
-    runs, kept = app.catalog.store.runs, list[bool]()
-    record = runs.record
+    commits, kept = app.catalog.store.commits, list[str]()
+    seal = commits.seal
 
-    def recorded(*given: Any, durable: bool = False, **options: Any) -> None:
-        kept.append(durable)
-        record(*given, durable=durable, **options)
+    def sealing(name: str, entry: str, run: RunRecord) -> None:
+        kept.append(run.run_id)
+        seal(name, entry, run)
 
-    monkeypatch.setattr(runs, "record", recorded)
-    app.service.run("call_any", 1)
-    assert kept == [False, durable]
+    monkeypatch.setattr(commits, "seal", sealing)
+    answer = app.service.run("call_any", 1)
+    assert kept == ([answer.run_id] if sealed else [])
+    assert [run.capability for run in app.catalog.store.outlines.newest(2, Sought())] == ["call_any", called]

@@ -24,6 +24,7 @@ from server_process import listening_on
 from tacit.errors import FileConflict
 from tacit.models import Permissions
 from tacit.sandbox import FilesFolder
+from tacit.store import Store
 
 pytestmark = pytest.mark.anyio
 GRANTS = {"write": ["*.json"], "call": ["*"]}
@@ -102,8 +103,8 @@ def files_in(data: Path) -> dict[str, str]:
 
 def await_lock(data: Path, path: str) -> None:
     """Wait until a run holds the lock of a file."""
-    folder = FilesFolder(data / "files", data / "journal")
-    with suppress(FileConflict):
+    with Store.open(data) as store, suppress(FileConflict):
+        folder = FilesFolder(data / "files", data / "journal", store.commits)
         while True:
             with folder.transaction((path,), None, 0.01):
                 pass

@@ -86,7 +86,8 @@ def test_what_callees_may_write_is_locked(app: App, open_app: OpenApp) -> None:
     add_program(app, "write_both", BOTH.format("write_b"))
     hurried = open_app(shipped=False, grants=app.settings.grants, limits=Limits(wall_seconds=0.3))
     settings = app.settings
-    folder = FilesFolder(settings.files_folder, settings.data / "journal", settings.limits.file_bytes)
+    commits = app.catalog.store.commits
+    folder = FilesFolder(settings.files_folder, settings.data / "journal", commits, settings.limits.file_bytes)
     with ThreadPoolExecutor(1) as pool, folder.transaction(("b.json",)):
         failed = pool.submit(failure, hurried, "write_both").result()
     assert isinstance(failed, FileConflict | RunTimedOut)

@@ -226,7 +226,7 @@ def test_what_began_before_a_persons_decision_does_not_undo_it(app: App) -> None
     allow(app, 1)
     fail(app)
     app.service.restore("echo_back", 1)
-    decided = app.service.audit_log(1)[0]["at"]
+    decided = app.catalog.store.audit.last_decision("echo_back").entry
     assert app.catalog.deprecate("echo_back", 1, premise=Premise(decided - 1)) is False
     assert app.service.run("echo_back", 1).version == 1
     assert app.service.audit_log(1)[0]["action"] == "restore"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,17 @@ from tacit.config import Settings
 from tacit.errors import InvalidSettings, PermissionDenied
 from tacit.models import Permissions
 from tacit.sandbox import FilesFolder
+from tacit.store import Store
 
 OPEN = "import sys; from pathlib import Path; from tacit.store import Store; Store.open(Path(sys.argv[1])).close()"
 EVERYTHING = Permissions(read=("**",), write=("**",))
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store, which seals commits, in a folder elsewhere."""
+    with Store.open(tmp_path_factory.mktemp("elsewhere")) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -41,19 +50,19 @@ def test_the_data_folder_cannot_be_searched(around: App, folder: str) -> None:
         around.service.run("search_files", {"query": "E001", "folder": folder})
 
 
-def test_the_data_folder_cannot_be_written(tmp_path: Path) -> None:
+def test_the_data_folder_cannot_be_written(store: Store, tmp_path: Path) -> None:
     """A run that may write everywhere puts no file in the place of the database, also where a link names the folder."""
     (tmp_path / "link").symlink_to(tmp_path)
-    files = FilesFolder(tmp_path, tmp_path / "data/journal", hidden=tmp_path / "link/data")
+    files = FilesFolder(tmp_path, tmp_path / "data/journal", store.commits, hidden=tmp_path / "link/data")
     with files.transaction(["**"]) as transaction, pytest.raises(PermissionDenied):
         transaction.write("data/tacit.db", b"nothing")
 
 
-def test_the_data_folder_is_not_listed(tmp_path: Path) -> None:
+def test_the_data_folder_is_not_listed(store: Store, tmp_path: Path) -> None:
     """Its name is left out where it lies, and stays where another folder is called the same."""
     for folder in ("a/data", "b/data"):
         (tmp_path / folder).mkdir(parents=True)
-    files = FilesFolder(tmp_path, tmp_path / "a/data/journal", hidden=tmp_path / "a/data")
+    files = FilesFolder(tmp_path, tmp_path / "a/data/journal", store.commits, hidden=tmp_path / "a/data")
     with files.transaction() as transaction:
         assert (transaction.list(("a",)), transaction.list(("b",))) == ([], ["data/"])
 

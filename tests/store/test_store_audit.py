@@ -6,9 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from store_samples import run_record
 
+from tacit.clock import now_millis
 from tacit.errors import StoreDamaged
-from tacit.store import AuditEntry, Decision, Store
+from tacit.store import AuditEntry, Decision, Standpoint, Store, new_run_id
+from tacit.store import audit as audit_log
+from tacit.store.ids import least_number
 
 
 def note(store: Store, action: str, capability: str | None = "count_words", actor: str = "cli") -> None:
@@ -58,6 +62,40 @@ def test_the_last_decisions_are_those_of_persons(store: Store) -> None:
     note(store, "deprecate", actor="policy")
     note(store, "deprecate", "other_one", actor="policy")
     assert store.audit.last_decisions() == decided == {"count_words": store.audit.entries(9)[2].at}
+
+
+DAY_MILLIS = 86_400_000
+
+
+@pytest.mark.parametrize("day", [-DAY_MILLIS, 0, DAY_MILLIS], ids=["set back", "as it was", "set forward"])
+def test_a_decision_and_a_run_stand_in_their_order_whatever_the_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch, day: int
+) -> None:
+    """A decision before a run, then one after it, on a clock that was set in between."""
+    note(store, "restore")
+    before = store.audit.last_decision("count_words")
+    run = run_record(run_id=f"{least_number(now_millis() + day + 1000):016x}")
+    store.runs.record(run)
+    assert store.audit.last_decision_before("count_words", run.run_id) == before
+    monkeypatch.setattr(audit_log, "now_millis", lambda: now_millis() + 2 * day + 3_600_000)
+    note(store, "rollback")
+    assert store.audit.last_decision("count_words").entry > before.entry
+    assert store.audit.last_decision_before("count_words", run.run_id) == before
+    assert store.runs.outcomes(run.capability, run.version, 9, after=store.audit.last_decision("count_words").run) == []
+
+
+def test_a_decision_while_a_run_went_on_is_none_from_before_it(store: Store) -> None:
+    """It was noted before the run was recorded, after that had begun."""
+    run = run_record(run_id=f"{least_number(now_millis() - 1000):016x}")
+    note(store, "restore")
+    store.runs.record(run)
+    assert store.audit.last_decision_before("count_words", run.run_id) == Standpoint()
+
+
+def test_of_a_run_that_is_gone_no_decision_came_before(store: Store) -> None:
+    """So whatever a person decided wins."""
+    note(store, "restore")
+    assert store.audit.last_decision_before("count_words", new_run_id()) == Standpoint()
 
 
 def test_a_damaged_entry_is_damage(store: Store) -> None:

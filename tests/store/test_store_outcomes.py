@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import select
 from store_samples import run_record
 
 from tacit.errors import StoreDamaged
-from tacit.store import Store, Tally, started_millis
+from tacit.store import Sought, Store, Tally, started_millis
 from tacit.store import runs as store_runs
-from tacit.store.ids import least_number
+from tacit.store.ids import TAG_BITS
+from tacit.store.tables import runs
 
 FAILED = {"code": "trap", "message": "It trapped."}
 
@@ -43,30 +44,68 @@ def test_outcomes_are_bounded(store: Store) -> None:
 
 
 def test_outcomes_from_before_are_left_out(store: Store) -> None:
-    """Those of a millisecond that is over by the time that is asked for."""
-    record(store, 2)
-    later = started_millis(record(store)[0]) + 1
-    at_last = run_record(run_id=f"{least_number(later):016x}")
-    store.runs.record(at_last)
-    found = store.runs.outcomes("get_salary_details", 3, 9, since=later)
-    assert [each.run_id for each in found] == [at_last.run_id]
-    assert [run.run_id for run in store.runs.replayable("get_salary_details", 3, 9, since=later)] == [at_last.run_id]
+    """Those that were recorded until what is asked for, whatever the clock said of the later ones."""
+    first, second = record(store, 2)
+    set_back = f"{int(first, 16) - (86_400_000_000 << TAG_BITS):016x}"
+    store.runs.record(run_record(run_id=set_back))
+    with store.database.read() as connection:
+        numbers = dict(connection.execute(select(runs.c.id, runs.c.seq)).all())
+    found = store.runs.outcomes("get_salary_details", 3, 9, after=numbers[int(second, 16)])
+    assert [each.run_id for each in found] == [set_back]
 
 
-@pytest.mark.parametrize("asked", ["outcomes", "replayable"])
-def test_what_a_version_did_is_looked_for_by_time(store: Store, asked: str) -> None:
-    """No query about one version reads the whole table: the key, which is the time, bounds each."""
-    plans = list[str]()
+def steps_for_a_rare_one(store: Store, look: Callable[[], object]) -> int:
+    """Return how many hundreds of instructions SQLite takes for a question."""
+    steps = 0
 
-    def explain(connection: Any, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if "FROM runs" in statement and not plans:
-            rows = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.extend(row[3] for row in rows if "runs" in row[3])
+    def count() -> None:
+        nonlocal steps
+        steps += 1
 
-    event.listen(store.database.engine, "before_cursor_execute", explain)
-    getattr(store.runs, asked)("get_salary_details", 3, 9, since=1_700_000_000_000)
-    assert plans
-    assert all(plan.startswith("SEARCH runs USING INTEGER PRIMARY KEY") for plan in plans)
+    with store.database.read() as connection:  # the pool hands out the same connection again
+        connection.connection.driver_connection.set_progress_handler(count, 100)
+    look()
+    return steps
+
+
+LOOKS: dict[str, Callable[[Store], object]] = {
+    "outcomes": lambda store: store.runs.outcomes("rare_one", 1, 9),
+    "runs to replay": lambda store: store.runs.replayable("rare_one", 1, 9),
+    "list": lambda store: store.outlines.newest(9, Sought(capability="rare_one")),
+    "list of a version": lambda store: store.outlines.newest(9, Sought(capability="rare_one", version=1)),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_rare_capability_costs_no_more_among_many_runs(store: Store, name: str) -> None:
+    """What SQLite does to find its runs does not grow with those of the others."""
+    others = "(id, capability, version, input, output, calls, energy, energy_limit, seconds, now_millis)"
+    row = "(?, 'common_one', 1, x'', x'', x'', 1, 1, 0.1, 0)"
+
+    def add(first: int, count: int) -> None:
+        with store.database.turn() as connection, connection:
+            connection.execute("BEGIN")
+            connection.executemany(f"INSERT INTO runs {others} VALUES {row}", [(first + n,) for n in range(count)])
+
+    add(1, 1000)
+    rare = record(store, 2, capability="rare_one", version=1)
+    add(10_000, 1000)
+    few = steps_for_a_rare_one(store, lambda: LOOKS[name](store))
+    add(100_000, 30_000)
+    assert steps_for_a_rare_one(store, lambda: LOOKS[name](store)) <= few + 1
+    assert [run.run_id for run in store.outlines.newest(9, Sought(capability="rare_one"))] == rare[::-1]
+
+
+def test_runs_scattered_over_all_are_found_in_their_order(store: Store) -> None:
+    """Also where blocks without any lie between them."""
+    scattered: list[str] = []
+    for number in range(1400):
+        rare = number % 400 in {0, 1, 255}
+        ids = record(store, capability="rare_one" if rare else "common_one", version=1 + number % 2)
+        scattered += ids if rare else []
+    found = store.outlines.newest(100, Sought(capability="rare_one"))
+    assert [run.run_id for run in found] == scattered[::-1]
+    assert [run.run_id for run in store.outlines.newest(4, Sought(capability="rare_one"))] == scattered[:-5:-1]
 
 
 def test_replayable_runs_are_chosen_among_the_newest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +169,15 @@ def test_tallies_count_each_version(store: Store) -> None:
         ("get_salary_details", 3): Tally(3, 2, last),
         ("get_salary_details", 4): Tally(1, 0, other),
     }
+
+
+def test_the_last_run_and_the_oldest_are_those_recorded_so(store: Store) -> None:
+    """Whatever the clock said when they started."""
+    ahead, last = (f"{(1 << 60) + ahead:016x}" for ahead in (1000, 0))
+    for run_id in (ahead, last):
+        record(store, run_id=run_id)
+    assert store.runs.tallies() == {("get_salary_details", 3): Tally(2, 2, last)}
+    assert store.runs.oldest_millis() == started_millis(ahead)
 
 
 def test_the_oldest_run_says_how_far_the_records_reach(store: Store) -> None:

@@ -20,7 +20,7 @@ from store_samples import run_record
 from tacit.catalog import Catalog, Origin
 from tacit.errors import StoreReadOnly
 from tacit.models import Usage
-from tacit.store import Store, schema
+from tacit.store import Sought, Store, schema
 from tacit.store.database import Database
 from tacit.store.tables import metadata
 
@@ -94,6 +94,64 @@ def test_every_released_revision_is_upgraded_with_its_data(old: Path, revision: 
     with Store.open(old) as store, store.database.read() as connection:
         assert set(store.uses.last()) == {("count_words", 1)}
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+BEFORE_ORDER = f"""
+INSERT INTO runs VALUES ({(5 << 32) + 1}, 'count_words', 1, x'01{"11" * 32}',
+    x'0032', NULL, x'', 5, 9, 0.1, 0, 'a', NULL);
+INSERT INTO runs VALUES ({600 << 32}, 'other_one', 2, x'0031', x'0032', '{{"code": "trap"}}', x'',
+    5, 9, 0.1, 0, 'a', 7);
+INSERT INTO blobs VALUES (x'{"11" * 32}', {5 << 32}, x'00');
+INSERT INTO session_runs VALUES ('=b', 'count_words', 1, 3, 5);
+INSERT INTO session_runs VALUES ('=a', 'count_words', 1, 2, 6);
+INSERT INTO audit (at, actor, action, capability, details) VALUES
+    ({(1_577_836_800_000_000 + (5 << 20)) // 1000 + 1}, 'cli', 'restore', 'count_words', '{{}}'),
+    ({(1_577_836_800_000_000 + (5 << 20)) // 1000 - 1}, 'cli', 'restore', 'count_words', '{{}}'),
+    (1, 'cli', 'restore', 'count_words', '{{}}');
+"""
+
+
+@pytest.fixture
+def before_order(old: Path) -> Path:
+    """A data folder of the last revision whose runs were in the order of their ids."""
+    migrate(old, command.upgrade, "0004")
+    with closing(sqlite3.connect(old / "tacit.db")) as connection:
+        connection.executescript(BEFORE_ORDER)
+    return old
+
+
+def test_runs_from_before_stand_in_the_order_of_their_ids(before_order: Path) -> None:
+    """And before each that is recorded from now on, whatever its id; all are found by what they are of."""
+    ids = [f"{number:016x}" for number in (7, (5 << 32) + 1, 600 << 32)]
+    new = run_record(run_id=f"{3:016x}", capability="other_one", version=2)
+    with Store.open(before_order) as store:
+        store.runs.record(new)
+        assert [run.run_id for run in store.outlines.newest(9, Sought())] == [new.run_id, *ids[::-1]]
+        assert [run.run_id for run in store.outlines.newest(9, Sought(capability="count_words"))] == ids[1::-1]
+        assert [each.run_id for each in store.runs.outcomes("other_one", 2, 9)] == [new.run_id, ids[2]]
+
+
+def test_what_goes_by_the_order_of_runs_is_put_into_it(before_order: Path) -> None:
+    """Decisions stand after the runs from before them, blobs last as long as their runs, sessions where they began."""
+    Store.open(before_order).close()
+    with closing(sqlite3.connect(before_order / "tacit.db")) as connection:
+        assert connection.execute("SELECT run FROM audit ORDER BY id").fetchall() == [(2,), (1,), (0,)]
+        assert connection.execute("SELECT touched FROM blobs").fetchall() == [(2,)]
+        kept = connection.execute("SELECT session FROM session_runs WHERE first_seq < 0 ORDER BY first_seq").fetchall()
+        assert kept == [("=b",), ("=a",)]
+
+
+def test_going_back_keeps_what_went_by_the_order(before_order: Path) -> None:
+    """A run that was recorded since, and the blobs that runs use."""
+    with Store.open(before_order) as store:
+        store.runs.record(run_record(calls=b"x" * 5000))
+    migrate(before_order, command.downgrade, "0004")
+    with closing(sqlite3.connect(before_order / "tacit.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (4,)
+        newest = connection.execute("SELECT max(id) FROM runs").fetchone()
+        assert connection.execute("SELECT DISTINCT touched FROM blobs").fetchall() == [newest]
+    with Store.open(before_order) as store:
+        assert len(store.outlines.newest(9, Sought())) == 4
 
 
 def test_a_version_from_before_has_an_empty_origin(old: Path) -> None:

@@ -13,13 +13,21 @@ from world_site import Site
 
 from tacit.config import Limits
 from tacit.sandbox import FilesFolder, Guest, Sandbox
+from tacit.store import Store
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> FilesFolder:
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store, which seals commits."""
+    with Store.open(tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture
+def files(tmp_path: Path, store: Store) -> FilesFolder:
     """An empty files folder with its state beside it and a limit of 1000 bytes a file."""
     (tmp_path / "files").mkdir()
-    return FilesFolder(tmp_path / "files", tmp_path / "journal", file_bytes=1000)
+    return FilesFolder(tmp_path / "files", tmp_path / "journal", store.commits, file_bytes=1000)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tacit.errors import FileConflict, FilesUnwritable, PermissionDenied
 from tacit.sandbox.files.files_folder import FilesFolder
 from tacit.sandbox.files.folder import list_folder, read_file
 from tacit.sandbox.world import FailureCode, HostFailure
+from tacit.store import Store
 
 
 def _commit(files: FilesFolder, **written: bytes) -> None:
@@ -97,9 +98,9 @@ def test_a_missing_file_is_not_found(files: FilesFolder) -> None:
     assert _failure(caught) is FailureCode.NOT_FOUND
 
 
-def test_a_missing_files_folder_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_files_folder_is_an_empty_one(store: Store, tmp_path: Path) -> None:
     """A folder that does not exist yet has no files, and the first commit makes it."""
-    files = FilesFolder(tmp_path / "none/files", tmp_path / "journal")
+    files = FilesFolder(tmp_path / "none/files", tmp_path / "journal", store.commits)
     with files.transaction() as transaction, pytest.raises(HostFailure) as caught:
         transaction.read("a")
     assert _failure(caught) is FailureCode.NOT_FOUND
@@ -320,10 +321,10 @@ def test_a_failure_names_no_path_of_the_host(files: FilesFolder) -> None:
     assert str(files.root) not in caught.value.message
 
 
-def test_a_folder_that_cannot_be_written_is_the_operators(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_the_operators(store: Store, tmp_path: Path) -> None:
     """A file in place of the files folder makes the commit fail with what to check."""
     (tmp_path / "files").write_bytes(b"")
-    files = FilesFolder(tmp_path / "files", tmp_path / "journal")
+    files = FilesFolder(tmp_path / "files", tmp_path / "journal", store.commits)
     with files.transaction(["**"]) as transaction:
         with pytest.raises(HostFailure):
             transaction.write("a", b"1")
@@ -332,9 +333,9 @@ def test_a_folder_that_cannot_be_written_is_the_operators(tmp_path: Path) -> Non
     assert str(tmp_path / "files") in caught.value.hint
 
 
-def test_a_missing_file_is_put_there_once(tmp_path: Path) -> None:
+def test_a_missing_file_is_put_there_once(store: Store, tmp_path: Path) -> None:
     """What somebody has made of it is never replaced; its folder is made for its owner alone."""
-    files = FilesFolder(tmp_path / "files", tmp_path / "journal")
+    files = FilesFolder(tmp_path / "files", tmp_path / "journal", store.commits)
     assert files.put_missing("sample.json", b"{}")
     (files.root / "sample.json").write_text("changed")
     assert not files.put_missing("sample.json", b"{}")
@@ -361,8 +362,8 @@ def test_of_several_who_put_a_missing_file_one_does(files: FilesFolder) -> None:
     assert sorted(done) == [False, False, False, True]
 
 
-def test_a_files_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_files_folder_that_cannot_be_made_is_said(store: Store, tmp_path: Path) -> None:
     """One sentence, as an error of Tacit."""
     (tmp_path / "file").write_text("")
     with pytest.raises(FilesUnwritable, match="cannot be made: Not a directory"):
-        FilesFolder(tmp_path / "file" / "files", tmp_path / "journal").put_missing("sample.json", b"{}")
+        FilesFolder(tmp_path / "file" / "files", tmp_path / "journal", store.commits).put_missing("sample.json", b"{}")

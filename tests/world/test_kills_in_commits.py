@@ -15,6 +15,7 @@ import pytest
 
 from tacit.errors import FilesUnwritable
 from tacit.sandbox.files.files_folder import FilesFolder
+from tacit.store import Store
 
 HARNESS = Path(__file__).with_name("killed_commit.py")
 
@@ -24,29 +25,37 @@ def _run(*arguments: str) -> list[list[str]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
-    """What is left of a commit that is killed before its first step, its second, and so on: step, state, remains."""
-    return _run(str(tmp_path_factory.mktemp("killed")))
+WRITTEN = ("one", "several")
+OLD, NEW = ("old",), ("new", "write_them")
+"""Either the files are old and no run is known, or they are new and the run that wrote them is."""
 
 
-def test_a_commit_killed_anywhere_is_all_or_nothing(killed: list[list[str]]) -> None:
-    """Killed before any of its steps, the three files are all old or all new, and nothing else is left."""
-    outcomes = [left for _, *left in killed]
-    assert {tuple(left) for left in outcomes} == {("old",), ("new",)}
+@pytest.fixture(scope="module", params=WRITTEN)
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[list[str]]]:
+    """How many files are written, and what is left of a commit that is killed before its first step, and so on."""
+    return request.param, _run(str(tmp_path_factory.mktemp("killed")), request.param)
+
+
+def test_a_commit_killed_anywhere_is_all_or_nothing(killed: tuple[str, list[list[str]]]) -> None:
+    """Killed before any of its steps, files and record are all old or all new, and nothing else is left."""
+    outcomes = [tuple(left) for _, *left in killed[1]]
+    assert set(outcomes) == {OLD, NEW}
     assert outcomes == sorted(outcomes, reverse=True)
 
 
-def test_a_recovery_killed_anywhere_is_completed_by_the_next(killed: list[list[str]], tmp_path: Path) -> None:
-    """A commit that is true lands whole, however often its recovery is killed."""
-    sealed = next(step for step, state in killed if state == "new")
-    outcomes = _run(str(tmp_path), str(sealed))
+def test_a_recovery_killed_anywhere_is_completed_by_the_next(
+    killed: tuple[str, list[list[str]]], tmp_path: Path
+) -> None:
+    """A commit that is true lands whole, with its record, however often its recovery is killed."""
+    written, left = killed
+    sealed = next(step for step, state, *_ in left if state == "new")
+    outcomes = _run(str(tmp_path), written, str(sealed))
     assert len(outcomes) > 10
-    assert {tuple(left) for _, *left in outcomes} == {("new",)}
+    assert {tuple(left) for _, *left in outcomes} == {NEW}
 
 
 def _dead_commit(tmp_path: Path, files: FilesFolder) -> None:
-    """Leave the state of a process that was killed right after its commit became true."""
+    """Leave the state of a process that was killed right after its commit became true, by a version before."""
     staged = tmp_path / "journal/journal/run-dead"
     staged.mkdir(parents=True)
     for number, data in enumerate((b"1", b"2")):
@@ -105,7 +114,7 @@ def test_a_live_commit_is_left_alone(files: FilesFolder, tmp_path: Path) -> None
     assert (files.root / "a").read_bytes() == b"1"
 
 
-def test_several_recoveries_at_once_do_it_once(files: FilesFolder, tmp_path: Path) -> None:
+def test_several_recoveries_at_once_do_it_once(files: FilesFolder, store: Store, tmp_path: Path) -> None:
     """Processes that start at the same moment complete a commit together without an error."""
     _dead_commit(tmp_path, files)
     errors: list[BaseException] = []
@@ -114,7 +123,7 @@ def test_several_recoveries_at_once_do_it_once(files: FilesFolder, tmp_path: Pat
     def recover() -> None:
         barrier.wait()
         try:
-            FilesFolder(files.root, tmp_path / "journal").recover()
+            FilesFolder(files.root, tmp_path / "journal", store.commits).recover()
         except BaseException as error:
             errors.append(error)
 
@@ -164,14 +173,14 @@ def test_a_commit_that_fails_between_renames_is_completed_later(files: FilesFold
         assert reader.read("b") == b"2"
 
 
-def test_a_state_folder_on_another_file_system(tmp_path: Path) -> None:
+def test_a_state_folder_on_another_file_system(store: Store, tmp_path: Path) -> None:
     """Where renames between the folders fail, files are staged in a hidden folder that no guest sees."""
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here")
     state = other / f"tacit-test-{os.getpid()}"
     try:
-        files = FilesFolder(tmp_path / "files", state)
+        files = FilesFolder(tmp_path / "files", state, store.commits)
         with files.transaction(["**"]) as transaction:
             transaction.write("a", b"1")
             transaction.write("b", b"2")

@@ -14,6 +14,7 @@ import pytest
 from tacit.errors import FileConflict, FilesUnwritable, RunCancelled
 from tacit.sandbox.cancellation import Cancellation
 from tacit.sandbox.files.files_folder import FilesFolder
+from tacit.store import Store
 
 RIVAL = Path(__file__).with_name("rival_writer.py")
 
@@ -144,11 +145,11 @@ def test_a_waiting_wildcard_is_not_overtaken(files: FilesFolder) -> None:
     assert done == ["whole"]
 
 
-def test_without_a_place_for_locks_the_operator_is_told(tmp_path: Path) -> None:
+def test_without_a_place_for_locks_the_operator_is_told(store: Store, tmp_path: Path) -> None:
     """A state folder that cannot be written stops writers with what to check, and readers not at all."""
     (tmp_path / "journal").write_bytes(b"")
     (tmp_path / "a").write_bytes(b"text")
-    files = FilesFolder(tmp_path, tmp_path / "journal")
+    files = FilesFolder(tmp_path, tmp_path / "journal", store.commits)
     with pytest.raises(FilesUnwritable), files.transaction(["a"]):
         pass
     with files.transaction() as reader:
@@ -196,10 +197,15 @@ def test_a_killed_holder_lets_go(files: FilesFolder, tmp_path: Path) -> None:
     """The lock of a process that was killed is free."""
     code = (
         "import sys; from pathlib import Path; from tacit.sandbox.files.files_folder import FilesFolder\n"
-        "with FilesFolder(Path(sys.argv[1]), Path(sys.argv[2])).transaction(['a']): print(flush=True); input()"
+        "from tacit.store import Store\n"
+        "store = Store.open(Path(sys.argv[3]))\n"
+        "files = FilesFolder(Path(sys.argv[1]), Path(sys.argv[2]), store.commits)\n"
+        "with files.transaction(['a']): print(flush=True); input()"
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, files.root, tmp_path / "journal"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, files.root, tmp_path / "journal", tmp_path / "data"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     with holder:
         assert holder.stdout

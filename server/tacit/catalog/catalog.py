@@ -23,7 +23,7 @@ from tacit.clock import now_millis
 from tacit.errors import InvalidArgument
 from tacit.models import Effect, Manifest, Permissions, Status, TestCase
 from tacit.store import PYTHON, Decision
-from tacit.store.sqlite import insert_missing
+from tacit.store.sqlite import insert_missing, insertion_order
 from tacit.store.tables import examples, versions
 from tacit.store.unicode import is_storable
 
@@ -311,5 +311,5 @@ def _carry_out(check: Check | None) -> None:
 
 def _drop_oldest_examples(connection: Connection, capability: str) -> None:
     own = select(examples.c.text).where(examples.c.capability == capability)
-    kept = own.order_by(examples.c.created.desc(), examples.c.text).limit(MAX_LEARNED)
+    kept = own.order_by(insertion_order(examples).desc()).limit(MAX_LEARNED)
     connection.execute(delete(examples).where(examples.c.capability == capability, examples.c.text.not_in(kept)))

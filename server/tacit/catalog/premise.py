@@ -15,7 +15,7 @@ from tacit.store.audit import last_decision
 
 @dataclass(frozen=True, slots=True)
 class Premise:
-    """That no person has decided what a capability offers after a time in milliseconds.
+    """That no person has decided what a capability offers after an entry of the audit log, by its id.
 
     Where `offered` is given, also that the version of that number is what it offers.
     """
@@ -25,7 +25,7 @@ class Premise:
 
     def holds(self, connection: Connection, capability: str) -> bool:
         """Return whether that is so in the transaction of `connection`."""
-        if last_decision(connection, capability) > self.since:
+        if last_decision(connection, capability).entry > self.since:
             return False
         known = queries.offering(connection, capability)
         return known is not None and (self.offered is None or (known.active and known.current == self.offered))

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from tacit.models import Status
+from tacit.store.sqlite import insertion_order
 from tacit.store.tables import IS_PROGRAM, capabilities, examples, health, origins, versions
 from tacit.store.unicode import in_bytes, marked
 
@@ -243,7 +244,7 @@ def learned_examples(connection: Connection, generation: int) -> dict[str, list[
     """Return the example tasks learned for each capability that changed after a generation, oldest first."""
     found: dict[str, list[str]] = {}
     text = in_bytes(examples.c.text, "learned")
-    learned = select(examples.c.capability, text).join(capabilities).order_by(examples.c.created, examples.c.text)
+    learned = select(examples.c.capability, text).join(capabilities).order_by(insertion_order(examples))
     for row in connection.execute(learned.where(capabilities.c.changed > generation)):
         with suppress(UnicodeDecodeError):  # a damaged one teaches nothing
             found.setdefault(row.capability, []).append(row.learned.decode())

@@ -20,7 +20,6 @@ from tacit.errors import (
     RequestError,
     RunCancelled,
     RunTimedOut,
-    StoreBusy,
     StoreReadOnly,
     TacitError,
     UncheckedInput,
@@ -110,19 +109,11 @@ class Executor:
     def record(self, attempt: Attempt) -> str:
         """Keep the attempt's record and return its run id, or an empty one where nothing can be kept.
 
-        Raises `StoreBusy`, but for a run whose files have landed: an error that says to try again would have it
-        write twice.
+        Raises `StoreBusy`. What a run wrote has not landed then: it is recorded with its commit.
         """
-        frame = attempt.frame
-        durable = frame.depth == 0 and frame.transaction is not None and frame.transaction.landed
         try:
-            self._store.runs.record(attempt.record(), durable=durable)
+            self._store.runs.record(attempt.record())
         except StoreReadOnly:
-            return ""
-        except StoreBusy as error:
-            if not durable:
-                raise
-            _log.warning("A run of %s is not recorded: %s", attempt.prepared.version.id, error)
             return ""
         return attempt.frame.run_id
 

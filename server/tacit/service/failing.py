@@ -22,7 +22,7 @@ from tacit.models import Status
 from tacit.sandbox import decode_calls
 from tacit.service.attempt import Attempt
 from tacit.service.faults import Given, is_own, own_failure
-from tacit.store import POLICY, Decision, Outcome, Store, started_millis
+from tacit.store import POLICY, Decision, Outcome, Store
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Failures:
             return
         policy = self._policy()
         since = self._store.audit.last_decision(version.id)
-        own, before = self._fare(version, policy.window, since), self._fare(parent, policy.window)
+        own, before = self._fare(version, policy.window, since.run), self._fare(parent, policy.window)
         if not does_worse(own, before, policy):
             return
         why = {
@@ -106,7 +106,7 @@ class Failures:
             "runs": own.runs,
             "failed": list(own.failed),
         }
-        premise = Premise(since, offered=version.version)
+        premise = Premise(since.entry, offered=version.version)
         if self._catalog.rollback(parent.id, parent.version, by=Decision(POLICY, why), premise=premise):
             _log.warning("%s@%d does worse than %s and is rolled back.", version.id, version.version, version.parent)
 
@@ -115,7 +115,7 @@ class Failures:
         policy = self._policy()
         notes: list[str] = []
         if in_row >= policy.deprecate_after:
-            notes += self._deprecate(version, in_row, policy, started_millis(run_id))
+            notes += self._deprecate(version, in_row, policy, run_id)
         else:
             self._compare_later(version)
         job = self._repairs.start(version, run_id) if in_row >= policy.reflect_from else None
@@ -125,8 +125,11 @@ class Failures:
         facts = {"failures_in_row": in_row, **({"repair": job} if job else {})}
         failure.details = {**failure.details, **facts}
 
-    def _deprecate(self, version: Version, in_row: int, policy: FailureHandling, since: int) -> list[str]:
-        """Deprecate the version unless it is, or a person decided otherwise `since`; return what to tell its caller."""
+    def _deprecate(self, version: Version, in_row: int, policy: FailureHandling, run_id: str) -> list[str]:
+        """Deprecate the version unless it is, or a person decided otherwise since the run began.
+
+        Returns what to tell the run's caller.
+        """
         name = f"{version.id}@{version.version}"
         if self._catalog.get(version.id, version.version).status is Status.ACTIVE:
             runs = self._fare(version, max(policy.window, in_row)).failed[:in_row]
@@ -136,7 +139,8 @@ class Failures:
             )
             why = {"failures_in_row": in_row, "runs": list(runs)}
             successor = version.id if others else None
-            by, premise = Decision(POLICY, why), Premise(since)
+            since = self._store.audit.last_decision_before(version.id, run_id)
+            by, premise = Decision(POLICY, why), Premise(since.entry)
             if not self._catalog.deprecate(version.id, version.version, successor, by=by, premise=premise):
                 return []
             _log.warning("%s failed %d times in a row by its own fault and is deprecated.", name, in_row)
@@ -172,11 +176,10 @@ class Failures:
         parent = self._catalog.get(name, int(number))
         return parent if parent.status is Status.ACTIVE else None
 
-    def _fare(self, version: Version, window: int, since: int = 0) -> Fare:
+    def _fare(self, version: Version, window: int, after: int = 0) -> Fare:
         """Return how the newest runs of a version went, at most `window`; what its callers did does not count."""
         runs, failed = 0, list[str]()
-        since = max(since, version.created)  # spares the store a look at what is older than any run of it
-        for outcome in self._store.runs.outcomes(version.id, version.version, window, since=since):
+        for outcome in self._store.runs.outcomes(version.id, version.version, window, after=after):
             own = outcome.error is not None and self._was_own(version, outcome)
             failed += [outcome.run_id] if own else []
             runs += own or outcome.error is None

@@ -29,7 +29,7 @@ from tacit.service.logbook import Logbook
 from tacit.service.replays import replay_of, replays_of
 from tacit.service.spending import Spending
 from tacit.service.transcripts import Transcript, secrets_in
-from tacit.store import POLICY, Decision, Store, new_job_id, started_millis
+from tacit.store import POLICY, Decision, Store, new_job_id
 from tacit.texts import search_text
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ class Reflector:
         later = [each for each in self._catalog.history(version.id) if each.version > version.version]
         if spent or any(each.status is Status.ACTIVE for each in later):
             return None
-        if self._store.audit.last_decision(version.id) > started_millis(run_id):
+        audit = self._store.audit
+        if audit.last_decision(version.id) != audit.last_decision_before(version.id, run_id):
             return None
         try:
             self._jobs.require_room()
@@ -165,7 +166,7 @@ class Reflector:
             origin=origin,
         )
         decision = Decision(POLICY, {"repairs": name, "run": run_id, "cause": cause, "job": job.id})
-        premise = Premise(started_millis(run_id))
+        premise = Premise(self._store.audit.last_decision_before(version.id, run_id).entry)
         repaired = self._catalog.succeed(candidate, version.version, premise=premise, by=decision)
         if repaired is None:
             raise BuildRefused("register", f"{name} was superseded or withdrawn while it was repaired.")

@@ -14,7 +14,7 @@ MAX_REPLAYS = 20
 
 def replays_of(store: Store, version: Version) -> tuple[Replay, ...]:
     """Return the newest recorded runs of a version that ended well, each input once."""
-    found = store.runs.replayable(version.id, version.version, MAX_REPLAYS, since=version.created)
+    found = store.runs.replayable(version.id, version.version, MAX_REPLAYS)
     return tuple(replay_of(record, version) for record in found)
 
 

@@ -34,12 +34,13 @@ class RunRecords:
             raise InvalidArgument(f"n is {count}; ask for 1 to {MAX_RUNS} runs.")
         if version is not None and capability is None:
             raise InvalidArgument("A version needs a capability.", hint="Name the capability, or leave both out.")
+        if capability is not None:
+            self._check_known(capability, version)
         sought = Sought(
             capability=capability,
             version=version,
             session="" if session == COMMAND_LINE else session,
             failed=errors,
-            since=self._since(capability, version),
         )
         return [_outlined(run) for run in self._store.outlines.newest(count, sought)]
 
@@ -64,17 +65,15 @@ class RunRecords:
             "observations": all_observed(calls),
         }
 
-    def _since(self, capability: str | None, version: int | None) -> int:
-        """Return from when on there can be such runs, in milliseconds."""
-        if capability is None:
-            return 0
+    def _check_known(self, capability: str, version: int | None) -> None:
         if version is not None:
-            return self._catalog.get(capability, version).created
-        return min(each.created for each in self._catalog.history(capability))
+            self._catalog.get(capability, version)
+        else:
+            self._catalog.history(capability)
 
     def _called(self, record: RunRecord, calls: Sequence[HostCall]) -> list[RunOutline]:
         at_most = sum(call.function == "capability_call" for call in calls)
-        return self._store.outlines.called_by(record.run_id, record.seconds, at_most) if at_most else []
+        return self._store.outlines.called_by(record.run_id, at_most) if at_most else []
 
 
 def _outline_of(record: RunRecord) -> RunOutline:

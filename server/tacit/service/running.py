@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from tacit.config import Limits, Settings
 from tacit.errors import (
     EnergyExhausted,
+    FilesUnwritable,
     InvalidArgument,
     ReplayDiverged,
     RunTimedOut,
     StoreBusy,
+    StoreReadOnly,
     TacitError,
     UncheckedInput,
 )
@@ -97,8 +99,9 @@ class Runner:
             attempt = self._executor.execute(prepared, text, frame)
             self._paces.note(prepared.closure.key, attempt.execution)
             if transaction is not None and attempt.execution.failure is None:
-                attempt = _committed(attempt, transaction)
-            run_id = self._executor.record(attempt)
+                attempt = self._commit(attempt, transaction)
+            kept = transaction is not None and transaction.kept
+            run_id = frame.run_id if kept else self._executor.record(attempt)
         self._failures.settle(attempt, run_id)
         answer = _outcome(attempt, run_id)
         if pure and run_id:
@@ -165,6 +168,20 @@ class Runner:
         if execution.failure is not None:
             raise _with_run(execution.failure, run_id, observed)
         return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds, observed=observed)
+
+    def _commit(self, attempt: Attempt, transaction: Transaction) -> Attempt:
+        """Commit what the run wrote together with its record; return the attempt, failed where that failed.
+
+        Raises `StoreBusy`, `StoreReadOnly` or `StoreDamaged`, where the record cannot be kept: nothing is written.
+        """
+        try:
+            transaction.commit(attempt.record())
+        except FilesUnwritable as failure:
+            if transaction.kept:
+                with suppress(StoreBusy, StoreReadOnly):
+                    self._store.commits.fail(attempt.frame.run_id, failure)
+            return replace(attempt, execution=replace(attempt.execution, failure=failure))
+        return attempt
 
     def _attempt_at_once(self, prepared: Prepared, text: bytes, session: str | None) -> Attempt | None:
         """Return a finished attempt, or None for what has to be left to `run`."""
@@ -247,14 +264,6 @@ class Runner:
         if prepared.effects.isdisjoint({Effect.READS, Effect.WRITES, Effect.CALLS}):
             return nullcontext()
         return self._files.transaction(self._preparer.written_globs(prepared), stop, budget.seconds())
-
-
-def _committed(attempt: Attempt, transaction: Transaction) -> Attempt:
-    try:
-        transaction.commit()
-    except TacitError as failure:
-        return replace(attempt, execution=replace(attempt.execution, failure=failure))
-    return attempt
 
 
 def _outcome(attempt: Attempt, run_id: str) -> RunAnswer:

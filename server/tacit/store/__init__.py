@@ -4,7 +4,7 @@ One SQLite file in the data folder, shared by every server and command that open
 the catalog; `tacit.catalog` has those.
 """
 
-from tacit.store.audit import POLICY, PYTHON, Audit, AuditEntry, Decision
+from tacit.store.audit import POLICY, PYTHON, Audit, AuditEntry, Decision, Standpoint
 from tacit.store.builds import Build, Builds
 from tacit.store.health import Condition, Health
 from tacit.store.ids import new_job_id, new_run_id, started_millis
@@ -34,6 +34,7 @@ __all__ = [
     "SessionRuns",
     "SessionTally",
     "Sought",
+    "Standpoint",
     "Store",
     "Tally",
     "Uses",

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from tacit.clock import now_millis
 from tacit.store.database import Database
 from tacit.store.failures import damaged
-from tacit.store.tables import audit
+from tacit.store.ids import run_number, started_millis
+from tacit.store.tables import audit, runs
 from tacit.store.unicode import storable
 
 
@@ -36,6 +37,11 @@ POLICY = "policy"
 _OFFERING = ("deprecate", "restore", "rollback", "archive")
 """The actions that say what a capability offers."""
 
+LONGEST_RUN_MILLIS = 600_000
+"""For how long a run may have gone on until it was recorded."""
+
+_LAST_RUN = select(func.max(runs.c.seq))
+
 PYTHON = Decision("python")
 """The decision of whoever uses Tacit as a library."""
 
@@ -53,6 +59,14 @@ class AuditEntry:
     capability: str | None
     version: int | None
     details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """A place in the audit log: the id of an entry, 0 for none, and the `seq` of the last run recorded before it."""
+
+    entry: int = 0
+    run: int = 0
 
 
 class Audit:
@@ -78,6 +92,7 @@ class Audit:
             "capability": capability,
             "version": version,
             "details": json.dumps({**(facts or {}), **decision.why}),
+            "run": connection.execute(_LAST_RUN).scalar_one() or 0,
         }
         connection.execute(insert(audit), row)
 
@@ -88,10 +103,23 @@ class Audit:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(last)}
 
-    def last_decision(self, capability: str) -> int:
+    def last_decision(self, capability: str) -> Standpoint:
         """Return what the function `last_decision` does."""
         with self._database.read() as connection:
             return last_decision(connection, capability)
+
+    def last_decision_before(self, capability: str, run_id: str) -> Standpoint:
+        """Return the last such decision from before a recorded run began; none for a run that is not kept any more.
+
+        A decision that was noted before the run was recorded may have been made while it went on. Clocks, which may be
+        set meanwhile, decide that alone.
+        """
+        seq = select(runs.c.seq).where(runs.c.id == run_number(run_id)).scalar_subquery()
+        started = started_millis(run_id)
+        meanwhile = audit.c.at.between(started + 1, started + LONGEST_RUN_MILLIS)
+        before = _decided(capability).where(audit.c.run < seq, ~meanwhile)
+        with self._database.read() as connection:
+            return _standpoint(connection, before)
 
     def entries(self, limit: int, capability: str | None = None) -> list[AuditEntry]:
         """Return the newest `limit` entries, newest first, perhaps those about one capability alone."""
@@ -108,7 +136,16 @@ class Audit:
             raise damaged(self._database.path, "an entry of the audit log cannot be read") from error
 
 
-def last_decision(connection: Connection, capability: str) -> int:
-    """Return when somebody, not a policy, last decided what a capability offers, in milliseconds; 0 for never."""
+def last_decision(connection: Connection, capability: str) -> Standpoint:
+    """Return where somebody, not a policy, last decided what a capability offers."""
+    return _standpoint(connection, _decided(capability))
+
+
+def _decided(capability: str) -> Select[*tuple[Any, ...]]:
     persons = (audit.c.capability == capability, audit.c.actor != POLICY, audit.c.action.in_(_OFFERING))
-    return connection.execute(select(func.max(audit.c.at)).where(*persons)).scalar_one() or 0
+    return select(audit.c.id, audit.c.run).where(*persons).order_by(audit.c.id.desc()).limit(1)
+
+
+def _standpoint(connection: Connection, wanted: Select[*tuple[Any, ...]]) -> Standpoint:
+    row = connection.execute(wanted).one_or_none()
+    return Standpoint(*row) if row is not None else Standpoint()

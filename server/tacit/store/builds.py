@@ -14,6 +14,7 @@ from tacit.models import Usage
 from tacit.store.database import Database
 from tacit.store.failures import damaged
 from tacit.store.owners import is_alive, this_process
+from tacit.store.sqlite import insertion_order
 from tacit.store.tables import builds
 from tacit.store.unicode import storable
 
@@ -169,7 +170,7 @@ class Builds:
         if self._database.writable:
             self.abandon_stale()
         columns = [column for column in builds.c if column.name != "transcript"]
-        newest = select(*columns).order_by(builds.c.job.desc()).limit(count)
+        newest = select(*columns).order_by(insertion_order(builds).desc()).limit(count)
         with self._database.read() as connection:
             return [self._build(row) for row in connection.execute(newest).mappings()]
 

@@ -67,7 +67,7 @@ class Database:
     def read(self) -> Generator[Connection]:
         """Give a connection for reading one consistent state."""
         self._check_open()
-        self._check_place()
+        self.check_place()
         with translated(self.path), self._engine.connect() as connection:
             yield connection
 
@@ -77,7 +77,7 @@ class Database:
 
         A `durable` one has reached the disk when the block ends. Raises `StoreReadOnly` or `StoreBusy`.
         """
-        self._check_place()
+        self.check_place()
         with translated(self.path), self.turn() as raw:
             assert self._writer is not None  # noqa: S101  # turn() has refused otherwise
             if durable:
@@ -124,7 +124,7 @@ class Database:
     def raw_connection(self) -> PoolProxiedConnection:
         """Return a raw connection, outside transactions, that the caller closes."""
         self._check_open()
-        self._check_place()
+        self.check_place()
         with translated(self.path):
             return self._engine.raw_connection()
 
@@ -151,7 +151,7 @@ class Database:
         if self.closed:
             raise self.refusal()
 
-    def _check_place(self) -> None:
+    def check_place(self) -> None:
         """Refuse to go on where the file is gone: half would be done in the old one, half in what is there now."""
         if place_of(self.path) != self.place:
             raise moved(self.path)

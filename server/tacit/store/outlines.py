@@ -1,4 +1,4 @@
-"""Runs as a list shows them: found by the key, which is their time, without what went in and out of them."""
+"""Runs as a list shows them: in the order in which they were recorded, without what went in and out of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from sqlalchemy import ColumnElement, Row, select
 
 from tacit.errors import StoreDamaged
 from tacit.store.database import Database
-from tacit.store.ids import least_number, started_millis
+from tacit.store.ids import started_millis
+from tacit.store.run_blocks import newest_of
 from tacit.store.runs import error_of
 from tacit.store.tables import runs
 from tacit.store.unicode import in_bytes, marked, storable
-
-CALLED_WITHIN_MILLIS = 60_000
-"""How long after the end of a run one that it called may have started, by clocks that are set meanwhile."""
 
 _OUTLINED = [
     *(runs.c[name] for name in ("id", "version", "energy", "seconds", "parent_run")),
@@ -44,16 +42,15 @@ class RunOutline:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which runs are looked for: those of a capability or a version, of a session, that failed, from a time on.
+    """Which runs are looked for: those of a capability or a version, of a session, that failed.
 
-    What is None is left open; the session "" is that of runs without one. `since` is in milliseconds.
+    What is None is left open; the session "" is that of runs without one. A version needs its capability.
     """
 
     capability: str | None = None
     version: int | None = None
     session: str | None = None
     failed: bool = False
-    since: int = 0
 
 
 class Outlines:
@@ -65,22 +62,28 @@ class Outlines:
     def newest(self, limit: int, sought: Sought) -> list[RunOutline]:
         """Return the newest of the runs that are looked for, newest first.
 
-        Where hardly any run is one, all since then are read: up to 0.2 s where 100,000 are kept.
+        A capability's are found without the others (see `run_blocks`). Where hardly any is of the session that is
+        looked for, or failed, all are read: up to 0.2 s where 100,000 are kept.
         """
-        wanted = select(*_OUTLINED).where(*_conditions(sought)).order_by(runs.c.id.desc()).limit(limit)
+        wanted = select(*_OUTLINED).where(*_conditions(sought))
         with self._database.read() as connection:
-            return [_outline(row) for row in connection.execute(wanted)]
+            if sought.capability is not None:
+                return list(map(_outline, newest_of(connection, wanted, limit, sought.capability, sought.version)))
+            return [_outline(row) for row in connection.execute(wanted.order_by(runs.c.seq.desc()).limit(limit))]
 
     def has(self, run_id: str) -> bool:
         """Return whether a run is recorded: a killed process leaves records of called runs without their caller's."""
         with self._database.read() as connection:
             return connection.execute(select(runs.c.id).where(runs.c.id == int(run_id, 16))).first() is not None
 
-    def called_by(self, run_id: str, seconds: float, limit: int) -> list[RunOutline]:
-        """Return the first `limit` runs that a run of so many seconds called itself, in their order."""
+    def called_by(self, run_id: str, limit: int) -> list[RunOutline]:
+        """Return the first `limit` runs that a recorded run called itself, in their order.
+
+        They were recorded before it, and the process that ran them all gave them greater ids, whatever the clock said.
+        """
         number = int(run_id, 16)
-        last = least_number(started_millis(run_id) + int(seconds * 1000) + CALLED_WITHIN_MILLIS)
-        called = (runs.c.id > number, runs.c.id < last, runs.c.parent_run == number)
+        caller = select(runs.c.seq).where(runs.c.id == number).scalar_subquery()
+        called = (runs.c.id > number, runs.c.seq < caller, runs.c.parent_run == number)
         wanted = select(*_OUTLINED).where(*called).order_by(runs.c.id).limit(limit)
         with self._database.read() as connection:
             return [_outline(row) for row in connection.execute(wanted)]
@@ -99,11 +102,7 @@ def _outline(row: Row[*tuple[Any, ...]]) -> RunOutline:
 
 
 def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
-    found = [runs.c.id >= least_number(sought.since)]
-    if sought.capability is not None:
-        found.append(runs.c.capability == storable(sought.capability))
-    if sought.version is not None:
-        found.append(runs.c.version == sought.version)
+    found: list[ColumnElement[bool]] = []
     if sought.session is not None:
         found.append(runs.c.session == storable(sought.session) if sought.session else runs.c.session.is_(None))
     if sought.failed:

@@ -1,7 +1,8 @@
 """Keeping the database small, off the path of runs: copies the log into it and drops the oldest runs and builds.
 
 A thread per store that has recorded enough; short-lived processes take part by chance, so that many commands of
-one run each keep the database as small as one long-lived server does.
+one run each keep the database as small as one long-lived server does. The oldest is what was recorded first, whatever
+the clock said.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from sqlalchemy import Connection, and_, delete, func, not_, select
 from tacit.errors import TacitError
 from tacit.store.database import Database
 from tacit.store.payloads import SLACK
+from tacit.store.run_blocks import forget_before
 from tacit.store.session_runs import forget_names, keep_counted
-from tacit.store.sqlite import used_bytes
+from tacit.store.sqlite import insertion_order, used_bytes
 from tacit.store.tables import blobs, builds, runs
 
 CHECKPOINT_EVERY = 256
@@ -58,11 +60,12 @@ class Retention:
         """Drop a bounded number of the runs and builds that are too old; return how many runs went."""
         with self._database.read() as connection:
             oldest_run = self._oldest_run(connection)
-            jobs = select(builds.c.job).order_by(builds.c.job.desc()).offset(BUILDS_KEPT - 1).limit(1)
-            oldest_job: str | None = connection.execute(jobs).scalar_one_or_none()
-        if oldest_job is not None:
+            order = insertion_order(builds)
+            newest = select(order).select_from(builds).order_by(order.desc())
+            oldest_build: int | None = connection.execute(newest.offset(BUILDS_KEPT - 1).limit(1)).scalar_one_or_none()
+        if oldest_build is not None:
             with self._database.write() as connection:
-                old = (builds.c.job < oldest_job, builds.c.ended.is_not(None))
+                old = (order < oldest_build, builds.c.ended.is_not(None))
                 counted = and_(builds.c.usage != "", builds.c.started >= time.time() * 1000 - USAGE_KEPT_MILLIS)
                 connection.execute(delete(builds).where(*old, not_(counted)))
         dropped = 0
@@ -74,6 +77,7 @@ class Retention:
         if dropped:
             with self._database.write() as connection:
                 forget_names(connection)
+                forget_before(connection, connection.execute(select(func.min(runs.c.seq))).scalar_one() or 0)
         return dropped
 
     def close(self) -> None:
@@ -85,23 +89,23 @@ class Retention:
             self._thread.join()
 
     def _oldest_run(self, connection: Connection) -> int | None:
-        """Return the number of the oldest run to keep; None keeps all."""
+        """Return the `seq` of the oldest run to keep; None keeps all."""
         kept = self._runs_kept
         if used_bytes(connection) > self._bytes_kept:
             count = connection.execute(select(func.count()).select_from(runs)).scalar_one()
             kept = max(min(kept, count * 3 // 4), 1)
-        oldest = select(runs.c.id).order_by(runs.c.id.desc()).offset(kept - 1).limit(1)
+        oldest = select(runs.c.seq).order_by(runs.c.seq.desc()).offset(kept - 1).limit(1)
         return connection.execute(oldest).scalar_one_or_none()
 
     def _drop_batch(self, oldest_run: int | None) -> int:
-        old = select(runs.c.id).where(runs.c.id < oldest_run).order_by(runs.c.id).limit(PRUNE_ROWS)
+        old = select(runs.c.seq).where(runs.c.seq < oldest_run).order_by(runs.c.seq).limit(PRUNE_ROWS)
         with self._database.write() as connection:
             numbers = connection.execute(old).scalars().all()
             if not numbers:
                 return 0
             keep_counted(connection, numbers[-1])
-            connection.execute(delete(runs).where(runs.c.id <= numbers[-1]))
-            unused = select(blobs.c.digest).where(blobs.c.touched < numbers[-1] - 2 * SLACK).limit(3 * PRUNE_ROWS)
+            connection.execute(delete(runs).where(runs.c.seq <= numbers[-1]))
+            unused = select(blobs.c.digest).where(blobs.c.touched <= numbers[-1] - SLACK).limit(3 * PRUNE_ROWS)
             connection.execute(delete(blobs).where(blobs.c.digest.in_(unused)))
         return len(numbers)
 

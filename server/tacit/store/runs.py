@@ -1,8 +1,8 @@
 """The records of runs: what went in, what came out, and every answer of the world in between.
 
 Recording is on the path of every run, so it bypasses the layers: one statement, compiled once by SQLAlchemy, on
-the raw connection, committed before the run is answered. It is not synchronised with the disk unless asked to
-be: a killed process loses nothing, a power cut may cost the last runs.
+the raw connection, committed before the run is answered. It is not synchronised with the disk: a killed process loses
+nothing, a power cut may cost the last runs. Runs that write files are recorded with their commit (see `commits`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from tacit.errors import UnknownRun
 from tacit.store import sqlite as dialect
 from tacit.store.database import Database
 from tacit.store.failures import damaged, explained
-from tacit.store.ids import least_number, run_number, started_millis
-from tacit.store.payloads import Payloads, unpack
+from tacit.store.ids import run_number, started_millis
+from tacit.store.payloads import INLINE_BYTES, Payloads, unpack
+from tacit.store.run_blocks import newest_of
 from tacit.store.tables import runs
 from tacit.store.unicode import in_bytes, marked, storable
 
@@ -103,39 +104,53 @@ class Runs:
         self._database = database
         self._recorded = recorded
         self._payloads = Payloads(database.engine)
-        self._sql = str(insert(runs).compile(database.engine))
+        given = [column.name for column in runs.c if column is not runs.c.seq]
+        self._sql = str(insert(runs).compile(database.engine, column_keys=given))
+        self._last = str(select(func.max(runs.c.seq)).compile(database.engine))
 
-    def record(self, run: RunRecord, *, durable: bool = False, wait: bool = True) -> None:
-        """Keep a run; when this returns it survives a kill, and if `durable` (for runs that wrote) a power cut.
+    def record(self, run: RunRecord, *, wait: bool = True) -> None:
+        """Keep a run; when this returns it survives a kill, though perhaps no power cut.
 
         Raises `StoreReadOnly` (a full disk included), or `StoreBusy`: at once, unless it may `wait` for others.
         """
-        try:
-            with self._database.turn(wait=wait) as connection:
-                if durable:
-                    dialect.set_durable(connection, True)
-                try:
-                    connection.execute(self._sql, self._row(connection, run))
-                finally:
-                    if durable:
-                        dialect.set_durable(connection, False)
-        except sqlite3.Error as error:
-            raise explained(error, self._database.path) or error from error
-        self._recorded(len(run.input) + len(run.output) + len(run.calls))
+        self._record([run], wait=wait)
 
     def record_at_once(self, tree: Sequence[RunRecord]) -> None:
         """Keep runs, all or none, without waiting for anyone; else as `record`."""
-        if len(tree) == 1:
-            return self.record(tree[0], wait=False)
+        self._record(tree, wait=False)
+
+    def _record(self, tree: Sequence[RunRecord], *, wait: bool) -> None:
         try:
-            with self._database.turn(wait=False) as connection:
-                rows = [self._row(connection, run) for run in tree]  # large payloads are remembered, so they stay
-                dialect.begin_writing(connection)
-                with connection:
-                    connection.executemany(self._sql, rows)
+            with self._database.turn(wait=wait) as connection:
+                if len(tree) == 1 and _is_small(tree[0]):
+                    connection.execute(self._sql, self._row(connection, tree[0], 0))
+                else:
+                    with self.writing(connection):
+                        self.insert(connection, tree)
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error
-        return self._recorded(sum(len(run.input) + len(run.output) + len(run.calls) for run in tree))
+        self.note(tree)
+
+    @contextmanager
+    def writing(self, connection: Any) -> Generator[None]:
+        """Give a transaction on the raw writing connection, for `insert`; undone by an exception."""
+        dialect.begin_writing(connection)
+        try:
+            with connection:
+                yield
+        except BaseException:
+            self._payloads.forget()  # their blobs may be gone with the transaction
+            raise
+
+    def insert(self, connection: Any, tree: Sequence[RunRecord]) -> None:
+        """Add runs in the transaction of a raw connection."""
+        before = connection.execute(self._last).fetchone()[0] or 0
+        rows = [self._row(connection, run, before + number) for number, run in enumerate(tree, 1)]
+        connection.executemany(self._sql, rows)
+
+    def note(self, tree: Sequence[RunRecord]) -> None:
+        """Tell retention of runs that are recorded now."""
+        self._recorded(sum(len(run.input) + len(run.output) + len(run.calls) for run in tree))
 
     def get(self, run_id: str) -> RunRecord:
         """Return a recorded run; raises `UnknownRun`, also for one that is no longer kept."""
@@ -153,34 +168,32 @@ class Runs:
                 hint="The oldest runs are dropped after a while; `tacit runs` lists the newest.",
             ) from error
 
-    def outcomes(self, capability: str, version: int, limit: int, *, since: int = 0) -> list[Outcome]:
-        """Return how the last `limit` recorded runs of a version ended, newest first, none from before `since`.
-
-        `since` (milliseconds) is all that bounds what is read for a version that hardly ran: 1 ms for each 1000 runs.
-        """
-        columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run)
-        own = columns.where(*_of(capability, version, since))
+    def outcomes(self, capability: str, version: int, limit: int, *, after: int = 0) -> list[Outcome]:
+        """Return how the last `limit` recorded runs of a version ended, newest first, none up to number `after`."""
+        columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run).where(runs.c.seq > after)
         with self._database.read() as connection, self._reading(f"of {capability}@{version}"):
             return [
                 Outcome(f"{row.id:016x}", error_of(row.error), row.energy_limit, row.parent_run is not None)
-                for row in connection.execute(own.order_by(runs.c.id.desc()).limit(limit))
+                for row in newest_of(connection, columns, limit, capability, version)
             ]
 
     def replayable(
-        self, capability: str, version: int, limit: int, *, since: int = 0, max_bytes: int = REPLAYABLE_BYTES
+        self, capability: str, version: int, limit: int, *, max_bytes: int = REPLAYABLE_BYTES
     ) -> list[RunRecord]:
         """Return runs of a version that ended well, each with an input of its own, newest first.
 
-        At most `limit`, from `since` (milliseconds) on, whose inputs, outputs and host calls have at most `max_bytes`
-        together; a run that would not fit any more, or that is no longer kept whole, is left out.
+        At most `limit`, whose inputs, outputs and host calls have at most `max_bytes` together; a run that would not
+        fit any more, or that is no longer kept whole, is left out.
         """
-        well = (*_of(capability, version, since), runs.c.error.is_(None))
-        recent = select(runs.c.id, runs.c.input).where(*well).order_by(runs.c.id.desc()).limit(RECENT).subquery()
-        newest = select(func.max(recent.c.id)).group_by(recent.c.input)
-        wanted = select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id.desc()).limit(limit * CONSIDERED)
+        well = select(runs.c.seq, runs.c.input).where(runs.c.error.is_(None))
         found: list[RunRecord] = []
         left = max_bytes
         with self._database.read() as connection:
+            newest: dict[bytes, int] = {}
+            for row in newest_of(connection, well, RECENT, capability, version):
+                newest.setdefault(row.input, row.seq)
+            considered = sorted(newest.values(), reverse=True)[: limit * CONSIDERED]
+            wanted = select(runs).where(runs.c.seq.in_(considered)).order_by(runs.c.seq.desc())
             for row in connection.execute(wanted).all():
                 with suppress(LookupError), self._reading(f"{row.id:016x}"):
                     record = _record(connection, row)
@@ -194,21 +207,26 @@ class Runs:
 
     def tallies(self) -> dict[tuple[str, int], Tally]:
         """Return how often each version ran, as far as runs are kept; reads every run once."""
-        version = (in_bytes(runs.c.capability), runs.c.version)
-        counted = select(*version, func.count(), func.count().filter(runs.c.error.is_(None)), func.max(runs.c.id))
+        version = (runs.c.capability, runs.c.version)
+        well = func.count().filter(runs.c.error.is_(None)).label("well")
+        counts = (func.count().label("runs"), well, func.max(runs.c.seq).label("last"))
+        counted = select(*counts).group_by(*version).subquery()
+        name = (in_bytes(runs.c.capability), runs.c.version)
+        lasts = select(*name, counted.c.runs, counted.c.well, runs.c.id).join(counted, runs.c.seq == counted.c.last)
         with self._database.read() as connection:
-            rows = connection.execute(counted.group_by(*version)).all()
+            rows = connection.execute(lasts).all()
         return {(marked(name), number): Tally(count, well, f"{last:016x}") for name, number, count, well, last in rows}
 
     def oldest_millis(self) -> int | None:
         """Return when the oldest run that is kept started, in milliseconds; None where no run is."""
+        oldest = select(runs.c.id).order_by(runs.c.seq).limit(1)
         with self._database.read() as connection:
-            number: int | None = connection.execute(select(func.min(runs.c.id))).scalar_one()
+            number: int | None = connection.execute(oldest).scalar_one_or_none()
         return None if number is None else started_millis(f"{number:016x}")
 
     def recent(self, count: int = 4, among: int = 50) -> list[tuple[str, int]]:
         """Return the at most `count` different `(capability, version)` that ran last, of the last `among` runs."""
-        last = select(in_bytes(runs.c.capability), runs.c.version).order_by(runs.c.id.desc()).limit(among)
+        last = select(in_bytes(runs.c.capability), runs.c.version).order_by(runs.c.seq.desc()).limit(among)
         with self._database.read() as connection:
             rows = connection.execute(last).all()
         return list(dict.fromkeys((marked(name), version) for name, version in rows))[:count]
@@ -221,17 +239,16 @@ class Runs:
         except (ValueError, zlib.error) as error:
             raise damaged(self._database.path, f"run {run}: {error}") from error
 
-    def _row(self, connection: Any, run: RunRecord) -> tuple[object, ...]:
-        number = int(run.run_id, 16)
+    def _row(self, connection: Any, run: RunRecord, seq: int) -> tuple[object, ...]:
         pack = self._payloads.pack
         return (
-            number,
+            int(run.run_id, 16),
             run.capability,
             run.version,
-            pack(connection, run.input, number),
-            pack(connection, run.output, number),
+            pack(connection, run.input, seq),
+            pack(connection, run.output, seq),
             json.dumps(run.error) if run.error else None,
-            pack(connection, run.calls, number),
+            pack(connection, run.calls, seq),
             run.energy,
             run.energy_limit,
             run.seconds,
@@ -241,9 +258,9 @@ class Runs:
         )
 
 
-def _of(capability: str, version: int, since: int) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of a version's runs: by the time, which is the key; an index would cost every run."""
-    return (runs.c.id >= least_number(since), runs.c.capability == capability, runs.c.version == version)
+def _is_small(run: RunRecord) -> bool:
+    """Whether its row holds all of it, so that it needs no more than one statement."""
+    return max(len(run.input), len(run.output), len(run.calls)) <= INLINE_BYTES
 
 
 def _record(connection: Connection, row: Row[Any]) -> RunRecord:

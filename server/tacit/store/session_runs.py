@@ -23,6 +23,9 @@ MAX_SESSIONS = 10_000
 _NAMED, _NONE, _EARLIER = "=", "", "*"
 """How the key of a session begins, what that of runs without one is, and that of sessions whose names are forgotten."""
 
+_FIRST = ("first_run", "first_seq")
+"""When the first one started, and which place it has in the order of records."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionTally:
@@ -63,21 +66,22 @@ class SessionRuns:
 
 
 def keep_counted(connection: Connection, last: int) -> None:
-    """Add the runs up to number `last` to what is kept of them, in the transaction of `connection` that drops them."""
+    """Add the runs up to `seq` `last` to what is kept of them, in the transaction of `connection` that drops them."""
     of = (versions.c.capability == runs.c.capability, versions.c.number == runs.c.version)
-    dropped = _counted(runs.c.id <= last, select(versions.c.number).where(*of, IS_PROGRAM).exists())
-    connection.execute(insert_or_merge(session_runs, dropped, summed="runs", least="first_run"))
+    dropped = _counted(runs.c.seq <= last, select(versions.c.number).where(*of, IS_PROGRAM).exists())
+    connection.execute(insert_or_merge(session_runs, dropped, summed="runs", least=_FIRST))
 
 
 def forget_names(connection: Connection) -> None:
     """Add up the sessions that began first where there are too many."""
     kept = session_runs.c
-    first = func.min(kept.first_run)
+    first = func.min(kept.first_seq)
     by_age = select(kept.session).where(kept.session.startswith(_NAMED)).group_by(kept.session).order_by(first.desc())
     oldest = kept.session.in_(by_age.offset(MAX_SESSIONS))
     of = (kept.capability, kept.version)
-    summed = select(literal(_EARLIER), *of, func.sum(kept.runs), first).where(oldest).group_by(*of)
-    connection.execute(insert_or_merge(session_runs, summed, summed="runs", least="first_run"))
+    times = (func.min(kept.first_run), first)
+    summed = select(literal(_EARLIER), *of, func.sum(kept.runs), *times).where(oldest).group_by(*of)
+    connection.execute(insert_or_merge(session_runs, summed, summed="runs", least=_FIRST))
     connection.execute(delete(session_runs).where(oldest))
 
 
@@ -85,7 +89,8 @@ def _counted(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Return the query that counts recorded runs as the table has them."""
     key = case((runs.c.session.is_(None), literal(_NONE)), else_=literal(_NAMED) + runs.c.session)
     of = (key.label("session"), runs.c.capability, runs.c.version)
-    numbers = (func.count().label("runs"), func.min(runs.c.id).label("first_run"))
+    firsts = (func.min(runs.c.id).label("first_run"), func.min(runs.c.seq).label("first_seq"))
+    numbers = (func.count().label("runs"), *firsts)
     well = (runs.c.error.is_(None), runs.c.parent_run.is_(None), *which)
     return select(*of, *numbers).where(*well).group_by(*of)
 

@@ -15,7 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Insert, QueuePool, Select, Table, create_engine, event, func
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Insert,
+    Integer,
+    QueuePool,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from tacit.store.failures import read_only
@@ -113,11 +126,11 @@ def insert_or_replace(table: Table, *columns: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
 
 
-def insert_or_merge(table: Table, rows: Select[*tuple[Any, ...]], *, summed: str, least: str) -> Insert:
-    """Return an INSERT of selected rows; where a key exists, one column becomes the sum, one the lesser value."""
+def insert_or_merge(table: Table, rows: Select[*tuple[Any, ...]], *, summed: str, least: tuple[str, ...]) -> Insert:
+    """Return an INSERT of selected rows; where a key exists, one column becomes the sum, others the lesser value."""
     statement = insert(table).from_select(list(table.c), rows)
     before, added = table.c, statement.excluded
-    merged = {summed: before[summed] + added[summed], least: func.min(before[least], added[least])}
+    merged = {summed: before[summed] + added[summed], **{name: func.min(before[name], added[name]) for name in least}}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
 
 
@@ -126,6 +139,11 @@ def insert_or_raise(table: Table, column: str) -> Insert:
     statement = insert(table)
     greater = func.max(table.c[column], statement.excluded[column])  # of two arguments, SQLite's `max` is no aggregate
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_={column: greater})
+
+
+def insertion_order(table: Table) -> ColumnElement[int]:
+    """Return what rows of a table with a key of text are ordered by to stand as they were added, whatever the clock."""
+    return literal_column(f"{table.name}.rowid", Integer)
 
 
 def _begin(connection: Connection) -> None:

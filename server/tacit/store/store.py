@@ -7,6 +7,7 @@ from typing import Self
 
 from tacit.store.audit import Audit
 from tacit.store.builds import Builds
+from tacit.store.commits import Commits
 from tacit.store.database import Database
 from tacit.store.health import Health
 from tacit.store.meta import Meta
@@ -38,6 +39,7 @@ class Store:
         self.session_runs = SessionRuns(database)
         self._retention = Retention(database, runs_kept, bytes_kept)
         self.runs = Runs(database, self._retention.recorded)
+        self.commits = Commits(database, self.runs)
 
     @classmethod
     def open(

@@ -148,9 +148,10 @@ audit = Table(
     Column("capability", String),
     Column("version", Integer),
     Column("details", Text, nullable=False),
+    Column("run", BigInteger, nullable=False, server_default="0"),
     Index("audit_capability", "capability"),
 )
-"""Who decided what, and when; rows are only ever added."""
+"""Who decided what, and when; rows are only ever added. `run` is the `seq` of the last run recorded before."""
 
 policies = Table(
     "policies",
@@ -167,7 +168,8 @@ policies = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", BigInteger, nullable=False),
     Column("capability", String, nullable=False),
     Column("version", Integer, nullable=False),
     Column("input", LargeBinary, nullable=False),
@@ -180,11 +182,31 @@ runs = Table(
     Column("now_millis", BigInteger, nullable=False),
     Column("session", String),
     Column("parent_run", BigInteger),
+    Index("runs_id", "id", unique=True),
 )
-"""`id` holds the time of the start (see `ids`); `input`, `output` and `calls` are as `payloads` packs them.
+"""`seq` is the order of recording, whatever the clock says; `id` holds the time of the start (see `ids`).
 
-No foreign key and no second index: a record costs one page.
+`input`, `output` and `calls` are as `payloads` packs them. No foreign key, and no index by version: see `run_blocks`.
 """
+
+run_blocks = Table(
+    "run_blocks",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("block", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""In which blocks of runs (by `seq`) there are runs of a version; a trigger keeps it (see `run_blocks`)."""
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("entry", Text, nullable=False),
+    Column("run", BigInteger),
+)
+"""Commits of files that are true and may not have landed yet (see `commits`); `run` is the id of the run that wrote."""
 
 session_runs = Table(
     "session_runs",
@@ -194,6 +216,7 @@ session_runs = Table(
     Column("version", Integer, primary_key=True),
     Column("runs", BigInteger, nullable=False),
     Column("first_run", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False, server_default="0"),
 )
 """How often sessions ran programs well in the runs that are no longer kept (see `session_runs`)."""
 
@@ -205,7 +228,7 @@ blobs = Table(
     Column("data", LargeBinary, nullable=False),
     Index("blobs_touched", "touched"),
 )
-"""Large payloads of runs, each kept once and compressed; `touched` is a run's id (see `payloads`)."""
+"""Large payloads of runs, each kept once and compressed; `touched` is a run's `seq` (see `payloads`)."""
 
 builds = Table(
     "builds",

@@ -9,7 +9,7 @@ from pathlib import Path
 from tacit.config import Limits
 from tacit.errors import FilesUnwritable
 from tacit.sandbox.cancellation import Cancellation
-from tacit.sandbox.files.journal import Journal
+from tacit.sandbox.files.journal import Journal, Ledger
 from tacit.sandbox.files.locks import FileLocks
 from tacit.sandbox.files.transaction import Transaction
 
@@ -22,12 +22,17 @@ class FilesFolder:
     Several processes may have the same pair open at once. Neither folder need exist before the first write.
     """
 
-    def __init__(self, root: Path, state: Path, file_bytes: int | None = None, hidden: Path | None = None) -> None:
-        """Take both folders; `hidden` is a folder that no guest reaches, also where it lies in the files folder."""
+    def __init__(
+        self, root: Path, state: Path, ledger: Ledger, file_bytes: int | None = None, hidden: Path | None = None
+    ) -> None:
+        """Take both folders, and where commits are sealed.
+
+        `hidden` is a folder that no guest reaches, also where it lies in the files folder.
+        """
         self.root = root
         self._hidden = _segments_below(root, hidden) if hidden is not None else None
         self._locks = state / "locks"
-        self._journal = Journal(root, state)
+        self._journal = Journal(root, state, ledger, self._hidden)
         self._file_bytes = Limits().file_bytes if file_bytes is None else file_bytes
 
     def transaction(
@@ -66,8 +71,7 @@ class FilesFolder:
 
     def recover(self) -> None:
         """Complete or discard what killed processes left; to be called once at the start, by every process."""
-        self._journal.recover()
-        self._journal.forget_probes()
+        self._journal.recover_at_start()
 
 
 def _segments_below(root: Path, folder: Path) -> tuple[str, ...] | None:

@@ -1,91 +1,242 @@
-"""How a run's files land all together: staged beside the folder, recorded, then renamed into place.
+"""How a run's files land all together: staged beside the folder, sealed with the run's record, renamed into place.
 
-A commit stages each file, syncs it, writes a record that lists them, and only then renames them one after the
-other; the record's own rename is the moment it becomes true. A process that is killed before leaves a staging
-folder without a record, which is removed; one that is killed after leaves a record, which is redone. Whoever is
-still alive holds a lock on its staging folder, so several processes may recover at once. A single file needs no
-record, as its rename is the whole commit.
+A commit stages each file and syncs it, has the ledger seal what it staged together with the record of its run, in one
+transaction, and only then renames the files one after the other. A process that is killed before the seal leaves a
+staging folder of which the ledger knows nothing, which is removed; one that is killed after it has its commit
+completed by whoever comes next. Whoever is still alive holds a lock on its staging folder, so several processes may
+recover at once. A single file without a record needs no seal, as its rename is the whole commit.
 
 Renames need one file system: where the state folder is on another one, files are staged in a hidden folder of
-the files folder, which guests can neither name nor see.
+the files folder, which guests can neither name nor see. What lies there proves nothing: what is to be put into place is
+what the ledger says, under paths that a guest might have written, and bytes of the hash that was sealed.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import logging
 import os
 import secrets
-import shutil
-import stat
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any, Protocol
 
-from tacit.errors import FilesUnwritable
-from tacit.sandbox.files.folder import opened_folder
+from tacit.errors import FilesUnwritable, PermissionDenied, TacitError
+from tacit.sandbox.files.folder import check_writable
 from tacit.sandbox.files.locks import let_go
-from tacit.sandbox.files.paths import RESERVED_PREFIX
+from tacit.sandbox.files.paths import RESERVED_PREFIX, file_segments
+from tacit.sandbox.files.staging import Sealed, Staging, Written, set_aside_name, set_aside_unsigned
+from tacit.sandbox.world import HostFailure
 
-RECORD = "record"
 PROBE = f"{RESERVED_PREFIX}probe"
 _LOG = logging.getLogger(__name__)
+_MENDED_BY_OTHERS = {
+    errno.EACCES,
+    errno.EBUSY,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ESTALE,
+}
+"""What keeps a commit from being completed now, and may not later."""
+
+
+class Ledger(Protocol):
+    """Where commits are sealed, outside the files folder, shared by all processes; `store.Commits` is one.
+
+    Each may raise a `TacitError` where the ledger cannot be read or written.
+    """
+
+    def seal(self, name: str, entry: str, run: Any) -> None:
+        """Keep a commit and the record of the run that wrote (None for none), both or none, synced with the disk."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of all sealed commits."""
+        ...
+
+    def entry(self, name: str) -> str | None:
+        """Return what was sealed under a name, or None."""
+        ...
+
+    def finish(self, name: str) -> None:
+        """Forget a commit that has landed."""
+        ...
+
+    def withdraw(self, name: str) -> None:
+        """Forget a commit of which nothing has landed, and the record of its run."""
+        ...
+
+    def give_up(self, name: str, problem: TacitError) -> None:
+        """Forget a commit that can never be completed, with whose run ends so."""
+        ...
 
 
 class Journal:
     """The staging folders of one files folder; thread-safe."""
 
-    def __init__(self, root: Path, state: Path) -> None:
+    def __init__(self, root: Path, state: Path, ledger: Ledger, hidden: tuple[str, ...] | None = None) -> None:
         self._root = root
         self._state = state
+        self._ledger = ledger
+        self._hidden = hidden
         self._beside = state / "journal"
-        self._inside = root / f"{RESERVED_PREFIX}journal"
-        self._chosen: Path | None = None
+        self._stages_inside: bool | None = None
+        self._left_alone: set[str] = set()
+        self._told: set[str] = set()
 
-    def commit(self, files: Mapping[str, bytes]) -> None:
-        """Put these files, by their checked paths, into the folder, all together.
+    def commit(self, files: Mapping[str, bytes], run: Any = None) -> None:
+        """Put these files, by their checked paths, into the folder, all together, and keep the record of their run.
 
-        Raises `FilesUnwritable` when the machine cannot write them: then none has landed, unless it failed between
-        two renames; what is missing then lands with the next recovery, or is set aside for the operator.
+        Raises `FilesUnwritable` when the machine cannot write them. Then nothing is kept and none has landed, unless
+        its detail `partly_written` is true: it failed between two renames, the record is kept, and what is missing
+        lands with the next recovery, or is set aside for the operator. Raises what the ledger does: then nothing is
+        kept either.
         """
+        written = [Written(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items()]
         try:
-            self._choose()
+            inside = self._choose()
             with self._guarded_begin() as staging:
+                if inside:
+                    staging.make_inside()
                 staging.stage(files)
-                if len(files) > 1:
-                    staging.seal(list(files))
-                staging.land(list(files))
+                if run is not None or len(files) > 1:
+                    self._ledger.seal(staging.name, self._entry(written), run)
+                    self._land(staging, written)
+                else:
+                    staging.land(written)
         except OSError as error:
-            raise FilesUnwritable(
-                f"What the run wrote could not be put into the files folder: {os.strerror(error.errno or 0)}.",
-                hint=f"Check the free space and the owner of {self._root} and {self._state}.",
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _land(self, staging: Staging, files: Sealed) -> None:
+        staging.kept = True  # until the ledger knows that it is not needed any more
+        try:
+            staging.land(files)
+        except OSError as error:
+            if staging.landed == 0 and self._tell(self._ledger.withdraw, staging.name):
+                staging.kept = False
+                raise
+            raise self._unwritable(error, partly=True) from error
+        staging.kept = not self._tell(self._ledger.finish, staging.name)
 
     def pending(self) -> bool:
         """Return whether there are staging folders, of live processes or of killed ones."""
-        return any(_staging_folders(folder) for folder in (self._beside, self._inside))
+        return any(name not in self._left_alone for name in _staging_folders(self._beside))
 
     def recover(self) -> None:
         """Complete or remove what killed processes left; leaves alone what live ones are at.
 
-        Where the state folder cannot be written nothing is recovered, and a warning says so.
+        Where that cannot be done now, a warning says so.
         """
-        if not self.pending():
-            return
+        if self.pending():
+            self._recover(lambda: _staging_folders(self._beside))
+
+    def recover_at_start(self) -> None:
+        """Also look for what has no staging folder any more, and for what versions before left in the files folder."""
+        for name in set_aside_unsigned(self._root):
+            _LOG.warning(
+                "%s in the files folder %s is not completed: nothing proves that this Tacit wrote it", name, self._root
+            )
         try:
-            self._recover_all()
-        except OSError:
-            _LOG.warning("commits of killed runs are pending in %s, which cannot be written", self._state)
+            sealed = self._ledger.names()
+        except TacitError as error:
+            _LOG.warning("whether commits of killed runs are pending is not known: %s", error)
+            return
+        if sealed or self.pending():
+            self._recover(lambda: sorted({*sealed, *_staging_folders(self._beside)}))
+        self._forget_probes()
 
-    def _recover_all(self) -> None:
-        with self._recovery_lock(fcntl.LOCK_EX):
-            for folder in (self._beside, self._inside):
-                for name in _staging_folders(folder):
-                    self._recover_one(folder / name)
+    def _recover(self, names: Callable[[], list[str]]) -> None:
+        try:
+            with self._recovery_lock(fcntl.LOCK_EX):
+                for name in names():
+                    if name not in self._left_alone:
+                        self._recover_one(self._beside / name)
+        except (OSError, TacitError) as error:
+            _LOG.warning("commits of killed runs are pending in %s and cannot be completed: %s", self._state, error)
 
-    def forget_probes(self) -> None:
+    def _recover_one(self, folder: Path) -> None:
+        if set_aside_name(folder).exists():  # it was killed before it said so
+            self._ledger.give_up(folder.name, self._never_completed(set_aside_name(folder)))
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # missing where a power cut took back its end
+        try:
+            staging = Staging.reopen(self._root, folder)
+        except (BlockingIOError, FileNotFoundError):
+            return
+        with staging:
+            staging.kept = True
+            entry = self._ledger.entry(folder.name)
+            try:
+                files = self._files_in(entry, staging)
+                if files is None:
+                    staging.kept = False
+                elif entry is not None and not self._is_of_root(entry):
+                    self._leave_alone(folder)
+                else:
+                    self._complete(staging, files)
+                    if entry is not None:
+                        self._ledger.finish(folder.name)
+                    staging.kept = False
+            except (OSError, ValueError, HostFailure, PermissionDenied) as error:
+                if _may_be_mended(error):
+                    self._tell_once(folder, error)
+                else:
+                    self._set_aside(staging, entry)
+
+    def _files_in(self, entry: str | None, staging: Staging) -> Sealed | None:
+        """Return the files of a sealed commit, checked as at a write, or None for one that never was.
+
+        Raises ValueError, `HostFailure` or `PermissionDenied` where a guest could not have written it.
+        """
+        if entry is not None:
+            sealed = [Written(*each) for each in json.loads(entry)["files"]]
+        else:
+            paths = staging.paths_of_before()
+            if paths is None:
+                return None
+            sealed = [Written(path) for path in paths]
+        if len({each.path for each in sealed}) < len(sealed):
+            raise ValueError("a path occurs twice")
+        for each in sealed:
+            file_segments(each.path, "file_write", self._hidden)
+        return sealed
+
+    def _complete(self, staging: Staging, files: Sealed) -> None:
+        _LOG.info("completing the %d file(s) of a run that was killed while it committed", len(files))
+        staging.find_inside()
+        staging.check(files)
+        for file in files:
+            check_writable(self._root, file.segments)
+        staging.land(files)
+
+    def _set_aside(self, staging: Staging, entry: str | None) -> None:
+        name = staging.name
+        kept = staging.set_aside(entry)
+        _LOG.exception("could not complete a commit; what is left of it is kept in %s", kept)
+        if entry is not None:
+            self._ledger.give_up(name, self._never_completed(kept))
+
+    def _leave_alone(self, folder: Path) -> None:
+        self._left_alone.add(folder.name)
+        _LOG.warning("a commit to another files folder is pending in %s; it is completed when that is open", folder)
+
+    def _tell_once(self, folder: Path, error: Exception) -> None:
+        if folder.name not in self._told:
+            self._told.add(folder.name)
+            _LOG.warning("a commit of a killed run is pending in %s and cannot be completed now: %s", folder, error)
+
+    def _forget_probes(self) -> None:
         """Remove the empty files of processes that were killed while they chose where to stage."""
         probes = [probe for probe in (self._root / PROBE, *self._beside.glob("probe-*")) if probe.exists()]
         with suppress(OSError):
@@ -94,30 +245,13 @@ class Journal:
                     for probe in probes:
                         probe.unlink(missing_ok=True)
 
-    def _recover_one(self, folder: Path) -> None:
-        try:
-            staging = _Staging.reopen(self._root, folder)
-        except (BlockingIOError, FileNotFoundError):
-            return
-        with staging:
-            recorded = staging.recorded()
-            if recorded is None:
-                return
-            _LOG.info("completing the %d file(s) of a run that was killed while it committed", len(recorded))
-            try:
-                staging.land(recorded)
-            except OSError:
-                staging.set_aside()
-                _LOG.exception("could not complete a commit; what is left of it is kept in %s", folder.parent)
-
     @contextmanager
-    def _guarded_begin(self) -> Generator[_Staging]:
+    def _guarded_begin(self) -> Generator[Staging]:
         """Make a locked staging folder; no recovery runs between its making and its locking."""
-        assert self._chosen is not None  # noqa: S101  # for the type checker; `commit` chooses first
         with self._recovery_lock(fcntl.LOCK_SH):
-            folder = self._chosen / f"run-{secrets.token_hex(8)}"
+            folder = self._beside / f"run-{secrets.token_hex(8)}"
             folder.mkdir(mode=0o700, parents=True)
-            staging = _Staging.reopen(self._root, folder)
+            staging = Staging.reopen(self._root, folder)
         with staging:
             yield staging
 
@@ -131,137 +265,77 @@ class Journal:
         finally:
             let_go(descriptor)
 
-    def _choose(self) -> None:
-        """Find out by a rename whether the state folder can stage for the files folder, once.
+    def _choose(self) -> bool:
+        """Find out by a rename whether files have to be staged in the files folder, once.
 
         Device numbers do not tell: bind mounts of one file system share them, and renames between them fail.
         """
-        if self._chosen is None:
+        if self._stages_inside is None:
             self._beside.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root.mkdir(parents=True, exist_ok=True)
             with self._recovery_lock(fcntl.LOCK_SH):
-                self._chosen = self._try_beside()
+                self._stages_inside = not self._renames_from_beside()
+        return self._stages_inside
 
-    def _try_beside(self) -> Path:
+    def _renames_from_beside(self) -> bool:
         landed = self._root / PROBE
         probe = self._beside / f"probe-{secrets.token_hex(8)}"
         probe.touch(mode=0o600)
         try:
             probe.rename(landed)
-            return self._beside
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            return self._inside
+            return False
         finally:
             probe.unlink(missing_ok=True)
             landed.unlink(missing_ok=True)
+        return True
 
+    def _entry(self, files: Sealed) -> str:
+        return json.dumps({"root": os.path.realpath(self._root), "files": [astuple(each) for each in files]})
 
-class _Staging:
-    """One locked staging folder; removed with all that is in it when left, unless it is sealed and not landed."""
-
-    def __init__(self, root: Path, folder: Path, descriptor: int) -> None:
-        self._root = root
-        self._folder = folder
-        self._descriptor = descriptor
-        self._keep = False
-
-    @classmethod
-    def reopen(cls, root: Path, folder: Path) -> _Staging:
-        """Lock a staging folder; raises BlockingIOError when a live process has it."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    def _is_of_root(self, entry: str) -> bool:
+        """Whether a commit was to this files folder; one whose folder is gone was to this one before it was moved."""
+        root: str = json.loads(entry)["root"]
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return cls(root, folder, descriptor)
-
-    def __enter__(self) -> _Staging:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._keep:
-            with suppress(FileNotFoundError):
-                os.unlink(RECORD, dir_fd=self._descriptor)
-            shutil.rmtree(self._folder, ignore_errors=True)
-        let_go(self._descriptor)
-
-    def stage(self, files: Mapping[str, bytes]) -> None:
-        """Write the files into the staging folder, each with the mode that it will have."""
-        for number, (path, data) in enumerate(files.items()):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = os.open(str(number), flags, 0o644, dir_fd=self._descriptor)
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                mode = self._existing_mode(tuple(path.split("/")))
-                if mode is not None:
-                    os.fchmod(descriptor, mode)
-                _write_all(file.fileno(), data)
-                os.fsync(descriptor)
-
-    def seal(self, paths: list[str]) -> None:
-        """Write the record; from here on the commit is true, whatever happens."""
-        os.fsync(self._descriptor)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open("unsealed", flags, 0o600, dir_fd=self._descriptor)
-        try:
-            _write_all(descriptor, json.dumps(paths).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        self._keep = True
-        os.rename("unsealed", RECORD, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-        os.fsync(self._descriptor)
-
-    def recorded(self) -> list[str] | None:
-        """Return the paths of a sealed commit in their order, or None."""
-        try:
-            descriptor = os.open(RECORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._descriptor)
-        except FileNotFoundError:
-            return None
-        self._keep = True
-        with os.fdopen(descriptor, "rb") as file:
-            return [str(path) for path in json.load(file)]
-
-    def land(self, paths: list[str]) -> None:
-        """Rename the staged files into place; those that are gone have landed already.
-
-        When the first rename fails the commit is called off; when a later one does, it stays sealed.
-        """
-        landed = 0
-        try:
-            for number, path in enumerate(paths):
-                if self._is_staged(number):
-                    self._land_one(number, path)
-                    landed += 1
+            return not os.path.lexists(root) or self._root.samefile(root)
         except OSError:
-            self._keep = landed > 0
-            raise
-        self._keep = False
+            return False
 
-    def _land_one(self, number: int, path: str) -> None:
-        *folders, name = path.split("/")
-        with opened_folder(self._root, tuple(folders), create=True) as target:
-            os.rename(str(number), name, src_dir_fd=self._descriptor, dst_dir_fd=target)
-            os.fsync(target)
-
-    def set_aside(self) -> None:
-        """Keep the folder for the operator, where recovery does not look again."""
-        self._keep = True
-        self._folder.rename(self._folder.with_name(f"failed-{self._folder.name}"))
-
-    def _is_staged(self, number: int) -> bool:
+    def _tell(self, what: Callable[[str], None], name: str) -> bool:
+        """Tell the ledger something of a commit; return False, with a warning, where it cannot be told now."""
         try:
-            os.stat(str(number), dir_fd=self._descriptor, follow_symlinks=False)
-        except FileNotFoundError:
+            what(name)
+        except TacitError as error:
+            _LOG.warning("the commit %s stays pending, and is looked at again by the next run: %s", name, error)
             return False
         return True
 
-    def _existing_mode(self, segments: tuple[str, ...]) -> int | None:
-        with suppress(FileNotFoundError), opened_folder(self._root, segments[:-1]) as folder:
-            return stat.S_IMODE(os.stat(segments[-1], dir_fd=folder, follow_symlinks=False).st_mode) & 0o777
-        return None
+    def _unwritable(self, error: OSError, *, partly: bool = False) -> FilesUnwritable:
+        problem = os.strerror(error.errno or 0)
+        where = f"Check the free space and the owner of {self._root} and {self._state}"
+        if partly:
+            return FilesUnwritable(
+                f"Only a part of what the run wrote could be put into the files folder: {problem}.",
+                hint=f"{where}. The rest follows with the next run that uses files, so do not run it again.",
+                details={"partly_written": True},
+            )
+        return FilesUnwritable(
+            f"What the run wrote could not be put into the files folder: {problem}.", hint=f"{where}."
+        )
+
+    def _never_completed(self, kept: Path) -> FilesUnwritable:
+        return FilesUnwritable(
+            "What the run wrote could not be put into the files folder whole.", hint=f"What is left of it is in {kept}."
+        )
+
+
+def _may_be_mended(error: BaseException | None) -> bool:
+    """Whether what failed may go well later, without anybody's touching the staging folder."""
+    if isinstance(error, HostFailure):
+        error = error.__cause__
+    return isinstance(error, OSError) and error.errno in _MENDED_BY_OTHERS
 
 
 def _staging_folders(folder: Path) -> list[str]:
@@ -270,9 +344,3 @@ def _staging_folders(folder: Path) -> list[str]:
             return sorted(entry.name for entry in entries if entry.name.startswith("run-"))
     except OSError:
         return []
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -53,6 +53,28 @@ def segments_of(path: str, function: str) -> tuple[str, ...]:
     return segments
 
 
+def file_segments(path: str, function: str, hidden: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the segments of a path that names a file which guests can reach; raises as `segments_of` does.
+
+    `hidden` is where Tacit keeps its own data, as `refuse_hidden` says.
+    """
+    segments = segments_of(path, function)
+    if names_folder(path):
+        raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
+    refuse_hidden(path, segments, function, hidden)
+    return segments
+
+
+def refuse_hidden(path: str, segments: tuple[str, ...], function: str, hidden: tuple[str, ...] | None) -> None:
+    """Refuse what lies in Tacit's own folder, whatever is granted.
+
+    Reading the database would do worse than show it: SQLite's locks on it belong to the process and end with the
+    first file that it closes there.
+    """
+    if hidden is not None and segments[: len(hidden)] == hidden:
+        raise outside(path, function, "it is in the folder where Tacit keeps its own data")
+
+
 def names_folder(path: str) -> bool:
     """Return whether a guest's path asks for a folder's listing instead of a file."""
     return path in {"", "."} or path.endswith("/")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from tacit.errors import FileConflict
+from tacit.errors import FileConflict, FilesUnwritable
 from tacit.sandbox.files.folder import check_writable, list_folder, read_file
 from tacit.sandbox.files.journal import Journal
 from tacit.sandbox.files.locks import FileLocks
-from tacit.sandbox.files.paths import compile_glob, names_folder, outside, segments_of
+from tacit.sandbox.files.paths import compile_glob, file_segments, refuse_hidden
 from tacit.sandbox.world import FailureCode, HostFailure
 
 MAX_FILES = 1000
@@ -42,8 +42,8 @@ class Transaction:
         self._locks = locks
         self._limit = limit
         self._written: dict[str, bytes] = {}
-        self.landed = False
-        """Whether it changed files."""
+        self.kept = False
+        """Whether what it wrote is in place, or will be, and the record of its run is kept with it."""
         self._recovered = False
         globs = [compile_glob(pattern) for pattern in write_patterns]
         self._whole = not all(glob.literal for glob in globs)
@@ -70,10 +70,7 @@ class Transaction:
 
     def read(self, path: str) -> bytes:
         """Return a file's bytes as this run sees them; raises `HostFailure` or `PermissionDenied`."""
-        segments = segments_of(path, "file_read")
-        if names_folder(path):
-            raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder")
-        self._check_reachable(path, segments, "file_read")
+        segments = file_segments(path, "file_read", self._hidden)
         found = self._written.get(path)
         if found is not None:
             return found
@@ -82,7 +79,7 @@ class Transaction:
 
     def list(self, segments: tuple[str, ...]) -> list[str]:
         """Return the names in a folder as this run sees them, sorted, those of folders with a `/` at their end."""
-        self._check_reachable("/".join(segments), segments, "file_read")
+        refuse_hidden("/".join(segments), segments, "file_read", self._hidden)
         self._recover()
         added = self._names_written_in(segments)
         try:
@@ -98,10 +95,7 @@ class Transaction:
         Raises `FileConflict` for what was not to be locked when the run began: a capability that it calls may have
         been allowed to write it meanwhile.
         """
-        segments = segments_of(path, "file_write")
-        if names_folder(path):
-            raise HostFailure(FailureCode.INVALID, f"{path!r} names a folder; a file's path ends in its name")
-        self._check_reachable(path, segments, "file_write")
+        segments = file_segments(path, "file_write", self._hidden)
         self._check_size(path, data)
         self._check_place(path, segments)
         if not self._locks.holds(path):
@@ -112,12 +106,20 @@ class Transaction:
         check_writable(self._root, segments)
         self._written[path] = bytes(data)
 
-    def commit(self) -> None:
-        """Put all that was written into the folder, all together; raises `FilesUnwritable`."""
-        if self._written:
-            self._journal.commit(self._written)
-            self.landed = True
-        self._written.clear()
+    def commit(self, run: Any = None) -> None:
+        """Put all that was written into the folder, all together, and keep the record of the run with it.
+
+        Raises `FilesUnwritable`, or what the ledger raises that cannot keep them (see `Journal.commit`).
+        """
+        written, self._written = self._written, {}
+        if not written:
+            return
+        try:
+            self._journal.commit(written, run)
+        except FilesUnwritable as error:
+            self.kept = bool(error.details.get("partly_written"))
+            raise
+        self.kept = True
 
     def savepoint(self) -> dict[str, bytes]:
         """Return what `rollback` takes to forget what is written from now on, as when a called capability fails."""
@@ -143,15 +145,6 @@ class Transaction:
         if self._hidden and segments == self._hidden[:-1]:
             return [name for name in names if name != f"{self._hidden[-1]}/"]
         return names
-
-    def _check_reachable(self, path: str, segments: tuple[str, ...], function: str) -> None:
-        """Refuse what is hidden, whatever is granted.
-
-        Reading the database would do worse than show it: SQLite's locks on it belong to the process and end with the
-        first file that it closes there.
-        """
-        if self._hidden is not None and segments[: len(self._hidden)] == self._hidden:
-            raise outside(path, function, "it is in the folder where Tacit keeps its own data")
 
     def _check_size(self, path: str, data: bytes) -> None:
         if len(data) > self._limit:
