@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,7 @@ from tacit.service.keeping import Keeper
 from tacit.service.prepared import Preparer
 from tacit.service.pruning import Pruner
 from tacit.service.reflecting import Reflector
+from tacit.service.replays import ends_well
 from tacit.service.run_records import RunRecords
 from tacit.service.running import Runner, Surroundings
 from tacit.service.sessions import Sessions
@@ -79,7 +81,8 @@ class App:
             reflector = Reflector(
                 settings, store, catalog, policies, builder, finder, spending, jobs=author.jobs, registered=registered
             )
-            failures = Failures(store, catalog, policies.failure_handling, reflector, settings.limits.energy)
+            does_well = partial(ends_well, preparer, sandbox)
+            failures = Failures(store, catalog, policies.failure_handling, reflector, does_well, settings.limits.energy)
             opening.callback(failures.close)
             runner = Runner(settings, store, preparer, sandbox, surroundings, failures)
             doctor = Doctor(settings, store, catalog, finder)

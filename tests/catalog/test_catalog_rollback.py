@@ -87,7 +87,7 @@ def test_a_rollback_of_no_capability_is_refused(three: Catalog) -> None:
 def test_what_is_offered_again_begins_without_failures(three: Catalog) -> None:
     """Otherwise its next failure would be its last."""
     for number in (1, 3):
-        three.store.health.failed("count_words", number, "run")
+        three.store.health.failed("count_words", number, "run", "input")
     assert three.get("count_words", 3).failing == 1
     three.rollback("count_words", 1)
     three.restore("count_words", 3)

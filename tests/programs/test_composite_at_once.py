@@ -92,7 +92,7 @@ def test_what_reaches_more_is_left_to_a_thread(app: App, permissions: list[str])
 
 def test_a_callee_that_failed_lately_is_left_to_a_thread(app: App) -> None:
     """Its failures are counted, and forgotten, there."""
-    app.catalog.store.health.failed("echo_it", 1, "1")
+    app.catalog.store.health.failed("echo_it", 1, "1", "1")
     assert at_once(app) is None
     app.service.run("call_thrice", 1)
     assert at_once(app) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,18 +45,22 @@ ECHO = """
 Where it begins with 0, it traps.
 """
 
+STEADY = ECHO.replace("i32.const 48", "i32.const 300").replace("i32.const 57", "i32.const 300")
+"""The same, which neither traps nor loops."""
+
 TRAPS = 0
+ALL_TRAP = (0, 0.5, 0.25)
 SLOW = 5
 LOOPS = 9
 
 
-def add_echo(app: App, *, note: str = "as it came", parent: str | None = None) -> Version:
+def add_echo(app: App, *, note: str = "as it came", parent: str | None = None, source: str = ECHO) -> Version:
     """Register a version of `echo_back`; another `note` makes another version."""
-    wasm = bytes(wasmtime.wat2wasm(ECHO))
+    wasm = bytes(wasmtime.wat2wasm(source))
     manifest = Manifest(id="echo_back", summary=f"Give a number back {note}.", parent=parent)
     test = TestCase(name="one", input=1, expect=Expectation(output=1))
     return app.catalog.register(
-        manifest, {"main.wat": ECHO}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
+        manifest, {"main.wat": source}, wasm, (test,), effects=effects_of(wasm), author="test", toolchain="wat"
     )
 
 
@@ -95,8 +100,14 @@ def fail(app: App, data: Any = TRAPS, **options: Any) -> TacitError:
     raise AssertionError("the run went well")
 
 
+def fail_widely(app: App, sessions: Sequence[str | None] = ("one", "two")) -> list[TacitError]:
+    """Run `echo_back` on several inputs that it fails on, in these sessions by turns, and return the errors."""
+    turns = zip(ALL_TRAP, itertools.cycle(sessions), strict=False)
+    return [fail(app, data, session=session) for data, session in turns]
+
+
 def in_a_row(app: App, number: int = 1) -> int:
-    """Return how often that version of `echo_back` has failed in a row."""
+    """Return on how many inputs in a row that version of `echo_back` has failed."""
     return app.catalog.store.health.get("echo_back", number).failing
 
 

@@ -31,20 +31,9 @@ from tacit.errors import (
 )
 from tacit.models import Effect, Expectation, TestCase
 from tacit.sandbox import HostCall
-from tacit.service.faults import GIVEN_MUCH, Given, is_own, own_failure
+from tacit.service.faults import GIVEN_MUCH, Given, is_own, limit_met, own_failure
 
-ALWAYS = {
-    "trap",
-    "memory_exhausted",
-    "stack_overflow",
-    "output_too_large",
-    "log_too_large",
-    "too_many_host_calls",
-    "nonzero_exit",
-    "no_output",
-    "invalid_output",
-    "value_too_large",
-}
+OWN = {"trap", "nonzero_exit", "no_output", "invalid_output", "capability_error"}
 OF_PROGRAMS = {
     "stack_underflow",
     "unknown_name",
@@ -54,15 +43,17 @@ OF_PROGRAMS = {
     "jump_out_of_range",
     "assertion_failed",
 }
-ALWAYS |= OF_PROGRAMS
-UNLESS_BOUNDED = {"energy_exhausted", "energy_low", "timeout"}
-LIMITS = UNLESS_BOUNDED | {
+OWN |= OF_PROGRAMS
+SHARED = {"energy_exhausted", "energy_low", "timeout"}
+BY_ITSELF = {
     "memory_exhausted",
+    "stack_overflow",
     "output_too_large",
     "log_too_large",
     "too_many_host_calls",
     "value_too_large",
 }
+LIMITS = SHARED | BY_ITSELF
 NEVER = {"cancelled", "file_conflict", "replay_diverged", "run_failed", "program_error"}
 NOT_FOUND = HostCall("file_read", "a.txt", failure=(-2, "not found"))
 DENIED = HostCall("file_read", "a.txt", error={"code": "permission_denied", "message": "no"})
@@ -89,42 +80,56 @@ def reported(code: str = "odd") -> CapabilityFailed:
 
 def test_every_run_error_is_judged() -> None:
     """The tables above leave out no class of `RunError`."""
-    assert {kind.code for kind in run_errors()} == ALWAYS | UNLESS_BOUNDED | NEVER | {"capability_error"}
+    assert {kind.code for kind in run_errors()} == OWN | LIMITS | NEVER
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_run_error_is_own_where_the_capability_caused_it(kind: type[TacitError]) -> None:
-    """Traps, limits and broken output are the version's own; cancelling, conflicts and replays are not."""
-    assert own_failure(attempt(failed(kind))) is (kind.code not in NEVER)
+    """Traps and broken output are the version's own; limits, cancelling, conflicts and replays are not."""
+    assert own_failure(attempt(failed(kind))) is (kind.code in OWN)
+
+
+@pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
+def test_a_limit_is_told_from_other_failures(kind: type[TacitError]) -> None:
+    """That a run came to its end by itself may tell against a version that follows another one."""
+    assert limit_met(attempt(failed(kind))) is (kind.code in LIMITS)
+
+
+def test_an_overflow_that_the_guest_reports_is_a_limit() -> None:
+    """A number too large for its type comes from a large input; other limits are not the guest's to report."""
+    overflow = attempt(reported("arithmetic_overflow"))
+    assert (own_failure(overflow), limit_met(overflow)) == (False, True)
+    pretended = attempt(reported("energy_exhausted"))
+    assert (own_failure(pretended), limit_met(pretended)) == (True, False)
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_nested_run_answers_for_all_but_what_its_caller_left_it(kind: type[TacitError]) -> None:
     """A called capability that runs out of energy or time may have been left too little."""
-    expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(failed(kind), depth=1, energy=89)) is expected
+    nested = attempt(failed(kind), depth=1, energy=89)
+    assert (own_failure(nested), limit_met(nested)) == (kind.code in OWN, kind.code in BY_ITSELF)
 
 
 @pytest.mark.parametrize(("energy", "own"), [(100, True), (90, True), (89, False)])
 def test_a_nested_run_answers_for_nearly_all_energy_that_there_is(energy: int, own: bool) -> None:
     """What used up nine tenths of the limit itself would have done so alone; asking for more than it has is no use."""
-    assert own_failure(attempt(EnergyExhausted("…"), depth=1, energy=energy)) is own
-    assert not own_failure(attempt(EnergyLow("…"), depth=1, energy=energy))
-    assert not own_failure(attempt(EnergyExhausted("…", details={"where": ["spin"]}), depth=1, energy=energy))
+    assert limit_met(attempt(EnergyExhausted("…"), depth=1, energy=energy)) is own
+    assert not limit_met(attempt(EnergyLow("…"), depth=1, energy=energy))
+    assert not limit_met(attempt(EnergyExhausted("…", details={"where": ["spin"]}), depth=1, energy=energy))
 
 
 @pytest.mark.parametrize(("computed", "own"), [(30.0, True), (27.0, True), (26.0, False)])
 def test_a_nested_run_answers_for_nearly_all_time_that_there_is(computed: float, own: bool) -> None:
     """Whose own computing took nine tenths of the time left its caller none to have used."""
-    assert own_failure(attempt(failed(RunTimedOut, computed), depth=1, energy=10)) is own
-    assert not own_failure(attempt(failed(RunTimedOut, computed), depth=1, calls=[DENIED]))
+    assert limit_met(attempt(failed(RunTimedOut, computed), depth=1, energy=10)) is own
+    assert not limit_met(attempt(failed(RunTimedOut, computed), depth=1, calls=[DENIED]))
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_lowered_energy_is_the_callers(kind: type[TacitError]) -> None:
     """A caller that lowers the limit answers for what that limit ends."""
-    expected = kind.code in ALWAYS | {"capability_error"}
-    assert own_failure(attempt(failed(kind), energy=99)) is expected
+    lowered = attempt(failed(kind), energy=99)
+    assert (own_failure(lowered), limit_met(lowered)) == (kind.code in OWN, kind.code in BY_ITSELF)
 
 
 @pytest.mark.parametrize(
@@ -184,16 +189,16 @@ def test_a_failed_host_call_excuses_no_trap() -> None:
 )
 def test_time_that_a_guest_did_not_compute_is_not_its_own(failure: TacitError, calls: list[HostCall]) -> None:
     """A slow host, a lock, a called capability and a busy machine are not the version's."""
-    assert not own_failure(attempt(failure, calls=calls))
+    assert not limit_met(attempt(failure, calls=calls))
 
 
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_limits_are_met_by_whoever_is_given_much(kind: type[TacitError]) -> None:
-    """From a megabyte of input and answers on, meeting a limit is no fault; all else still is."""
+    """From a megabyte of input and answers on, meeting a limit tells nothing; all else still does."""
     half = b"x" * (GIVEN_MUCH // 2)
     calls = [HostCall("file_read", "a.csv", result=half)]
-    expected = kind.code in (ALWAYS | {"capability_error"}) - LIMITS
-    assert own_failure(attempt(failed(kind), text=half, calls=calls)) is expected
+    much = attempt(failed(kind), text=half, calls=calls)
+    assert (own_failure(much), limit_met(much)) == (kind.code in OWN, False)
 
 
 @pytest.mark.parametrize("code", ["host_failed", "not_found", "too_large", "timed_out", "invalid_request"])
@@ -243,5 +248,5 @@ def test_a_programs_error_that_a_test_expects_is_an_answer() -> None:
 
 def test_energy_that_a_called_capability_used_up_is_not_its_callers_fault() -> None:
     """The error says where it went."""
-    assert own_failure(attempt(EnergyExhausted("…")))
-    assert not own_failure(attempt(EnergyExhausted("…", details={"where": "spin"})))
+    assert limit_met(attempt(EnergyExhausted("…")))
+    assert not limit_met(attempt(EnergyExhausted("…", details={"where": "spin"})))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -31,6 +32,7 @@ from tacit.models import MutateAnswer, MutateRequest
 Llm = Callable[[Author], ScriptedLlm]
 Opened = Callable[..., App]
 ZERO = {"part": 7, "total": 0}
+NUMBERS = itertools.count(8)
 FAILS = """
 import sys
 from pathlib import Path
@@ -38,9 +40,9 @@ import tacit
 from tacit.config import Settings
 from tacit.errors import CapabilityFailed
 with tacit.open(Settings.load(data=Path(sys.argv[1]), embedder="none", shipped=False, **eval(sys.argv[2]))) as app:
-    for _ in range(2):
+    for part in range(2):
         try:
-            app.service.run("calculate_share", {"part": 7, "total": 0})
+            app.service.run("calculate_share", {"part": part, "total": 0})
         except CapabilityFailed as error:
             print(error.details.get("repair", ""), flush=True)
     sys.stdin.read()
@@ -80,12 +82,12 @@ def app(opened: Opened) -> App:
     return opened(repairer())
 
 
-def fails(app: App, times: int = 1) -> TacitError:
-    """Run `calculate_share` on a total of zero, and return the last error."""
+def fails(app: App, times: int = 1, session: str | None = None) -> TacitError:
+    """Run `calculate_share` on parts of a total of zero, each another one, and return the last error."""
     error: TacitError | None = None
     for _ in range(times):
         with pytest.raises(TacitError) as raised:
-            app.service.run("calculate_share", ZERO)
+            app.service.run("calculate_share", {"part": next(NUMBERS), "total": 0}, session=session)
         error = raised.value
     assert error is not None
     return error
@@ -101,6 +103,18 @@ def test_the_second_failure_starts_a_repair(app: App) -> None:
     assert "repair" not in fails(app).details
     error = fails(app)
     assert f'A repair is under way: mutate_capability with only {{"job": "{error.details["repair"]}"}}' in error.hint
+
+
+def test_a_repeated_input_starts_no_repair(app: App) -> None:
+    """A model is paid for what fails on more than one input; while one is at it, whoever repeats one is told."""
+    for session in ("a", "b", "c"):
+        with pytest.raises(TacitError) as raised:
+            app.service.run("calculate_share", ZERO, session=session)
+        assert "repair" not in raised.value.details
+    started = fails(app).details["repair"]
+    with pytest.raises(TacitError) as raised:
+        app.service.run("calculate_share", ZERO, session="c")
+    assert raised.value.details["repair"] == started
 
 
 def test_the_next_call_runs_the_repaired_version(app: App) -> None:
@@ -145,7 +159,7 @@ def test_a_deprecated_version_names_its_repair(opened: Opened) -> None:
 
     app = opened(author)
     fails(app, 2)
-    error = fails(app)
+    error = fails(app, session="another")
     assert "is deprecated now" in error.hint
     assert "A repair is under way" in error.hint
     goes_on.set()
@@ -159,7 +173,7 @@ def test_without_a_model_nothing_is_repaired(opened: Opened) -> None:
     """Failures are counted and deprecate all the same."""
     app = opened()
     assert "repair" not in fails(app, 2).details
-    assert "is deprecated now" in fails(app).hint
+    assert "is deprecated now" in fails(app, session="another").hint
 
 
 def test_a_refused_repair_registers_nothing(opened: Opened) -> None:

@@ -44,9 +44,9 @@ def test_a_repair_knows_what_it_may_call(open_app: OpenApp, share_module: bytes)
     with ScriptedLlm(repairer([diagnose(wrong), diagnose()])) as llm:
         app = open_app(**llm.settings())
         add_capabilities(app, share_module)
-        for _ in range(2):
+        for part in range(2):
             with pytest.raises(TacitError) as raised:
-                app.service.run("calculate_share", {"part": 7, "total": 0})
+                app.service.run("calculate_share", {"part": part, "total": 0})
         answer = app.service.mutate(MutateRequest(job=raised.value.details["repair"]), wait_seconds=120)
     assert llm.violations == []
     assert (answer.status, answer.version) == ("registered", 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from reflection_samples import OpenApp, add_echo, fail
+from reflection_samples import ECHO, LOOPS, STEADY, OpenApp, add_echo, fail
 
 from tacit.app import App
 from tacit.errors import CapabilityDeprecated
@@ -43,14 +43,14 @@ def test_success_rates_are_compared(own: tuple[int, int], parent: tuple[int, int
 def worsen(open_app: OpenApp) -> Callable[..., App]:
     """Return a function that makes a version 2 which fails every second run, and reopens the app after that."""
 
-    def make(*, runs: int = 6, parent: str | None = None) -> App:
-        app = open_app()
-        add_echo(app)
+    def make(*, runs: int = 6, parent: str | None = None, source: str = STEADY, begins_with: int = 0) -> App:
+        app = open_app(limits={"energy": 10_000_000})
+        add_echo(app, source=source)
         for number in range(1, 7):
             app.service.run("echo_back", number * 10)
         add_echo(app, note="otherwise", parent=parent)
         for number in range(1, runs, 2):
-            fail(app)
+            fail(app, begins_with + number / 16)
             app.service.run("echo_back", number)
         app.close()
         return open_app()
@@ -70,6 +70,32 @@ def test_a_worse_version_is_rolled_back(worsen: Callable[..., App]) -> None:
     assert len(entry["details"]["failed"]) == 3
 
 
+def test_limits_that_the_parent_does_not_meet_tell(worsen: Callable[..., App]) -> None:
+    """A version that uses up its energy on what its parent had enough for does worse."""
+    assert worsen(begins_with=LOOPS).service.run("echo_back", 1).version == 1
+
+
+@pytest.mark.parametrize("begins_with", [0, LOOPS])
+def test_what_the_parent_fails_on_as_well_tells_nothing(worsen: Callable[..., App], begins_with: int) -> None:
+    """A caller that makes up inputs which neither version can take does not have the newer one withdrawn."""
+    assert worsen(source=ECHO, begins_with=begins_with).service.run("echo_back", 1).version == 2
+
+
+def test_a_repeated_input_tells_once(open_app: OpenApp) -> None:
+    """One caller that fails again and again on one input is one of eight runs, not nine of sixteen."""
+    app = open_app()
+    add_echo(app, source=STEADY)
+    for number in range(1, 7):
+        app.service.run("echo_back", number * 10)
+    add_echo(app, note="otherwise")
+    for number in range(1, 8):
+        app.service.run("echo_back", number)
+    for _ in range(9):
+        fail(app)
+    app.close()
+    assert open_app().service.run("echo_back", 1).version == 2
+
+
 def test_few_runs_tell_nothing(worsen: Callable[..., App]) -> None:
     """Below the policy's least number of runs nothing is rolled back."""
     assert worsen(runs=3).service.run("echo_back", 1).version == 2
@@ -83,13 +109,13 @@ def test_a_version_of_another_id_is_no_measure(worsen: Callable[..., App]) -> No
 def test_a_parent_that_is_not_offered_does_not_come_back(open_app: OpenApp) -> None:
     """What was deprecated before stays so, however its successor does."""
     app = open_app()
-    add_echo(app)
+    add_echo(app, source=STEADY)
     for number in range(1, 7):
         app.service.run("echo_back", number * 10)
     add_echo(app, note="otherwise")
     app.service.deprecate("echo_back", 1)
     for number in range(1, 6):
-        fail(app)
+        fail(app, number / 16)
         app.service.run("echo_back", number)
     app.close()
     assert open_app().service.run("echo_back", 1).version == 2
@@ -99,6 +125,6 @@ def test_a_version_that_a_person_offers_again_begins_anew(worsen: Callable[..., 
     """How a version did before a person restored it does not have it rolled back once more."""
     app = worsen()
     app.service.restore("echo_back", 2)
-    fail(app)
+    fail(app, 0.75)
     app.close()
     assert open_app().service.run("echo_back", 1).version == 2

@@ -25,7 +25,7 @@ class Version:
 
     `source` maps paths below `src/` to texts; `digest` is the SHA-256 of its module in hex; `parent` is the
     `id@version` that it was made from; `created` is in milliseconds. `successor` says what to run instead
-    where this version or its capability is deprecated. `failing` counts its last runs that failed by its own fault.
+    where this version or its capability is deprecated. `failing` counts the inputs in a row on which it failed.
     """
 
     id: str

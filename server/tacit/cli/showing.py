@@ -51,8 +51,12 @@ def _standing(found: dict[str, Any]) -> dict[str, str]:
         "status": found["status"],
         "capability": found["capability_status"] if found["capability_status"] != found["status"] else "",
         "successor": found["successor"] or "",
-        "failing": f"its last {failing} runs, by its own fault" if failing > 1 else "its last run" if failing else "",
+        "failing": f"on {_inputs(failing)}, by its own fault" if failing else "",
     }
+
+
+def _inputs(count: int) -> str:
+    return f"{count} inputs in a row" if count > 1 else "one input"
 
 
 def _origin(found: dict[str, Any], prices: Prices | None) -> dict[str, str]:

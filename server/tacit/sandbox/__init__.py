@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tacit.sandbox.verification import run_tests
     from tacit.sandbox.world import Called, FailureCode, HostFailure, World
     from tacit.sandbox.worlds.fixture import FixtureWorld
+    from tacit.sandbox.worlds.lenient import LenientWorld
     from tacit.sandbox.worlds.live import LiveWorld
     from tacit.sandbox.worlds.recording import HostCall, RecordingWorld, ReplayWorld, decode_calls, encode_calls
 
@@ -58,6 +59,7 @@ _MODULES = {
     "HostCall": "worlds.recording",
     "HostFailure": "world",
     "HttpGateway": "http.gateway",
+    "LenientWorld": "worlds.lenient",
     "LiveWorld": "worlds.live",
     "LoadedModule": "modules",
     "RecordingWorld": "worlds.recording",
@@ -86,6 +88,7 @@ __all__ = [
     "HostCall",
     "HostFailure",
     "HttpGateway",
+    "LenientWorld",
     "LiveWorld",
     "LoadedModule",
     "RecordingWorld",

@@ -35,12 +35,16 @@ from tacit.service.attempt import Attempt
 GIVEN_MUCH = 1 << 20
 """Bytes of input and answers from which on it is no fault to need more than the limits allow."""
 
-_BROKEN = frozenset(kind.code for kind in (GuestTrapped, StackOverflowed, GuestExited, NoOutput, InvalidOutput))
+_BROKEN = frozenset(kind.code for kind in (GuestTrapped, GuestExited, NoOutput, InvalidOutput))
 _SHARED = frozenset({EnergyExhausted.code, EnergyLow.code, RunTimedOut.code})
 """What a run uses up together with those that it calls, within what its caller allowed."""
 
+_OVERFLOW = "arithmetic_overflow"
+"""A number that does not fit its type: a limit as well, which a large number in the input is enough to meet."""
 _LIMITS = _SHARED | {
-    kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls, ValueTooLarge)
+    _OVERFLOW,
+    *(kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls, ValueTooLarge)),
+    StackOverflowed.code,
 }
 _OF_PROGRAMS = frozenset(kind.code for kind in ProgramError.__subclasses__()) - _LIMITS
 """What a program did wrong with its values; judged as an error that a capability reports."""
@@ -75,30 +79,53 @@ class Given:
 
 def own_failure(attempt: Attempt) -> bool:
     """Return whether the attempt failed by the version's own fault."""
-    failure, frame = attempt.execution.failure, attempt.frame
-    if failure is None:
-        return False
-    given = Given(attempt.text, attempt.calls, attempt.energy_limit / frame.limit, nested=frame.depth > 0)
-    return is_own(failure.to_dict(), attempt.prepared.version, given)
+    failure = attempt.execution.failure
+    return failure is not None and is_own(failure.to_dict(), attempt.prepared.version, _given(attempt))
+
+
+def limit_met(attempt: Attempt) -> bool:
+    """Return whether the attempt met a limit, as `met_limit` says."""
+    failure = attempt.execution.failure
+    return failure is not None and met_limit(failure.to_dict(), _given(attempt))
+
+
+def _given(attempt: Attempt) -> Given:
+    frame = attempt.frame
+    return Given(attempt.text, attempt.calls, attempt.energy_limit / frame.limit, nested=frame.depth > 0)
 
 
 def is_own(error: Mapping[str, Any], version: Version, given: Given) -> bool:
     """Return whether a run of `version` that ended with `error` (as `TacitError.to_dict` gives it) is its own failure.
 
-    A limit is, unless the run was given much, or a caller left it less than its energy or time. An error that the
-    capability reports is, unless a test of it expects that code, or it comes from what the world answered; and so is
-    what a program does wrong. Energy that a called capability used up is not its caller's fault.
+    An error that the capability reports is, unless a test of it expects that code, or it comes from what the world
+    answered; and so is what a program does wrong. A limit is not: an input of a few bytes, such as `{"n": 50}`, may ask
+    for more than any limit allows (see `met_limit`).
     """
     code, details = error["code"], error.get("details", {})
+    if _limit_in(error) is not None:
+        return False
     if code == CapabilityFailed.code or code in _OF_PROGRAMS:
         return _reports_own(details.get("code", code), version, given)
-    if code == EnergyExhausted.code and "where" in details:
-        return False
-    if code not in _LIMITS:
-        return code in _BROKEN
-    if given.much:
+    return code in _BROKEN
+
+
+def met_limit(error: Mapping[str, Any], given: Given) -> bool:
+    """Return whether a run came to the end of a limit by what it did itself, though it was given little.
+
+    Alone that is nobody's fault; where another version ends well on the same, it is this one's. Not so where a caller
+    left it less than its energy or time, or a capability that it called used up the energy.
+    """
+    code, details = _limit_in(error), error.get("details", {})
+    if code is None or given.much or (code == EnergyExhausted.code and "where" in details):
         return False
     return code not in _SHARED or _used_up(code, details, given)
+
+
+def _limit_in(error: Mapping[str, Any]) -> str | None:
+    """Return the code of the limit that a run met, None where it ended otherwise; guests report an overflow."""
+    code: str = error["code"]
+    reported = error.get("details", {}).get("code") if code == CapabilityFailed.code else code
+    return reported if code in _LIMITS or reported == _OVERFLOW else None
 
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:

@@ -63,18 +63,25 @@ class Reflector:
         self._spending = spending
         self._model = _model_in(settings)
 
+    def find(self, version: Version) -> str | None:
+        """Return the job of the repair of `version` that is under way; None where none is, or could be."""
+        if not self._can_repair(version):
+            return None
+        running = self._store.builds.find_running(_key(version))
+        return running.job if running is not None else None
+
     def start(self, version: Version, run_id: str) -> str | None:
         """Return the job of the repair of `version` that is under way, or that starts now for its failed run.
 
         None where no model is configured, the budget of the day is used up, it had as many repairs as it gets, a
         newer version is active, or a person decided what is offered since the run began.
         """
-        if not self._model or version.manifest.language != "rust":  # the model mends Rust alone
+        if not self._can_repair(version):
             return None
-        key = f"repair {version.id}@{version.version}"
-        running = self._store.builds.find_running(key)
+        running = self.find(version)
         if running is not None:
-            return running.job
+            return running
+        key = _key(version)
         spent = self._store.builds.count(key) >= self._policies.failure_handling().repairs_per_version
         later = [each for each in self._catalog.history(version.id) if each.version > version.version]
         if spent or any(each.status is Status.ACTIVE for each in later):
@@ -95,6 +102,9 @@ class Reflector:
             job = Job(job_id, key, on_abandoned=_go_on)
             self._jobs.start(job, lambda job: self._repair(version, run_id, job))
         return kept
+
+    def _can_repair(self, version: Version) -> bool:
+        return bool(self._model) and version.manifest.language == "rust"  # the model mends Rust alone
 
     def _repair(self, version: Version, run_id: str, job: Job) -> MutateAnswer:
         """Have the version repaired, and register it, on the job's thread."""
@@ -177,6 +187,10 @@ class Reflector:
         effects = self._catalog.closures.of(repaired).effects
         answer = answers.registered(repaired, version, effects=effects, job=job.id, tests=tests)
         return answer.model_copy(update={"message": f"It repairs {name}: {cause}"})
+
+
+def _key(version: Version) -> str:
+    return f"repair {version.id}@{version.version}"
 
 
 def _model_in(settings: Settings) -> str:

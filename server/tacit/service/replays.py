@@ -1,12 +1,16 @@
-"""Recorded runs of a version that went well, as what a builder repeats on the version that follows."""
+"""Recorded runs repeated on other versions: as what a builder repeats on the one that follows, or here, to compare."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 
 from tacit.building.orders import Replay
 from tacit.catalog import Version
+from tacit.errors import TacitError
 from tacit.models import Effect
+from tacit.sandbox import Cancellation, LenientWorld, Sandbox, decode_calls
+from tacit.service.prepared import Preparer
 from tacit.store import RunRecord, Store
 
 MAX_REPLAYS = 20
@@ -38,6 +42,32 @@ def clock_of(version: Version, now: int) -> int:
     What such a version works out is a function of its input, whenever it runs.
     """
     return now if Effect.TIME in version.effects else 0
+
+
+def ends_well(
+    preparer: Preparer, sandbox: Sandbox, version: Version, record: RunRecord, cancellation: Cancellation
+) -> bool:
+    """Return whether a version ends well on what a recorded run of another one was given; nothing is recorded.
+
+    Not where it asks the world for what was not asked then: the two cannot be compared.
+    """
+    prepared = preparer.keep(version)
+    try:
+        prepared.check_input(json.loads(record.input), record.input, COMPARING_SECONDS)
+        execution = sandbox.run(
+            preparer.guest(version),
+            record.input,
+            LenientWorld(decode_calls(record.calls), version.manifest.permissions),
+            energy=record.energy_limit,
+            now_millis=clock_of(version, record.now_millis),
+            seed=seed_of(version.digest, record.input),
+            cancellation=cancellation,
+        )
+        if execution.failure is None:
+            prepared.check_output(execution.value, COMPARING_SECONDS)
+    except TacitError:
+        return False
+    return execution.failure is None
 
 
 def seed_of(digest: str, text: bytes) -> bytes:

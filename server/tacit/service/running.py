@@ -31,7 +31,7 @@ from tacit.service import json_input
 from tacit.service.attempt import Attempt, Budget, Frame
 from tacit.service.executing import AT_ONCE_BYTES, Executor, Surroundings, checked
 from tacit.service.failing import Failures
-from tacit.service.faults import own_failure
+from tacit.service.faults import limit_met, own_failure
 from tacit.service.observations import as_details, observed_in, seen_in
 from tacit.service.paces import Paces
 from tacit.service.prepared import Prepared, Preparer
@@ -196,7 +196,7 @@ class Runner:
             if execution.seconds:  # else another thread took the room before it began
                 self._slow.add(key)
             return None
-        if own_failure(attempt):
+        if own_failure(attempt) or limit_met(attempt):
             return None
         if execution.seconds > AT_ONCE_SECONDS:  # its last step took longer, which nothing interrupts
             self._slow.add(key)

@@ -24,7 +24,7 @@ from tacit.store.failures import damaged, explained
 from tacit.store.ids import run_number, started_millis
 from tacit.store.payloads import INLINE_BYTES, Payloads, unpack
 from tacit.store.run_blocks import newest_of
-from tacit.store.tables import runs
+from tacit.store.tables import failed_inputs, runs
 from tacit.store.unicode import in_bytes, marked, storable
 
 REPLAYABLE_BYTES = 8 << 20
@@ -70,12 +70,17 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one run ended: `error` is `TacitError.to_dict()`, None where it ended well; `nested` if another called it."""
+    """How one run ended: `error` is `TacitError.to_dict()`, None where it ended well; `nested` if another called it.
+
+    `given` is the same for the same input, as far as it was written alike.
+    """
 
     run_id: str
     error: dict[str, Any] | None
     energy_limit: int
     nested: bool
+    given: bytes
+    session: str | None
 
     @property
     def error_code(self) -> str | None:
@@ -170,12 +175,27 @@ class Runs:
 
     def outcomes(self, capability: str, version: int, limit: int, *, after: int = 0) -> list[Outcome]:
         """Return how the last `limit` recorded runs of a version ended, newest first, none up to number `after`."""
-        columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run).where(runs.c.seq > after)
+        columns = select(runs.c.id, runs.c.error, runs.c.energy_limit, runs.c.parent_run, runs.c.input, runs.c.session)
         with self._database.read() as connection, self._reading(f"of {capability}@{version}"):
             return [
-                Outcome(f"{row.id:016x}", error_of(row.error), row.energy_limit, row.parent_run is not None)
-                for row in newest_of(connection, columns, limit, capability, version)
+                Outcome(
+                    f"{row.id:016x}",
+                    error_of(row.error),
+                    row.energy_limit,
+                    row.parent_run is not None,
+                    row.input,
+                    row.session,
+                )
+                for row in newest_of(connection, columns.where(runs.c.seq > after), limit, capability, version)
             ]
+
+    def ended_well_elsewhere(self, capability: str, version: int) -> bool:
+        """Return whether a kept run of a version ended well in a session in which no failure of it counts now."""
+        failed = select(failed_inputs.c.session).filter_by(capability=capability, version=version)
+        elsewhere = func.coalesce(runs.c.session, "").not_in(failed)
+        well = select(runs.c.id).where(runs.c.error.is_(None), elsewhere)
+        with self._database.read() as connection:
+            return bool(list(newest_of(connection, well, 1, capability, version)))
 
     def replayable(
         self, capability: str, version: int, limit: int, *, max_bytes: int = REPLAYABLE_BYTES

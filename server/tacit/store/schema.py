@@ -13,7 +13,7 @@ from tacit.errors import StoreTooNew
 from tacit.store.database import Database
 from tacit.store.failures import damaged, read_only
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision in `migrations/versions`, oldest first."""
 
 

@@ -127,7 +127,18 @@ health = Table(
     Column("last_run", String, nullable=False),
     Column("changed", BigInteger, nullable=False),
 )
-"""How often in a row a version has failed by its own fault, and in which run last."""
+"""On how many inputs in a row a version has failed by its own fault, and in which run last on a new one."""
+
+failed_inputs = Table(
+    "failed_inputs",
+    metadata,
+    Column("capability", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("input", String, primary_key=True),
+    Column("session", String, primary_key=True),
+    Column("run", String, nullable=False),
+)
+"""The failures that `health` counts: the digest of each input, in each session ("" without one), and the first run."""
 
 uses = Table(
     "uses",
