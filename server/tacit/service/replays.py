@@ -10,7 +10,7 @@ from tacit.catalog import Version
 from tacit.errors import TacitError
 from tacit.models import Effect
 from tacit.sandbox import Cancellation, LenientWorld, Sandbox, decode_calls
-from tacit.service.prepared import Preparer
+from tacit.service.prepared import CHECK_SECONDS, Preparer
 from tacit.store import RunRecord, Store
 
 MAX_REPLAYS = 20
@@ -53,7 +53,7 @@ def ends_well(
     """
     prepared = preparer.keep(version)
     try:
-        prepared.check_input(json.loads(record.input), record.input, COMPARING_SECONDS)
+        prepared.check_input(json.loads(record.input), record.input, CHECK_SECONDS)
         execution = sandbox.run(
             preparer.guest(version),
             record.input,
@@ -64,7 +64,7 @@ def ends_well(
             cancellation=cancellation,
         )
         if execution.failure is None:
-            prepared.check_output(execution.value, COMPARING_SECONDS)
+            prepared.check_output(execution.value, execution.output, CHECK_SECONDS)
     except TacitError:
         return False
     return execution.failure is None
