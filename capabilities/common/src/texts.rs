@@ -1,7 +1,5 @@
 //! Texts of files as they come: UTF-8, UTF-16 and, byte by byte, Windows-1252 (which has Latin-1's letters).
 
-use std::borrow::Cow;
-
 /// How many bytes a decoded text may have: beside the bytes it was made from it has to fit into a guest's memory.
 const MOST_BYTES: usize = 36 << 20;
 
@@ -77,75 +75,97 @@ pub fn encoding_of(bytes: &[u8]) -> Result<Encoding, &'static str> {
     Ok(Encoding::Windows1252)
 }
 
-/// Bytes as text: UTF-8, and Windows-1252 where they are no UTF-8.
-pub fn lossless(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(pieces(bytes).collect()),
-    }
-}
-
 fn is_binary(byte: u8) -> bool {
     byte < b'\t' || (0x0e..0x20).contains(&byte) && byte != 0x1b || byte == 0x7f
 }
 
-/// UTF-16 of mostly Western letters: every other byte is 0.
+/// UTF-16 of mostly Western letters: every other byte is 0, and the others are of text.
 fn unmarked_utf16(bytes: &[u8]) -> Option<Encoding> {
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
-    if bytes.len() % 2 == 1 || !sample.contains(&0) {
+    if bytes.len() % 2 == 1 || bytes.len() < 8 || !sample.contains(&0) {
         return None;
     }
-    let zeros = |from: usize| sample.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    let (high_first, low_first) = (zeros(0), zeros(1));
-    let many = sample.len() / 2 * 4 / 5;
-    match () {
-        () if low_first >= many.max(1) && high_first == 0 => Some(Encoding::Utf16Le),
-        () if high_first >= many.max(1) && low_first == 0 => Some(Encoding::Utf16Be),
-        () => None,
+    let every_other = |from: usize| sample.iter().skip(from).step_by(2);
+    let is_text = |from| {
+        let low = every_other(from).all(|byte| !is_binary(*byte));
+        low && every_other(1 - from).filter(|byte| **byte == 0).count() * 10 >= sample.len() * 4
+    };
+    match (is_text(0), is_text(1)) {
+        (true, false) => Some(Encoding::Utf16Le),
+        (false, true) => Some(Encoding::Utf16Be),
+        _ => None,
     }
 }
 
 fn utf16(bytes: &[u8], encoding: Encoding) -> Result<String, &'static str> {
-    let units = || {
-        bytes.chunks_exact(2).map(|pair| match (pair, encoding) {
-            (&[high, low], Encoding::Utf16Be) => u16::from_be_bytes([high, low]),
-            (&[low, high], _) => u16::from_le_bytes([low, high]),
-            _ => 0,
-        })
+    let unit = |pair: &[u8]| match (pair, encoding) {
+        (&[high, low], Encoding::Utf16Be) => u16::from_be_bytes([high, low]),
+        (&[low, high], _) => u16::from_le_bytes([low, high]),
+        _ => 0,
     };
+    let units = || bytes.chunks_exact(2).map(unit);
     let marked = units().next() == Some(0xfeff);
-    let decoded = || {
-        char::decode_utf16(units().skip(usize::from(marked))).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-    };
-    gathered(decoded)
+    let mut text = sized(units().fold(0, |size, unit| {
+        size + if unit < 0x80 {
+            1
+        } else if unit < 0x800 {
+            2
+        } else {
+            3
+        }
+    }))?;
+    let mut units = units().skip(usize::from(marked)).peekable();
+    while let Some(unit) = units.next() {
+        let letter = match unit {
+            0xd800..=0xdbff => units
+                .next_if(|next| (0xdc00..=0xdfff).contains(next))
+                .map(|next| 0x10000 + ((u32::from(unit) & 0x3ff) << 10 | u32::from(next) & 0x3ff)),
+            _ => Some(u32::from(unit)),
+        };
+        text.push(letter.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+    Ok(text)
 }
 
 fn utf8_or_windows(bytes: &[u8]) -> Result<String, &'static str> {
-    let marked = bytes.starts_with(&[0xef, 0xbb, 0xbf]);
-    let bytes = bytes.get(if marked { 3 } else { 0 }..).unwrap_or_default();
-    gathered(|| pieces(bytes))
+    let mut rest = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
+    // No byte becomes more than three; most files have few that are not ASCII.
+    let mut text = sized(rest.iter().map(|byte| if byte.is_ascii() { 1 } else { 3 }).sum())?;
+    while let Some(first) = rest.first() {
+        let length = match first {
+            0..=0x7f => rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len()),
+            0xf0.. => 4,
+            0xe0.. => 3,
+            _ => 2,
+        };
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        match std::str::from_utf8(piece) {
+            Ok(piece) => {
+                text.push_str(piece);
+                rest = after;
+            }
+            Err(_) => {
+                text.push(windows(*first));
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    Ok(text)
 }
 
-/// The characters of bytes that are not all UTF-8.
-fn pieces(bytes: &[u8]) -> impl Iterator<Item = char> + '_ {
-    let windows = |byte: &u8| match byte {
+fn windows(byte: u8) -> char {
+    match byte {
         0x80..=0x9f => WINDOWS.get(usize::from(byte - 0x80)).copied().unwrap_or_default(),
-        _ => char::from(*byte),
-    };
-    bytes
-        .utf8_chunks()
-        .flat_map(move |chunk| chunk.valid().chars().chain(chunk.invalid().iter().map(windows)))
+        _ => char::from(byte),
+    }
 }
 
-/// The characters as one text, whose size is counted first: growing would take twice as much memory.
-fn gathered<I: Iterator<Item = char>>(characters: impl Fn() -> I) -> Result<String, &'static str> {
-    let size: usize = characters().map(char::len_utf8).sum();
+/// A text with room for so many bytes: growing would take twice as much memory.
+fn sized(size: usize) -> Result<String, &'static str> {
     if size > MOST_BYTES {
         return Err("It is too large to be read in its encoding.");
     }
-    let mut text = String::with_capacity(size);
-    text.extend(characters());
-    Ok(text)
+    Ok(String::with_capacity(size))
 }
 
 #[cfg(test)]
@@ -195,7 +215,8 @@ mod tests {
             ("Müller € 5–".into(), Encoding::Windows1252)
         );
         assert_eq!(decoded(b"\xc3\xbc and \xfc").0, "ü and ü");
-        assert_eq!(lossless(b"K\xf6ln"), "Köln");
+        assert_eq!(decoded(b"K\xf6ln \xe2\x82\xac \xe2\x82").0, "Köln € â‚");
+        assert_eq!(decoded(b"\xef\xbb\xbf\xff").0, "ÿ");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Cell<'a> {
 const MISSING: [&str; 13] = [
     "na", "n/a", "n.a.", "nan", "null", "#n/a", "#na", "<na>", "<null>", "(null)", "\\n", "nat", "n/d",
 ];
-const MAYBE_MISSING: [&str; 10] = ["-", "--", "–", "—", "−", "none", "nil", "?", ".", "..."];
+const MAYBE_MISSING: [&str; 7] = ["--", "–", "—", "−", "none", "nil", "..."];
 const FAILED: [&str; 8] = [
     "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#spill!", "#calc!",
 ];
@@ -35,20 +35,22 @@ const LONGEST_WORD: usize = 8;
 /// The longest date with its time.
 const LONGEST_DATE: usize = 35;
 
-/// Tell what a trimmed cell is that is not empty.
+/// Tell what a trimmed cell is that is not empty, and no number in the usual form.
 pub fn classify(cell: &str) -> Cell<'_> {
     let bytes = cell.as_bytes();
-    let first = bytes.first().copied().unwrap_or_default();
-    if first.is_ascii_digit() && bytes.len() <= LONGEST_DATE && is_date(cell) {
+    if bytes.len() > crate::number::LONGEST {
+        return Cell::Text;
+    }
+    if bytes.first().is_some_and(u8::is_ascii_digit) && bytes.len() <= LONGEST_DATE && is_date(cell) {
         return Cell::Date;
     }
-    if bytes.iter().take(crate::number::LONGEST).any(u8::is_ascii_digit) {
-        return match read(cell) {
-            Digits::Number(number) => Cell::Number(number),
-            Digits::Code => Cell::Code,
-            Digits::TooLong => Cell::TooLong,
-            Digits::Other => word(cell),
-        };
+    if bytes.iter().any(u8::is_ascii_digit) {
+        match read(cell) {
+            Digits::Number(number) => return Cell::Number(number),
+            Digits::Code => return Cell::Code,
+            Digits::TooLong => return Cell::TooLong,
+            Digits::Other => (),
+        }
     }
     word(cell)
 }
@@ -59,6 +61,12 @@ pub fn word(cell: &str) -> Cell<'_> {
         return Cell::Text;
     }
     let is_one_of = |words: &[&str]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    // Most texts need no comparison with all of them.
+    match cell.as_bytes() {
+        [b'-' | b'?' | b'.'] => return Cell::MaybeMissing,
+        [b'n' | b'N' | b'#' | b'<' | b'(' | b'\\' | b'-' | b'?' | b'.' | b't' | b'T' | b'f' | b'F' | 0xe2, ..] => (),
+        _ => return Cell::Text,
+    }
     match cell.len() {
         4 if cell.eq_ignore_ascii_case("true") => Cell::Boolean,
         5 if cell.eq_ignore_ascii_case("false") => Cell::Boolean,

@@ -1,20 +1,14 @@
 //! What is gathered about one column, and what is told about it in the end.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cell::{classify, word, Cell};
-use crate::decimal::Decimal;
-use crate::number::{Read, Value};
+use crate::number::{plain, Plain, Read, Value};
+use crate::tally::Tally;
+use crate::total::Total;
 
-/// Beyond this many different values a column's values are no longer counted one by one.
-const MOST_DISTINCT: usize = 10_000;
-
-/// How many different values are counted of all columns together: each takes about 60 bytes of memory.
+/// How many different values are counted of all columns together: each takes about 30 bytes of memory and its own.
 pub const MOST_DISTINCT_IN_ALL: usize = 200_000;
 
 /// How many of the most frequent values are told.
@@ -85,16 +79,6 @@ pub struct Context {
     pub shown: usize,
 }
 
-/// Numbers that were added up.
-#[derive(Clone, Copy)]
-struct Total {
-    count: usize,
-    /// None once it went beyond what a decimal holds.
-    sum: Option<Decimal>,
-    range: Option<(Decimal, Decimal)>,
-    whole: bool,
-}
-
 /// A column while it is read.
 pub struct Column {
     name: String,
@@ -118,42 +102,7 @@ pub struct Column {
     maybe_missing: Vec<(String, usize)>,
     failed: usize,
     /// None once there were too many.
-    values: Option<Values>,
-}
-
-type Values = HashMap<Box<str>, usize, BuildHasherDefault<Mix>>;
-
-impl Total {
-    const NONE: Self = Self {
-        count: 0,
-        sum: Some(Decimal::ZERO),
-        range: None,
-        whole: true,
-    };
-
-    fn add(&mut self, number: Decimal) {
-        self.count += 1;
-        self.whole &= number.is_whole();
-        self.sum = self.sum.and_then(|sum| sum.plus(number));
-        self.range = Some(match self.range {
-            None => (number, number),
-            Some((min, max)) if number < min => (number, max),
-            Some((min, max)) if number > max => (min, number),
-            Some(range) => range,
-        });
-    }
-
-    fn with(self, other: Self) -> Self {
-        Self {
-            count: self.count + other.count,
-            sum: self.sum.zip(other.sum).and_then(|(one, other)| one.plus(other)),
-            range: match (self.range, other.range) {
-                (Some((min, max)), Some((least, most))) => Some((min.min(least), max.max(most))),
-                (range, None) | (None, range) => range,
-            },
-            whole: self.whole && other.whole,
-        }
-    }
+    values: Option<Tally>,
 }
 
 impl Column {
@@ -176,13 +125,19 @@ impl Column {
             other: None,
             maybe_missing: Vec::new(),
             failed: 0,
-            values: Some(Values::default()),
+            values: Some(Tally::default()),
         }
     }
 
     /// Take in a cell that is not empty; `room` is for how many more different values there is memory.
     pub fn add(&mut self, cell: &str, room: &mut usize) {
         let many_texts = self.texts > MANY_TEXTS;
+        if !many_texts {
+            if let Some(number) = plain(cell.as_bytes()) {
+                self.add_plain(number);
+                return self.add_value(cell, room);
+            }
+        }
         match if many_texts { word(cell) } else { classify(cell) } {
             Cell::Missing => return,
             Cell::MaybeMissing => return count(&mut self.maybe_missing, cell),
@@ -232,13 +187,13 @@ impl Column {
             ));
         }
         let count = self.count();
-        let exact = self.values.as_ref().map(HashMap::len);
-        let kind = match total {
+        let exact = self.values.as_ref().map(Tally::len);
+        let kind = match &total {
             Some(total) if !total.whole => Kind::Number,
             _ => kind,
         };
-        let range = total.and_then(|total| total.range);
-        let sum = total.map(|total| total.sum);
+        let range = total.as_ref().and_then(Total::range);
+        let sum = total.as_ref().map(Total::sum);
         Summary {
             r#type: kind,
             count,
@@ -256,9 +211,20 @@ impl Column {
             top: if numeric {
                 Vec::new()
             } else {
-                self.values.map_or_else(Vec::new, |values| top(values, context.shown))
+                self.values
+                    .as_ref()
+                    .map_or_else(Vec::new, |values| top(values, context.shown))
             },
             name: cut(&self.name, context.shown),
+        }
+    }
+
+    fn add_plain(&mut self, number: Plain) {
+        if number.scale == 0 {
+            self.same.add_plain(number);
+        } else {
+            self.only_point += 1;
+            self.point.add_plain(number);
         }
     }
 
@@ -288,14 +254,12 @@ impl Column {
 
     fn add_value(&mut self, cell: &str, room: &mut usize) {
         let Some(values) = &mut self.values else { return };
-        if let Some(count) = values.get_mut(cell) {
-            *count += 1;
-        } else if values.len() < MOST_DISTINCT && *room > 0 {
-            *room -= 1;
-            values.insert(cell.into(), 1);
-        } else {
-            *room += values.len();
-            self.values = None;
+        match values.count(cell, 1, *room) {
+            Some(first) => *room -= usize::from(first),
+            None => {
+                *room += values.len();
+                self.values = None;
+            }
         }
     }
 
@@ -338,7 +302,7 @@ impl Column {
         for (text, count) in std::mem::take(&mut self.maybe_missing) {
             self.texts += count;
             if let Some(values) = &mut self.values {
-                *values.entry(text.into()).or_default() += count;
+                values.count(&text, count, 1);
             }
         }
     }
@@ -346,20 +310,17 @@ impl Column {
     /// The numbers added up by the decimal sign that the column, else the table, else custom has.
     fn total(&self, context: &Context, notes: &mut Vec<String>) -> Total {
         let name = &self.name;
-        let sign = self
-            .sign()
-            .or(context.sign)
-            .unwrap_or({
-                let comma = self.either.as_ref().is_some_and(|either| either.contains(','));
-                if comma && context.semicolons {
-                    Sign::Comma
-                } else {
-                    Sign::Point
-                }
-            });
+        let sign = self.sign().or(context.sign).unwrap_or({
+            let comma = self.either.as_ref().is_some_and(|either| either.contains(','));
+            if comma && context.semicolons {
+                Sign::Comma
+            } else {
+                Sign::Point
+            }
+        });
         let (decimal, other, chosen) = match sign {
-            Sign::Point => ('.', ',', self.point),
-            Sign::Comma => (',', '.', self.comma),
+            Sign::Point => ('.', ',', &self.point),
+            Sign::Comma => (',', '.', &self.comma),
         };
         match &self.either {
             Some(either) if self.sign().is_none() => {
@@ -432,13 +393,11 @@ fn count(counted: &mut Vec<(String, usize)>, text: &str) {
     }
 }
 
-fn top(values: Values, shown: usize) -> Vec<Frequent> {
-    let mut values: Vec<_> = values.into_iter().collect();
-    values.sort_unstable_by(|one, other| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0)));
-    let frequent = values.into_iter().take(TOP);
+fn top(values: &Tally, shown: usize) -> Vec<Frequent> {
+    let frequent = values.top(TOP).into_iter();
     frequent
         .map(|(value, count)| Frequent {
-            value: cut(&value, shown),
+            value: cut(value, shown),
             count,
         })
         .collect()
@@ -449,33 +408,5 @@ pub fn cut(text: &str, shown: usize) -> String {
     match text.char_indices().nth(shown) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
-}
-
-/// A hash that costs a few instructions for eight bytes; who makes its values collide only slows their own run.
-#[derive(Default)]
-pub struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            if let Some(part) = word.get_mut(..chunk.len()) {
-                part.copy_from_slice(chunk);
-            }
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(byte.into());
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
+use crate::number::Plain;
+
 /// How many digits a number has at most.
 pub const MOST_DIGITS: usize = 37;
 
@@ -39,6 +41,15 @@ impl Decimal {
                 (scale <= MOST_DECIMALS).then_some(Self::new(mantissa, scale))
             }
         }
+    }
+
+    /// As a number of 64 bits that leave room for sums, if it is one.
+    pub fn to_plain(self) -> Option<Plain> {
+        let value = i64::try_from(self.mantissa).ok()?;
+        Some(Plain {
+            value,
+            scale: self.scale,
+        })
     }
 
     /// Whether it is written without decimals.

@@ -9,6 +9,8 @@ mod decimal;
 mod layout;
 mod number;
 mod table;
+mod tally;
+mod total;
 
 use capability_common::texts::{self, Encoding};
 use capability_common::{file_read, run, Error, HostErrorKind};
@@ -195,15 +197,11 @@ struct Gathered {
 /// Take all rows into their columns.
 fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> Gathered {
     let mut gathered = Gathered::default();
-    let (mut comments, mut blank, mut room) = (0, 0, MOST_DISTINCT_IN_ALL);
-    let mut total = false;
+    let (mut blank, mut room, mut total) = (0, MOST_DISTINCT_IN_ALL, false);
+    if columns.len() > 1 {
+        rows.pass_over_comments();
+    }
     loop {
-        rows.skip_blank_lines();
-        if columns.len() > 1 && is_comment(rows) {
-            comments += 1;
-            rows.skip_line();
-            continue;
-        }
         let (mut filled, mut totals) = (0, false);
         let width = rows.next(|index, cell| {
             if filled == 0 {
@@ -224,7 +222,7 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
         total = totals;
     }
     for (count, what) in [
-        (comments, "lines that begin with '#'"),
+        (rows.comments(), "lines that begin with '#'"),
         (blank, "rows without any value"),
     ] {
         if count > 0 {
@@ -247,16 +245,9 @@ fn line_of(before: &str) -> usize {
     }
 }
 
-/// Whether the next line is a comment: a `#`, and nothing that would part cells.
-fn is_comment(rows: &Rows) -> bool {
-    rows.byte() == Some(b'#') && !rows.line().as_bytes().contains(&rows.delimiter())
-}
-
 fn is_total(cell: &str) -> bool {
-    let cell = cell.trim_end_matches(':');
-    cell.len() <= 16
-        && cell.as_bytes().first().is_some_and(|first| b"tTgGsS".contains(first))
-        && TOTALS.contains(&cell.to_lowercase().as_str())
+    let maybe = matches!(cell.as_bytes(), [b't' | b'T' | b'g' | b'G' | b's' | b'S', ..]) && cell.len() <= 16;
+    maybe && TOTALS.contains(&cell.trim_end_matches(':').to_lowercase().as_str())
 }
 
 /// The decimal sign of the columns that tell it, if all of them agree.

@@ -4,6 +4,7 @@
 //! tell, so both are handed on; the whole column decides.
 
 use crate::decimal::{Decimal, MOST_DIGITS};
+use crate::table::trimmed;
 
 /// No number is written with more bytes than this, signs and currency included.
 pub const LONGEST: usize = 80;
@@ -45,19 +46,17 @@ pub enum Digits<'a> {
     Other,
 }
 
-/// Read a trimmed cell.
-pub fn read(cell: &str) -> Digits<'_> {
-    if cell.len() > LONGEST {
-        return Digits::Other;
-    }
-    match plain(cell.as_bytes()) {
-        Some(digits) => digits,
-        None => dressed(cell),
-    }
+/// A number in the usual form, of 64 bits: `value` / 10^`scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plain {
+    pub value: i64,
+    pub scale: u32,
 }
 
-/// The usual form, at the least cost: an optional minus, digits, and a point with more digits.
-fn plain(cell: &[u8]) -> Option<Digits<'static>> {
+/// Read a number in the usual form, at the least cost: an optional minus, digits, and a point with more digits.
+///
+/// None for every other form, for codes, and for what is another number where the point stands between thousands.
+pub fn plain(cell: &[u8]) -> Option<Plain> {
     let (negative, digits) = match cell {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -65,41 +64,38 @@ fn plain(cell: &[u8]) -> Option<Digits<'static>> {
     if digits.len() > 18 {
         return None;
     }
-    let (mut value, mut point) = (0_i64, None);
-    for (index, byte) in digits.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
-            b'.' if point.is_none() && index > 0 => point = Some(index),
-            _ => return None,
+    let (mut value, mut index, mut point) = (0_i64, 0, 0);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            value = value * 10 + i64::from(digit);
+        } else if *byte == b'.' && point == 0 && index > 0 {
+            point = index;
+        } else {
+            return None;
         }
+        index += 1;
     }
-    let whole = point.unwrap_or(digits.len());
-    let decimals = digits.len() - whole - usize::from(point.is_some());
-    if whole == 0 || (point.is_some() && decimals == 0) {
+    let whole = if point > 0 { point } else { index };
+    let scale = if point > 0 { index - point - 1 } else { 0 };
+    let zero_first = digits.first() == Some(&b'0');
+    let none = whole == 0 || (point > 0 && scale == 0);
+    let code = zero_first && whole > 1;
+    let thousands = scale == 3 && whole <= 3 && !zero_first;
+    if none || code || thousands {
         return None;
     }
-    let zero_first = digits.first() == Some(&b'0');
-    if zero_first && whole > 1 {
-        return Some(Digits::Code);
+    Some(Plain {
+        value: if negative { -value } else { value },
+        scale,
+    })
+}
+
+/// Read a trimmed cell: with a sign before or behind, parentheses, a currency, a percent sign, or groups.
+pub fn read(cell: &str) -> Digits<'_> {
+    if cell.len() > LONGEST {
+        return Digits::Other;
     }
-    let value = if negative { -value } else { value };
-    let scaled = Decimal::new(value.into(), u32::try_from(decimals).ok()?);
-    Some(number(match point {
-        None => Value::Same(scaled),
-        Some(_) if decimals == 3 && whole <= 3 && !zero_first => Value::Either {
-            point: scaled,
-            comma: Decimal::new(value.into(), 0),
-        },
-        Some(_) => Value::Point(scaled),
-    }))
-}
-
-fn number<'a>(value: Value) -> Digits<'a> {
-    Digits::Number(Read { value, unit: None })
-}
-
-/// Every other form: with a sign before or behind, parentheses, a currency, a percent sign, or groups.
-fn dressed(cell: &str) -> Digits<'_> {
     let Some(bare) = undress(cell) else {
         return Digits::Other;
     };
@@ -117,6 +113,15 @@ fn dressed(cell: &str) -> Digits<'_> {
         return Digits::Code;
     }
     let value = |decimals| groups.value(bare.negative, decimals);
+    if groups.count == 1 {
+        let same = (groups.digits > 0).then(|| value(0)).flatten();
+        return same.map_or(Digits::Other, |same| {
+            Digits::Number(Read {
+                value: Value::Same(same),
+                unit: bare.unit,
+            })
+        });
+    }
     let (point, comma) = (groups.decimals(b'.'), groups.decimals(b','));
     let value = match (point.and_then(value), comma.and_then(value)) {
         (Some(point), Some(comma)) if point == comma => Value::Same(point),
@@ -145,7 +150,7 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
     };
     let (mut signed, mut enclosed) = (false, false);
     loop {
-        let text = bare.body.trim();
+        let text = trimmed(bare.body);
         bare.body = text;
         let first = text.chars().next()?;
         let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
@@ -159,7 +164,7 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
         } else if first.is_ascii_digit() || first == '.' || first == ',' {
             let end = text.rfind(|letter: char| letter.is_ascii_digit())? + 1;
             let (number, unit) = text.split_at(end);
-            match unit.trim() {
+            match trimmed(unit) {
                 "" => return Some(bare),
                 unit if bare.unit.is_none() && is_unit(unit) => (bare.body, bare.unit) = (number, Some(unit)),
                 _ => return None,
@@ -179,6 +184,9 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
 
 /// Signs and codes of currencies, and the percent sign.
 fn is_unit(text: &str) -> bool {
+    if matches!(text, "$" | "%" | "€") {
+        return true;
+    }
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
         (Some(letter), None) => "%$¢£¤¥֏؋৳฿៛￥＄€₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿﷼".contains(letter),
@@ -199,9 +207,11 @@ const UNITS: [&str; 106] = [
 /// The digits of a number, in groups that signs part.
 struct Groups {
     mantissa: i128,
+    /// The first 18 digits of it, which are cheaper to work with.
+    small: i64,
     /// How many digits there are in all.
     digits: usize,
-    lengths: [usize; MOST_GROUPS],
+    lengths: [u8; MOST_GROUPS],
     /// The sign before each group; of apostrophes and spaces one stands for all.
     signs: [u8; MOST_GROUPS],
     count: usize,
@@ -218,6 +228,7 @@ impl Groups {
         };
         let mut groups = Self {
             mantissa: 0,
+            small: 0,
             digits: 0,
             lengths: [0; MOST_GROUPS],
             signs: [0; MOST_GROUPS],
@@ -244,8 +255,12 @@ impl Groups {
 
     fn digit(&mut self, letter: char) {
         self.digits += 1;
-        if self.digits <= MOST_DIGITS {
-            self.mantissa = self.mantissa * 10 + i128::from(letter as u32 - u32::from('0'));
+        let value = letter as u8 - b'0';
+        if self.digits <= 18 {
+            self.small = self.small * 10 + i64::from(value);
+            self.mantissa = self.small.into();
+        } else if self.digits <= MOST_DIGITS {
+            self.mantissa = self.mantissa * 10 + i128::from(value);
         }
         if let Some(length) = self.lengths.get_mut(self.count - 1) {
             *length += 1;
@@ -276,7 +291,7 @@ impl Groups {
             }
             _ => return None,
         }
-        Some(if parted { length } else { 0 })
+        Some(if parted { length.into() } else { 0 })
     }
 
     fn value(&self, negative: bool, decimals: usize) -> Option<Decimal> {

@@ -7,6 +7,8 @@ pub struct Rows<'t> {
     text: &'t str,
     at: usize,
     delimiter: u8,
+    /// How many lines that begin with `#` were passed over, where that is done.
+    comments: Option<usize>,
     /// From where on quotes mean themselves, since the first of them has no end.
     unclosed: Option<usize>,
 }
@@ -18,6 +20,7 @@ impl<'t> Rows<'t> {
             text,
             at,
             delimiter,
+            comments: None,
             unclosed: None,
         }
     }
@@ -27,9 +30,14 @@ impl<'t> Rows<'t> {
         self.at
     }
 
-    /// What parts the cells of a row.
-    pub fn delimiter(&self) -> u8 {
-        self.delimiter
+    /// From now on, pass over lines that begin with `#` and have no delimiter.
+    pub fn pass_over_comments(&mut self) {
+        self.comments = Some(0);
+    }
+
+    /// How many such lines were passed over.
+    pub fn comments(&self) -> usize {
+        self.comments.unwrap_or(0)
     }
 
     /// Where a quote begins that is never closed.
@@ -54,13 +62,28 @@ impl<'t> Rows<'t> {
     /// Lines without anything are passed over.
     pub fn next(&mut self, mut take: impl FnMut(usize, &str)) -> Option<usize> {
         self.skip_blank_lines();
-        self.byte()?;
+        while self.byte()? == b'#' && self.comments.is_some() && !self.line().as_bytes().contains(&self.delimiter) {
+            self.comments = self.comments.map(|count| count + 1);
+            self.skip_line();
+            self.skip_blank_lines();
+        }
         let mut width = 0;
         loop {
-            let cell = self.cell();
-            let cell = trimmed(&cell);
-            if !cell.is_empty() {
-                take(width, cell);
+            match self.byte() {
+                Some(byte) if byte == self.delimiter => (),
+                Some(b'"' | b' ' | b'\t') => {
+                    let cell = self.cell();
+                    let cell = trimmed(&cell);
+                    if !cell.is_empty() {
+                        take(width, cell);
+                    }
+                }
+                _ => {
+                    let cell = trimmed(self.rest_of_cell());
+                    if !cell.is_empty() {
+                        take(width, cell);
+                    }
+                }
             }
             width += 1;
             match self.byte() {
@@ -72,13 +95,11 @@ impl<'t> Rows<'t> {
         Some(width)
     }
 
-    /// The byte that is read next.
-    pub fn byte(&self) -> Option<u8> {
+    fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Pass over lines without anything.
-    pub fn skip_blank_lines(&mut self) {
+    fn skip_blank_lines(&mut self) {
         let mut start = self.at;
         for byte in self.text.as_bytes().get(self.at..).unwrap_or_default() {
             match byte {
@@ -123,11 +144,16 @@ impl<'t> Rows<'t> {
     }
 
     fn rest_of_cell(&mut self) -> &'t str {
-        let start = self.at;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let ends = |byte: &u8| *byte == self.delimiter || *byte == b'\n' || *byte == b'\r';
-        self.at += rest.iter().position(ends).unwrap_or(rest.len());
-        self.text.get(start..self.at).unwrap_or_default()
+        let (start, bytes) = (self.at, self.text.as_bytes());
+        let mut end = start;
+        while let Some(byte) = bytes.get(end) {
+            if *byte == self.delimiter || *byte == b'\n' || *byte == b'\r' {
+                break;
+            }
+            end += 1;
+        }
+        self.at = end;
+        self.text.get(start..end).unwrap_or_default()
     }
 
     /// Read a cell in quotes from behind the first one on; None if there is no last one.
@@ -160,7 +186,7 @@ fn join<'t>(cell: &mut Cow<'t, str>, part: &'t str) {
 }
 
 /// A cell without the spaces around it, no-break ones included.
-fn trimmed(cell: &str) -> &str {
+pub fn trimmed(cell: &str) -> &str {
     let is_plain = |byte: Option<&u8>| byte.is_none_or(|byte| (0x21..0x7f).contains(byte));
     let bytes = cell.as_bytes();
     if is_plain(bytes.first()) && is_plain(bytes.last()) {

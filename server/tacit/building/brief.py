@@ -26,6 +26,7 @@ CRATES = (
     "itertools",
     "rust_decimal",
     "unicode_segmentation",
+    "icu_normalizer",
 )
 """The crates of the guest SDK beside capability_common, as `use` names them."""
 
