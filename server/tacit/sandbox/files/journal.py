@@ -188,7 +188,7 @@ class Journal:
                     if entry is not None:
                         self._ledger.finish(folder.name)
                     staging.kept = False
-            except (OSError, ValueError, HostFailure, PermissionDenied) as error:
+            except (OSError, ValueError, LookupError, TypeError, HostFailure, PermissionDenied) as error:
                 if _may_be_mended(error):
                     self._tell_once(folder, error)
                 else:
