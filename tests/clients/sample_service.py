@@ -63,8 +63,12 @@ class SampleService:
     def make(self, request: MutateRequest, *, on_progress: Callable[[str, float], None], **_: Any) -> MutateAnswer:
         on_progress("compile", 0.25)
         on_progress("tests", 0.75)
+        if request.job is not None:
+            return MutateAnswer(status="registered", id="slow_one", version=1, job=request.job)
         if request.source is None:
             return MutateAnswer(status="needs_source", message=f"given: {sorted(request.model_fields_set)}")
+        if request.source == "slow":
+            return MutateAnswer(status="building", job="slow one")
         if request.source == "broken":
             return MutateAnswer(status="refused", stage="compile", message="No.", diagnostics="error[E0425]")
         tests = tuple(TestResult(name=test.name, passed=True) for test in request.tests)

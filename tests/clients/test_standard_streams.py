@@ -12,8 +12,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from mcp.shared.message import SessionMessage
+from mcp_types import CONNECTION_CLOSED, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
+from tacit.tools.last_calls import CountedAnswers, LastCalls
 from tacit.tools.standard_streams import LineReader, LineWriter, standard_pipes
+from tacit.tools.unread_lines import ReadableMessages
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +116,34 @@ async def test_nobody_reads_any_more(pipe: tuple[int, int]) -> None:
         await LineWriter(pipe[1]).write("x")
 
 
+async def test_a_writer_knows_whether_it_is_read(pipe: tuple[int, int]) -> None:
+    """Without writing."""
+    writer = LineWriter(pipe[1])
+    assert writer.is_read()
+    os.close(pipe[0])
+    assert not writer.is_read()
+
+
+async def test_a_client_that_says_no_more_is_asked_nothing() -> None:
+    """What a call asks of it after its last message, or asked before, is answered with an error in its place."""
+    incoming, outgoing = (anyio.create_memory_object_stream[SessionMessage](9) for _ in range(2))
+    calls = LastCalls(gone=lambda: False)
+    messages, answers = ReadableMessages(incoming[1], outgoing[0], calls), CountedAnswers(outgoing[0], calls)
+    await incoming[0].send(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=1, method="tools/call")))
+    incoming[0].close()
+    await messages.receive()
+    for asked in (5, 6):
+        await answers.send(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=asked, method="elicitation/create")))
+        said = (await messages.receive()).message
+        assert isinstance(said, JSONRPCError)
+        assert (said.id, said.error.code) == (asked, CONNECTION_CLOSED)
+    await answers.send(SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=1, result={})))
+    with pytest.raises(anyio.EndOfStream):
+        await messages.receive()
+    for stream in (*incoming, *outgoing):
+        stream.close()
+
+
 PRINTS = """
 import os, sys
 from tacit.tools.standard_streams import standard_pipes
@@ -147,13 +179,15 @@ def test_files_are_left_to_the_sdk(tmp_path: Path) -> None:
 
 
 def test_streams_that_are_no_pipes_are_not_taken(tmp_path: Path) -> None:
-    """Under a test runner, whose stdin is no pipe, nothing is taken."""
+    """Where both are files, nothing is taken."""
     with (tmp_path / "in").open("w+") as file:
-        saved = os.dup(0)
-        os.dup2(file.fileno(), 0)
+        saved = [os.dup(number) for number in (0, 1)]
+        for number in (0, 1):
+            os.dup2(file.fileno(), number)
         try:
             with standard_pipes() as taken:
                 assert taken == (None, None)
         finally:
-            os.dup2(saved, 0)
-            os.close(saved)
+            for number, descriptor in enumerate(saved):
+                os.dup2(descriptor, number)
+                os.close(descriptor)

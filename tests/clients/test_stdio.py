@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,11 @@ class Wire:
         assert self.process.stdout is not None
         self.send({"id": 1, **message})
         return json.loads(self.process.stdout.readline())
+
+    def end_input(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.stdin = None
 
     def call(self, capability: str) -> dict[str, Any]:
         return {"method": "tools/call", "params": {"name": "run_capability", "arguments": {"id": capability}}}
@@ -105,11 +111,134 @@ def test_signal_closes_the_app(wire: Wire, events: Path, number: signal.Signals)
     assert (events / "closed").exists()
 
 
-def test_end_of_stdin_stops_a_run(wire: Wire, events: Path) -> None:
-    """A client that leaves in the middle of a run leaves no guest behind."""
+def test_a_client_that_is_gone_stops_a_run(wire: Wire, events: Path) -> None:
+    """A client that leaves in the middle of a run, and so reads no more either, leaves no guest behind."""
     wire.send({"id": 2, **wire.call("stuck")})
     await_event(events, "started")
-    wire.process.communicate(timeout=60)
+    wire.end_input()
+    assert wire.process.stdout is not None
+    wire.process.stdout.close()
+    assert wire.process.wait(timeout=60) == 0
+    assert (events / "stopped").exists()
+
+
+def test_a_signal_stops_what_goes_on_after_the_end_of_stdin(wire: Wire, events: Path) -> None:
+    """A client that closed stdin and lost its patience has the run under way stopped."""
+    wire.send({"id": 2, **wire.call("stuck")})
+    await_event(events, "started")
+    wire.end_input()
+    with pytest.raises(subprocess.TimeoutExpired):
+        wire.process.wait(timeout=1)
+    wire.process.terminate()
+    assert wire.process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert (events / "stopped").exists()
+
+
+HANDSHAKE = [{"id": 0, **INITIALIZE}, {"method": "notifications/initialized"}]
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def call(number: int, name: str, meta: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
+    """Return a call of a tool, in the protocol of today where it has its `_meta`."""
+    params = {"name": name, "arguments": arguments, **({"_meta": meta} if meta else {})}
+    return {"id": number, "method": "tools/call", "params": params}
+
+
+def piped(stdio: StdioServerParameters, given: str) -> dict[int, dict[str, Any]]:
+    """Return what a server answers, by id, to what is piped in with the end of stdin right behind it."""
+    done = subprocess.run(
+        [stdio.command, *stdio.args], input=given, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return {message["id"]: message for message in map(json.loads, done.stdout.splitlines()) if "id" in message}
+
+
+def lines(*messages: dict[str, Any]) -> str:
+    """Return messages as a client writes them."""
+    return "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages)
+
+
+@pytest.mark.parametrize(("lead", "meta"), [(HANDSHAKE, None), ([], ENVELOPE)], ids=["handshake", "modern"])
+def test_calls_right_before_the_end_of_stdin_are_answered(
+    stdio: StdioServerParameters, lead: list[dict[str, Any]], meta: dict[str, Any] | None
+) -> None:
+    """Each of many, with its own result; the App is still opening when stdin ends."""
+    runs = [call(number, "run_capability", meta, id="echo", input=number) for number in range(1, 60)]
+    answers = piped(stdio, lines(*lead, call(60, "search_capabilities", meta, query="x"), *runs))
+    assert [answers[number]["result"]["structuredContent"]["output"] for number in range(1, 60)] == [*range(1, 60)]
+    assert answers[60]["result"]["structuredContent"]["hits"]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        '{"jsonrpc": "2.0"',
+        "{not json\n\n",
+        '[{"jsonrpc": "2.0", "id": 8, "method": "ping"}]\n',
+        '{"jsonrpc": "2.0", "method": "notifications/initialized"}\n',
+        '{"jsonrpc": "2.0", "id": 1, "result": {}}\n',
+    ],
+    ids=["cut off", "garbage", "a batch", "a notification", "an answer to nothing"],
+)
+def test_whatever_ends_stdin_the_call_before_is_answered(stdio: StdioServerParameters, last: str) -> None:
+    """The server answers what it can, and ends."""
+    answers = piped(stdio, lines(*HANDSHAKE, call(1, "run_capability", id="echo", input="x")) + last)
+    assert answers[1]["result"]["structuredContent"]["output"] == "x"
+
+
+def test_the_last_line_is_a_call_without_its_end(stdio: StdioServerParameters) -> None:
+    """As `printf` writes it."""
+    given = lines(*HANDSHAKE, call(1, "run_capability", id="echo", input="x")).removesuffix("\n")
+    assert piped(stdio, given)[1]["result"]["structuredContent"]["output"] == "x"
+
+
+def test_a_cancelled_call_does_not_keep_the_server(stdio: StdioServerParameters) -> None:
+    """It is never answered; the others are, a subscription by its end."""
+    listen = {"id": 3, "method": "subscriptions/listen", "params": {"notifications": {}, "_meta": ENVELOPE}}
+    cancel = {"method": "notifications/cancelled", "params": {"requestId": 1}}
+    stuck, echo = (call(number, "run_capability", ENVELOPE, id=name) for number, name in ((1, "stuck"), (2, "echo")))
+    assert set(piped(stdio, lines(stuck, listen, cancel, echo))) == {2, 3}
+
+
+def test_a_build_is_waited_for_by_whoever_cannot_ask_again(stdio: StdioServerParameters) -> None:
+    """The answer is what it comes to, not that it goes on."""
+    build = call(1, "mutate_capability", id="slow_one", source="slow", task="x")
+    answer = piped(stdio, lines(*HANDSHAKE, build))[1]["result"]["structuredContent"]
+    assert (answer["status"], answer["id"]) == ("registered", "slow_one")
+
+
+def test_a_build_is_answered_at_once_where_its_job_can_be_asked_for(wire: Wire) -> None:
+    """While stdin is open."""
+    answer = wire.ask(call(1, "mutate_capability", id="slow_one", source="slow", task="x"))
+    assert answer["result"]["structuredContent"]["status"] == "building"
+
+
+@pytest.mark.parametrize(("stdin", "stdout"), [("file", "pipe"), ("file", "file"), ("pipe", "file")])
+def test_files_are_as_good_as_pipes(stdio: StdioServerParameters, tmp_path: Path, stdin: str, stdout: str) -> None:
+    """Calls that are kept in a file, and answers that are written to one."""
+    given, taken = tmp_path / "calls", tmp_path / "answers"
+    given.write_text(lines(*HANDSHAKE, *(call(number, "run_capability", id="echo") for number in range(1, 9))))
+    command = shlex.join([stdio.command, *stdio.args])
+    before, after = ("", f" < {given}") if stdin == "file" else (f"cat {given} | ", "")
+    line = f"{before}{command}{after} > {taken}" if stdout == "file" else f"{before}{command}{after} | cat > {taken}"
+    subprocess.run(["/bin/sh", "-c", line], timeout=60, check=True)
+    answered = [json.loads(each)["id"] for each in taken.read_text().splitlines()]
+    assert sorted(answered) == [*range(9)]
+
+
+def test_nobody_reads_what_a_file_asked(stdio: StdioServerParameters, events: Path, tmp_path: Path) -> None:
+    """A server that reads a file, and whose reader is gone, stops what it is at."""
+    (tmp_path / "calls").write_text(lines(*HANDSHAKE, call(1, "run_capability", id="stuck")))
+    with (tmp_path / "calls").open() as given:
+        process = subprocess.Popen([stdio.command, *stdio.args], stdin=given, stdout=subprocess.PIPE)
+    await_event(events, "started")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
     assert (events / "stopped").exists()
 
 

@@ -44,12 +44,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the tools of a connection share: the App, which may still be opening, and the seats of runs and builds."""
+    """What the tools of a connection share: the App, which may still be opening, and the seats of runs and builds.
+
+    `is_last` says whether the client can call no more, so that this is the only answer it gets.
+    """
 
     opening: Opening
     runs: Seats
     builds: Seats
     session: str
+    is_last: Callable[[], bool] = lambda: False
 
     async def service(self) -> Service:
         """Return the service; waits, off the event loop, where it is not open yet."""

@@ -83,23 +83,29 @@ async def requested(
 
 
 async def made(ctx: Context[Backend, Any], request: Annotated[MutateRequest, Resolve(requested)]) -> MutateAnswer:
-    """Return what the request is answered before anything is run; the same request again is not built again."""
+    """Return what the request is answered before anything is run; the same request again is not built again.
+
+    A client that can ask for no job gets what its build comes to, however long that takes.
+    """
     backend = ctx.request_context.lifespan_context
     service = await backend.service()
     report, client, session = progress_reporter(ctx), client_name(ctx), session_of(ctx)
     async with backend.builds.held(session, lambda: True) as crowded:
 
-        def work(cancellation: Cancellation) -> MutateAnswer:
+        def work(cancellation: Cancellation, wanted: MutateRequest) -> MutateAnswer:
             return service.make(
-                request,
+                wanted,
                 on_progress=report,
-                wait_seconds=0.0 if crowded else MUTATE_SECONDS,
+                wait_seconds=0.0 if crowded and not backend.is_last() else MUTATE_SECONDS,
                 cancellation=cancellation,
                 client=client,
                 session=session,
             )
 
-        return await in_thread(work, backend.builds.threads)
+        answer = await in_thread(partial(work, wanted=request), backend.builds.threads)
+        while answer.status == "building" and backend.is_last():
+            answer = await in_thread(partial(work, wanted=MutateRequest(job=answer.job)), backend.builds.threads)
+        return answer
 
 
 async def asked(

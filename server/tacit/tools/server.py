@@ -34,10 +34,11 @@ from tacit.models import RunAnswer, SearchAnswer
 from tacit.schemas.published import untitled
 from tacit.texts import run_texts, search_text
 from tacit.tools.calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
+from tacit.tools.last_calls import CountedAnswers, LastCalls
 from tacit.tools.mutate import MUTATE, mutate_capability
 from tacit.tools.opening import Opening
 from tacit.tools.seats import Seats
-from tacit.tools.standard_streams import standard_pipes
+from tacit.tools.standard_streams import LineReader, LineWriter, standard_pipes
 from tacit.tools.unread_lines import ReadableMessages
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class TacitServer(MCPServer[Backend]):
         self.opening = opening
         self.runs = Seats(workers, SHORT_RUNS)
         self.builds = Seats(AWAITED_BUILDS, ANSWERED_AT_ONCE)
+        self.calls: LastCalls | None = None
         self._published: list[Tool] = []
         self._accepted: dict[str, set[str]] = {}
         self._answered = False
@@ -129,21 +131,26 @@ class TacitServer(MCPServer[Backend]):
         return self._published
 
     async def run_stdio_async(self) -> None:
-        """Serve stdin and stdout until either ends, or until a SIGTERM or SIGINT; then close the App."""
+        """Serve stdin and stdout, until stdin has ended and all is answered, nobody reads stdout, or a signal comes.
+
+        Then close the App. The signals are SIGTERM and SIGINT.
+        """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._exit_on_signal)
             with standard_pipes() as (stdin, stdout):
                 try:
-                    await self._serve(cast("Any", stdin), cast("Any", stdout))
+                    await self._serve(stdin, stdout)
                 except* (anyio.BrokenResourceError, BrokenPipeError):
                     _log.info("The client went away without waiting for an answer.")
             tasks.cancel_scope.cancel()
 
-    async def _serve(self, stdin: anyio.AsyncFile[str] | None, stdout: anyio.AsyncFile[str] | None) -> None:
-        async with stdio_server(stdin, stdout) as (incoming, outgoing):
+    async def _serve(self, stdin: LineReader | None, stdout: LineWriter | None) -> None:
+        async with stdio_server(cast("Any", stdin), cast("Any", stdout)) as (incoming, outgoing):
             sdk = self._lowlevel_server
-            readable = ReadableMessages(incoming, outgoing)
-            await sdk.run(readable, outgoing, sdk.create_initialization_options())
+            self.calls = LastCalls(gone=lambda: stdout is not None and not stdout.is_read())
+            readable = ReadableMessages(incoming, outgoing, self.calls)
+            answers = CountedAnswers(outgoing, self.calls)
+            await sdk.run(readable, answers, sdk.create_initialization_options())
 
     async def _exit_on_signal(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -182,7 +189,10 @@ async def _lifespan(server: MCPServer[Backend]) -> AsyncGenerator[Backend]:
         raise TypeError(f"this lifespan is a TacitServer's, not a {type(server).__name__}'s")
     server.opening.hold()
     try:
-        yield Backend(server.opening, server.runs, server.builds, secrets.token_hex(8))
+        calls = server.calls
+        yield Backend(
+            server.opening, server.runs, server.builds, secrets.token_hex(8), lambda: calls is not None and calls.over
+        )
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(server.opening.release)

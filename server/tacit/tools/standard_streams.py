@@ -11,7 +11,7 @@ import select
 import stat
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +19,7 @@ import anyio.lowlevel
 READ_BYTES = 1 << 16
 WRITE_BYTES = select.PIPE_BUF
 """A pipe that is ready for writing takes this much without blocking (POSIX, `write`)."""
+_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class LineReader:
@@ -79,29 +80,40 @@ class LineWriter:
     async def flush(self) -> None:
         """Do nothing: what is written is with the reader already."""
 
+    def is_read(self) -> bool:
+        """Return whether anybody may still read what is written."""
+        return not any(event & _GONE for _, event in self._room.poll(0))
+
 
 @contextmanager
 def standard_pipes() -> Generator[tuple[LineReader | None, LineWriter | None]]:
-    """Take stdin and stdout for the protocol alone, or give None for both where they are no pipes.
+    """Take stdin and stdout for the protocol alone; None stands for one that is no pipe.
 
     Meanwhile descriptor 0 is the null device and descriptor 1 is stderr, so that nothing else in this process,
     nor a child of it, reads or writes what belongs to the protocol.
     """
-    if not (_is_pipe(0) and _is_pipe(1)):
-        yield None, None
-        return
-    incoming, outgoing = os.dup(0), os.dup(1)
-    sys.stdout.flush()
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    with ExitStack() as taken:
+        reader = writer = None
+        if _is_pipe(0):
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            taken.callback(os.close, nothing)
+            reader = LineReader(taken.enter_context(_moved(0, nothing)))
+        if _is_pipe(1):
+            sys.stdout.flush()
+            writer = LineWriter(taken.enter_context(_moved(1, 2)))
+        yield reader, writer
+
+
+@contextmanager
+def _moved(descriptor: int, stand_in: int) -> Generator[int]:
+    """Return another descriptor of the same stream, and put a stand-in in its place meanwhile."""
+    moved = os.dup(descriptor)
     try:
-        os.dup2(nothing, 0)
-        os.dup2(2, 1)
-        yield LineReader(incoming), LineWriter(outgoing)
+        os.dup2(stand_in, descriptor)
+        yield moved
     finally:
-        os.dup2(incoming, 0)
-        os.dup2(outgoing, 1)
-        for descriptor in (nothing, incoming, outgoing):
-            os.close(descriptor)
+        os.dup2(moved, descriptor)
+        os.close(moved)
 
 
 def _is_pipe(descriptor: int) -> bool:

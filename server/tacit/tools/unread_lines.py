@@ -1,4 +1,4 @@
-"""Answers, over stdio, for lines that cannot be read as a message: the SDK drops them without a word.
+"""A client's messages over stdio, with answers for lines that cannot be read as one: the SDK drops them silently.
 
 Whoever sent such a call (a text with half a surrogate pair, JSON nested too deep) would wait until its own
 time-out. Lines whose request id cannot be told are dropped as before: nobody waits for them.
@@ -11,10 +11,13 @@ import re
 from types import TracebackType
 from typing import Self
 
+import anyio
 from mcp.client._transport import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError
 from pydantic import ValidationError
+
+from tacit.tools.last_calls import LastCalls
 
 Messages = ReadStream[SessionMessage | Exception]
 
@@ -23,11 +26,12 @@ _REQUEST_ID = re.compile(r'"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(?:(\d{1,18})
 
 
 class ReadableMessages:
-    """A client's messages alone; it stands where the SDK's own stream does."""
+    """A client's messages alone; it stands where the SDK's own stream does, and ends when all calls are answered."""
 
-    def __init__(self, incoming: Messages, outgoing: WriteStream[SessionMessage]) -> None:
+    def __init__(self, incoming: Messages, outgoing: WriteStream[SessionMessage], calls: LastCalls) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
+        self._calls = calls
 
     @property
     def last_context(self) -> contextvars.Context | None:
@@ -36,14 +40,20 @@ class ReadableMessages:
 
     async def receive(self) -> SessionMessage | Exception:
         """Return the next message, having answered the unreadable ones before it."""
-        while isinstance(item := await self._incoming.receive(), Exception):
-            await self._answer(item)
-        return item
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration as end:
+            raise anyio.EndOfStream from end
 
     async def __anext__(self) -> SessionMessage | Exception:
-        while isinstance(item := await self._incoming.__anext__(), Exception):
-            await self._answer(item)
-        return item
+        try:
+            while isinstance(item := await self._incoming.__anext__(), Exception):
+                await self._answer(item)
+        except StopAsyncIteration:
+            item = await self._calls.next_of_the_client()
+            if item is None:
+                raise
+        return self._calls.received(item)
 
     def __aiter__(self) -> Messages:
         return self
