@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, markdown
 
-AREAS = ("sandbox", "restart", "protocol", "search", "building", "authoring", "programs", "memory")
+AREAS = ("sandbox", "fairness", "restart", "protocol", "search", "building", "authoring", "programs", "memory")
 RESULTS = Path(__file__).parent / "results.md"
 
 

@@ -29,6 +29,9 @@ class Place:
         """When it was lent, if it is a kept one."""
 
 
+_POLL = 0.05
+"""Seconds between two looks at what may end a wait on a thread."""
+
 P = TypeVar("P", bound=Place)
 
 
@@ -114,6 +117,19 @@ class Places(Generic[P]):
         if place is not None:
             place.session = session
         return place
+
+    def wait(self, session: str | None, check: Callable[[], None], *, short: bool = False) -> P:
+        """Wait for a place on this thread; `check` is called now and then, and raises what ends the wait."""
+        woken = threading.Event()
+        waiter = self.join(session, woken.set, short=short)
+        try:
+            while waiter.place is None:
+                check()
+                woken.wait(_POLL)
+        except BaseException:
+            self.leave(waiter)
+            raise
+        return waiter.place
 
     def join(self, session: str | None, wake: Callable[[], None], *, short: bool = False) -> Waiter[P]:
         """Wait for a place, which may be there already when this returns; to be followed by `give` or `leave`."""

@@ -44,6 +44,10 @@ class SampleService:
     def run_at_once(self, *_: Any, **__: Any) -> None:
         """Leave every run to a thread, as the real service does with what is not small and pure."""
 
+    def is_short(self, capability: str, *_: Any) -> bool:
+        """Know one capability to be short."""
+        return capability == "echo"
+
     def run(self, capability: str, data: Any, **options: Any) -> RunAnswer:
         behave: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
             "echo": lambda given, _: given,

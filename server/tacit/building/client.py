@@ -54,6 +54,7 @@ from tacit.errors import (
     ToolchainMissing,
 )
 from tacit.llm import Endpoint
+from tacit.places import Place, Places
 
 CONCURRENT_BUILDS = 2
 CONCURRENT_AUTHORS = 4
@@ -97,9 +98,10 @@ class Builder:
         self._settings = settings
         self._machine = Machine.of(settings)
         self._command = command
-        self._state = threading.Condition()
+        self._state = threading.Lock()
         self._running: set[BuilderProcess] = set()
-        self._free = {False: CONCURRENT_BUILDS, True: CONCURRENT_AUTHORS}
+        self._builds = Places([Place() for _ in range(CONCURRENT_BUILDS)])
+        self._authors = Places([Place() for _ in range(CONCURRENT_AUTHORS)])
         self._spare: BuilderProcess | None = None
         self._closed = False
 
@@ -122,8 +124,11 @@ class Builder:
         *,
         on_turn: Callable[[Turn | Attempt], None] | None = None,
         answer: Callable[[Question], Answer] | None = None,
+        session: str | None = None,
     ) -> BuildResult:
         """Build, test and return a module; blocks, and calls `on_progress` and `on_turn` on the calling thread.
+
+        Only a few are built at once: the others wait, and the sessions take turns.
 
         `answer` is called on another thread, one question at a time. What `on_turn` raises ends the build. Raises
         `BuildRefused`, `ToolchainMissing`, `ConfinementMissing`, `BuilderFailed`, `RunCancelled`, an `LlmError`
@@ -134,7 +139,7 @@ class Builder:
         authors = not isinstance(request, BuildRequest)
         machine = self._machine_of_authors() if authors else self._machine
         line = encode_order(Order(request=request, machine=machine))
-        with self._slot(cancellation, authors=authors):
+        with self._slot(self._authors if authors else self._builds, session, cancellation):
             process = self._start()
             answering = Answering(answer or _unanswered, process.send)
             try:
@@ -160,7 +165,8 @@ class Builder:
             self._closed = True
             running = list(self._running)
             spare, self._spare = self._spare, None
-            self._state.notify_all()
+        for places in (self._builds, self._authors):
+            places.drain(0)
         for process in running:
             process.kill()
         if spare:
@@ -182,30 +188,22 @@ class Builder:
         return self._machine.model_copy(update={"llm": endpoint, "web": web})
 
     @contextlib.contextmanager
-    def _slot(self, cancellation: Cancellable | None, *, authors: bool) -> Generator[None]:
-        """Wait for one of the `CONCURRENT_BUILDS` places, or of the `CONCURRENT_AUTHORS`."""
-        if cancellation:
-            cancellation.on_cancel(self._wake)
-        with self._state:
-            self._state.wait_for(
-                lambda: self._free[authors] or self._closed or (cancellation and cancellation.cancelled)
-            )
+    def _slot(self, places: Places[Place], session: str | None, cancellation: Cancellable | None) -> Generator[None]:
+        """Hold one of the places, in the session's turn."""
+
+        def check() -> None:
             if self._closed:
                 raise _closed()
             if cancellation and cancellation.cancelled:
                 raise RunCancelled("The build was cancelled.")
-            self._free[authors] -= 1
+
+        place = places.wait(session, check)
         try:
+            check()
             yield
         finally:
-            with self._state:
-                self._free[authors] += 1
-                self._state.notify_all()
+            places.give(place)
             self.prepare()
-
-    def _wake(self) -> None:
-        with self._state:
-            self._state.notify_all()
 
     def _start(self) -> BuilderProcess:
         """Take the spare, or start a builder."""

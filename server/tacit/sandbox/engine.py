@@ -23,8 +23,6 @@ from tacit.sandbox.ticker import Ticker
 from tacit.sandbox.worker import Request, Worker
 from tacit.sandbox.world import World
 
-_POLL = 0.05
-"""Seconds between two looks at a cancellation while a run waits for its turn."""
 _CLOSE_SECONDS = 30.0
 
 
@@ -141,7 +139,7 @@ class Sandbox:
             return self._run_on(lane, guest, request)
         began = time.monotonic()
         try:
-            lane = self._wait_for_lane(request, session, short=short)
+            lane = self._places.wait(session, lambda: self._check_turn(request), short=short)
         except (RunCancelled, RunTimedOut) as failure:
             return _unstarted(failure)
         waited = time.monotonic() - began
@@ -240,24 +238,13 @@ class Sandbox:
 
         return on_larger_stack(run, self._levels * (self._limits.stack_bytes + HOST_STACK))
 
-    def _wait_for_lane(self, request: Request, session: str | None, *, short: bool) -> _Lane:
-        """Return a lane in the session's turn; raises when cancelled, closed or out of time before."""
-        woken = threading.Event()
-        waiter = self._places.join(session, woken.set, short=short)
-        try:
-            while waiter.place is None:
-                self._check_open()
-                if request.cancellation is not None and request.cancellation.cancelled:
-                    raise RunCancelled("The run was cancelled before its turn came.")
-                if time.monotonic() >= request.deadline:
-                    raise RunTimedOut(
-                        "The run waited for its turn as long as it might have run.", hint="Try again later."
-                    )
-                woken.wait(_POLL)
-        except BaseException:
-            self._places.leave(waiter)
-            raise
-        return waiter.place
+    def _check_turn(self, request: Request) -> None:
+        """Raise what ends a run that still waits for its turn."""
+        self._check_open()
+        if request.cancellation is not None and request.cancellation.cancelled:
+            raise RunCancelled("The run was cancelled before its turn came.")
+        if time.monotonic() >= request.deadline:
+            raise RunTimedOut("The run waited for its turn as long as it might have run.", hint="Try again later.")
 
 
 def _unstarted(failure: TacitError) -> Execution:

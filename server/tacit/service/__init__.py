@@ -179,8 +179,8 @@ class Service:
         is a brief of how to write it. Waits for the build at most `wait_seconds`, then answers `building` with a job
         to ask for again; the same request joins the same build. `on_progress` gets a message and a fraction from 0
         to 1, on the calling thread; `client` is the name of the program that the request came through, `session` what
-        `stats` counts it for. What the author can mend is an answer with status `refused`; what the operator can mend
-        is raised (`ToolchainMissing` …).
+        `stats` counts it for, and in whose turn it is built. What the author can mend is an answer with status
+        `refused`; what the operator can mend is raised (`ToolchainMissing` …).
         """
         require(MutateRequest, request=request)
         require_texts(task=request.task)
@@ -188,7 +188,7 @@ class Service:
         require_names(client=client, **present(session=session))
         require_callables(**present(on_progress=on_progress))
         require(Cancellation, **present(cancellation=cancellation))
-        answer = self._author.make(request, on_progress, wait_seconds, cancellation, client)
+        answer = self._author.make(request, on_progress, wait_seconds, cancellation, client, session)
         if answer.status == "registered" and answer.id is not None and answer.version is not None:
             self._sessions.keep_made(session, answer.id, answer.version)
         return answer

@@ -71,6 +71,7 @@ class Author:
         wait_seconds: float = 20.0,
         cancellation: Cancellation | None = None,
         client: str = "",
+        session: str | None = None,
     ) -> MutateAnswer:
         """Answer a request, or its job when the build takes longer; `Service.make` says the rest."""
         try:
@@ -78,12 +79,12 @@ class Author:
                 job = self._find(request.job)
                 job.come_back()
             elif request.source is None or request.source in ("", {}):
-                found = self._commissioned(request)
+                found = self._commissioned(request, session)
                 if isinstance(found, MutateAnswer):
                     return found
                 job = found
             else:
-                job = self._asked(request, client)
+                job = self._asked(request, client, session)
             answer = job.wait(wait_seconds, on_progress, cancellation)
         except BuildRefused as refusal:
             return answers.refused(refusal)
@@ -122,19 +123,19 @@ class Author:
         self._builder.close()
         self._jobs.await_all(ENDING_SECONDS)
 
-    def _asked(self, request: MutateRequest, client: str) -> Job:
+    def _asked(self, request: MutateRequest, client: str, session: str | None) -> Job:
         """Return the build of a caller's source, joined or started."""
         key = _key(request.model_dump(exclude={"job", "input"}, exclude_unset=True))
         joined = self._jobs.join(key, self._still_holds)
         if joined:
             return joined
-        self._jobs.require_room()
+        self._jobs.require_room(session)
         plan = make_plan(request, self._catalog)
         self._refuse_duplicate(plan, force=request.force)
         ask = Ask(plan, task_of(request), client, accepts_differences=request.force)
-        return self._begin(key, plan.manifest.id, request, lambda job: self._workshop.build(ask, job))
+        return self._begin(key, plan.manifest.id, request, lambda job: self._workshop.build(ask, job), session)
 
-    def _commissioned(self, request: MutateRequest) -> Job | MutateAnswer:
+    def _commissioned(self, request: MutateRequest, session: str | None) -> Job | MutateAnswer:
         """Return the build of a model's source, joined or started; or a brief, where none can write it."""
         try:
             endpoint = Endpoint.of(self._settings)
@@ -146,7 +147,7 @@ class Author:
         joined = self._jobs.join(key, self._still_holds)
         if joined:
             return joined
-        self._jobs.require_room()
+        self._jobs.require_room(session)
         commission = make_commission(request, self._catalog)
         try:
             self._spending.require_some()
@@ -156,14 +157,14 @@ class Author:
         def work(job: Job) -> MutateAnswer:
             return self._workshop.author(commission, endpoint.model, job, lambda trouble: self._brief(request, trouble))
 
-        return self._begin(key, request.id or "", request, work)
+        return self._begin(key, request.id or "", request, work, session)
 
-    def _begin(self, key: str, capability: str, request: MutateRequest, work: Work) -> Job:
+    def _begin(self, key: str, capability: str, request: MutateRequest, work: Work, session: str | None) -> Job:
         """Return the build of that key, joined: this one, or one that another call or process began just before."""
         kept = json.dumps(self._kept(request))
         for _ in range(TRIES):
             with self._starting:
-                job = Job(new_job_id(), key, self._abandon)
+                job = Job(new_job_id(), key, self._abandon, session=session)
                 running = self._store.builds.start(job.id, capability, kept, key)
                 if running == job.id:
                     job.join()

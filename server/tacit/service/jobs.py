@@ -18,6 +18,8 @@ from tacit.sandbox import Cancellation
 MAX_FINISHED = 256
 MAX_UNFINISHED = 32
 """Builds that run or wait; each holds its request, which may have some 30 MB, and a thread."""
+MAX_OF_SESSION = 24
+"""How many of these one session may have begun, so that others may begin some."""
 REMEMBERED_SECONDS = 600.0
 """How long the same request is answered by the build that it led to; people take their time over a question."""
 ENDING_SECONDS = 5.0
@@ -31,10 +33,21 @@ Work = Callable[["Job"], MutateAnswer]
 class Job:
     """One build: who waits for it, its progress, and in the end its answer or its error."""
 
-    def __init__(self, job_id: str, key: str = "", on_abandoned: Callable[[Job], None] | None = None) -> None:
-        """Take the id, the key of what was asked, and what to do when nobody waits: give the build up by default."""
+    def __init__(
+        self,
+        job_id: str,
+        key: str = "",
+        on_abandoned: Callable[[Job], None] | None = None,
+        *,
+        session: str | None = None,
+    ) -> None:
+        """Take the id, the key of what was asked, and what to do when nobody waits: give the build up by default.
+
+        `session` is the one that asked first.
+        """
         self.id = job_id
         self.key = key
+        self.session = session
         self.cancellation = Cancellation()
         self.runs: dict[str, RunAnswer] = {}
         """What the new version made of the inputs that came with requests, by their JSON."""
@@ -177,14 +190,16 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
 
-    def require_room(self) -> None:
-        """Raise `BuildRefused` when as many builds as may be are under way."""
+    def require_room(self, session: str | None = None) -> None:
+        """Raise `BuildRefused` when as many builds as may be are under way, or as many of the session's."""
         with self._lock:
-            unfinished = sum(not job.finished for job in self._jobs.values())
-        if unfinished >= MAX_UNFINISHED:
+            unfinished = [job for job in self._jobs.values() if not job.finished]
+        own = sum(job.session == session for job in unfinished) if session else 0
+        if len(unfinished) >= MAX_UNFINISHED or own >= MAX_OF_SESSION:
+            whose = " of this session" if own >= MAX_OF_SESSION else ""
             raise BuildRefused(
                 "request",
-                f"{unfinished} builds are under way or wait already.",
+                f"{own if whose else len(unfinished)} builds{whose} are under way or wait already.",
                 hint="Wait until some have ended, and call again.",
             )
 

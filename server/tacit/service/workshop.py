@@ -92,7 +92,7 @@ class Workshop:
             request = plan.build_request(
                 job.id, replays, accepts_differences=ask.accepts_differences, callees=contracts
             )
-            result = self._builder.build(request, self._logbook.relay(job), job.cancellation)
+            result = self._builder.build(request, self._logbook.relay(job), job.cancellation, session=job.session)
             origin = Origin(
                 task=transcript.redact(ask.task),
                 sdk=result.sdk,
@@ -141,7 +141,14 @@ class Workshop:
         order = commission.order(job.id, self._near(commission), replays, budget, self._effects_of)
         relay = self._logbook.relay(job)
         with transcript.written():
-            result = self._builder.build(order, relay, job.cancellation, on_turn=on_turn, answer=consultant.answer)
+            result = self._builder.build(
+                order,
+                relay,
+                job.cancellation,
+                on_turn=on_turn,
+                answer=consultant.answer,
+                session=job.session,
+            )
         authored = result.authored
         if authored is None:
             raise BuildRefused("implementation", "The author handed nothing in.", hint="Call again.")

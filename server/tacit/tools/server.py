@@ -241,7 +241,7 @@ async def run_capability(
 
     answer = run_input(at_once, given) if energy is None else None
     if answer is None:
-        async with backend.runs.held(session, partial(service.is_short, id, version)):
+        async with backend.runs.held(session, lambda: service.is_short(id, version)):
             answer = await in_thread(work, backend.runs.threads)
     return answered(answer, *run_texts(answer))
 
