@@ -52,9 +52,10 @@ def _failure_text(error: Mapping[str, Any]) -> str:
 
 
 def search_text(answer: SearchAnswer) -> str:
-    """Return a paragraph for each hit, best first, and the advice."""
+    """Return a paragraph for each hit, best first, the advice, and how many are searched by their words alone."""
     parts = [_hit_text(number, hit) for number, hit in enumerate(answer.hits, start=1)]
-    return "\n\n".join([*parts, *([answer.advice] if answer.advice else [])])
+    pending = f"{answer.pending:,} capabilities are not searched by meaning yet; their words are."
+    return "\n\n".join([*parts, *filter(None, (answer.advice, pending if answer.pending else ""))])
 
 
 def run_line(answer: RunAnswer) -> str:

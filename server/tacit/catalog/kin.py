@@ -33,7 +33,7 @@ def kin_of(connection: Connection, capability: str) -> list[Standing]:
 
     Parents may be missing, or go in circles, since imported manifests name them.
     """
-    own = queries.standings_of(connection, capability)
+    own = queries.standings_of(connection, [capability])
     found = {each.name: each for each in own}
     level = own
     while level:

@@ -225,9 +225,15 @@ def standings(connection: Connection, *conditions: ColumnElement[bool]) -> list[
     return [Standing(*_texts(row)) for row in connection.execute(_STANDINGS.where(*conditions).order_by(*_KEY))]
 
 
-def standings_of(connection: Connection, capability: str) -> list[Standing]:
-    """Return the versions of a capability, by number."""
-    return standings(connection, versions.c.capability == capability)
+def standings_of(connection: Connection, ids: Sequence[str]) -> list[Standing]:
+    """Return the versions of those capabilities, by id and number where the ids are sorted."""
+    return _in_parts(ids, lambda part: standings(connection, versions.c.capability.in_(part)))
+
+
+def with_versions_before(connection: Connection, millis: int) -> list[str]:
+    """Return the ids of capabilities that have a version from that time or before."""
+    old = select(versions.c.capability).where(versions.c.created <= millis).distinct()
+    return list(connection.execute(old).scalars())
 
 
 def standings_named(connection: Connection, names: Sequence[tuple[str, int]]) -> list[Standing]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,6 +112,16 @@ class CatalogReader:
         with self.store.database.read() as connection:
             return queries.has_capability(connection, capability)
 
+    def some(self, names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Version]:
+        """Return the versions of those ids and numbers, read a thousand at a time, and not remembered.
+
+        Unknown and damaged ones are left out.
+        """
+        with self.store.database.read() as connection:
+            rows = list(queries.find_versions(connection, sorted(names)))
+        made = (self._made_of(row) for row in rows)
+        return {(each.id, each.version): each for each in made if each is not None}
+
     def whole(self, capability: str, version: int | None = None) -> Version | None:
         """Return a version as `get` does, None where it is damaged, which is logged once: the others go on."""
         try:
@@ -204,10 +214,20 @@ class CatalogReader:
         related = (self._relative(found[each.id, each.version], each) for each in kin)
         return [each for each in related if each is not None]
 
-    def standings(self) -> list[Standing]:
-        """Return where every version there is stands, by id and number; reads no contents."""
+    def with_versions_before(self, millis: int) -> list[str]:
+        """Return the ids of capabilities that have a version from that time or before."""
         with self.store.database.read() as connection:
-            return queries.standings(connection)
+            return queries.with_versions_before(connection, millis)
+
+    def standings(self, ids: Iterable[str]) -> list[Standing]:
+        """Return where every version of those capabilities stands, by id and number; reads no contents."""
+        with self.store.database.read() as connection:
+            return queries.standings_of(connection, sorted(ids))
+
+    def children(self, parents: Sequence[str]) -> list[Standing]:
+        """Return where the versions stand that were made from those of these names (`id@version`)."""
+        with self.store.database.read() as connection:
+            return queries.children_of(connection, parents)
 
     def origin(self, capability: str, version: int) -> Origin:
         """Return how a version came about; an empty origin where that is not known (shipped, imported).

@@ -46,10 +46,14 @@ class Hit(Model):
 
 
 class SearchAnswer(Model):
-    """What `search_capabilities` answers, best hit first; `advice` says what to do when nothing fits."""
+    """What `search_capabilities` answers, best hit first; `advice` says what to do when nothing fits.
+
+    `pending` capabilities have just come and are searched by their words, not yet by their meaning.
+    """
 
     hits: tuple[Hit, ...]
     advice: str = ""
+    pending: int = Field(default=0, exclude_if=not_)
 
 
 class Observed(Model):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,10 +114,11 @@ class CardIndex:
         return self._vectors.dimensions if self._vectors is not None else 0
 
     def without_vector(self, most: int) -> dict[str, str]:
-        """Return the texts of at most `most` cards that have no vector, by id."""
+        """Return the texts of at most `most` cards that have no vector, by id: the shortest, of about one length."""
         taken = np.array([card is not None for card in self._by_slot], np.bool_)
-        waiting = np.flatnonzero(taken & ~self._with_vector[: len(taken)])[:most]
-        return {card: self._entries[card].text for card in self._ids_at(waiting)}
+        waiting = self._ids_at(np.flatnonzero(taken & ~self._with_vector[: len(taken)]))
+        chosen = nsmallest(most, waiting, key=lambda card: len(self._entries[card].text))
+        return {card: self._entries[card].text for card in chosen}
 
     def waiting(self) -> int:
         """Return how many cards have no vector."""

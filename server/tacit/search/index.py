@@ -69,6 +69,7 @@ class SearchIndex:
         self._embed_again_at = 0.0
         self._writing = threading.RLock()
         self._touching = threading.Lock()
+        self._backlog = 0  # the most cards that waited since none did
         self._backfill = Backfill(self._embed_batch)
 
     def __len__(self) -> int:
@@ -82,11 +83,16 @@ class SearchIndex:
         failure = self._requests.failure or self._embedding_failure
         if failure:
             return f"Lexical as far as embeddings are missing: {failure}"
-        with self._touching:
-            waiting = self._cards.waiting()
+        waiting = self.pending
         if waiting:
             return f"Semantic and lexical; {waiting} of {len(self)} cards wait for their embedding."
         return f"Semantic and lexical, by {self._embedder.name}."
+
+    @property
+    def pending(self) -> int:
+        """How many cards are found by their words alone until they have their vectors; 0 without an embedder."""
+        with self._touching:
+            return self._cards.waiting() if self._embedder else 0
 
     def sync(self, cards: Iterable[Card]) -> None:
         """Make these the cards of the index, changing only what differs; of one id given twice the last counts.
@@ -138,8 +144,7 @@ class SearchIndex:
         """Wait, at most that long, until every card has its vector; return how many have none."""
         self._backfill.start()
         self._backfill.wait(seconds)
-        with self._touching:
-            return self._cards.waiting() if self._embedder else 0
+        return self.pending
 
     def save(self) -> None:
         """Write the snapshot if cards have changed; a folder that cannot be written is logged, not raised."""
@@ -192,14 +197,15 @@ class SearchIndex:
     def _await_the_last_few(self) -> None:
         """Let the thread finish a few new cards, so that a card that has just come is found by meaning at once.
 
-        After a failure of the embedder the thread is sent to try again now and then, and not waited for.
+        The last few of many are not waited for. After a failure of the embedder the thread is sent to try again now
+        and then, and not waited for either.
         """
         with self._touching:
             waiting = self._cards.waiting()
         if self._embedding_failure:
             if waiting and time.monotonic() > self._embed_again_at:
                 self._backfill.start()
-        elif waiting <= _WORTH_WAITING_FOR:
+        elif max(waiting, self._backlog) <= _WORTH_WAITING_FOR:
             self._backfill.wait(_WAIT_SECONDS)
 
     def _load(self, wanted: Mapping[str, Card]) -> None:
@@ -240,10 +246,21 @@ class SearchIndex:
         if grown is not None:
             with self._touching:
                 self._cards.swap(grown)
-        if self._embedder is not None and self._cards.waiting():
+        if self._embedder is not None and (waiting := self._cards.waiting()):
+            self._begin_backlog(waiting)
             self._backfill.start()
         if self._unsaved >= max(_UNSAVED, len(self) // 4):
             self.save()
+
+    def _begin_backlog(self, waiting: int) -> None:
+        if waiting > _WORTH_WAITING_FOR >= self._backlog:
+            _log.info("%d cards wait for their vectors and are found by their words meanwhile.", waiting)
+        self._backlog = max(self._backlog, waiting)
+
+    def _end_backlog(self) -> None:
+        if self._backlog > _WORTH_WAITING_FOR:
+            _log.info("All %d cards have their vectors.", len(self))
+        self._backlog = 0
 
     def _embed_batch(self) -> bool:
         """Embed a batch of the cards that wait; return whether there may be more."""
@@ -252,6 +269,7 @@ class SearchIndex:
         with self._touching:
             texts = self._cards.without_vector(_BATCH)
         if not texts:
+            self._end_backlog()
             return False
         try:
             made = self._stored.make(list(dict.fromkeys(texts.values())))

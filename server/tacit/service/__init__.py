@@ -245,10 +245,7 @@ class Service:
     def list(
         self, *, include_deprecated: bool = False, limit: int | None = None, after: str = ""
     ) -> list[dict[str, Any]]:
-        """Return `{id, version, status, summary, effects}` of each capability, by id.
-
-        With a `limit`, of so many at most; the next page begins `after` the last id of this one.
-        """
+        """Return `{id, version, status, summary, effects}` of each capability, or of `limit` of them `after` an id."""
         require(bool, include_deprecated=include_deprecated)
         require_whole_numbers(**present(limit=limit))
         require_texts(after=after)
@@ -259,6 +256,11 @@ class Service:
         require(bool, include_deprecated=include_deprecated)
         require_texts(after=after)
         return self._keeper.count(include_deprecated=include_deprecated, after=after)
+
+    def embed_missing(self, seconds: float | None = None) -> int:
+        """Wait, at most so long, until all capabilities are searched by meaning; return how many are not yet."""
+        require_seconds(**present(seconds=seconds))
+        return self._finder.embed_missing(seconds)
 
     def show(self, capability: str, version: int | None = None) -> dict[str, Any]:
         """Return everything kept of a version except its module."""
@@ -388,10 +390,7 @@ class Service:
         self._sessions.keep(use)
 
     def doctor(self, *, full: bool = False) -> list[Check]:
-        """Return one check for each thing that Tacit needs, with what to do where it is missing.
-
-        Of more than 100 versions, 100 that chance picks are read to see whether they are damaged, or all with `full`.
-        """
+        """Return one check for each thing that Tacit needs; of many versions 100 are read, or `full` all of them."""
         require(bool, full=full)
         return self._doctor(full)
 

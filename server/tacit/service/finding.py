@@ -51,7 +51,12 @@ class Finder:
         self.refresh()
         found = (self._whole_hit(match) for match in self._index.search(query, k) if match.fits)
         hits = tuple(hit for hit in found if hit is not None)
-        return SearchAnswer(hits=hits, advice="" if hits else _advice(query))
+        return SearchAnswer(hits=hits, advice="" if hits else _advice(query), pending=self._index.pending)
+
+    def embed_missing(self, seconds: float | None) -> int:
+        """Wait, at most so long, until every capability has its vector; return how many have none."""
+        self.refresh()
+        return self._index.embed_missing(seconds)
 
     def nearest(self, task: str, k: int = 1) -> list[Match]:
         """Return the `k` capabilities nearest to a task, however far they are; empty only when there is none."""

@@ -65,23 +65,29 @@ class Pruner:
         return [each.as_json() for each in found]
 
     def plan(self, now: int) -> list[Candidate]:
-        """Return what a sweep at that time (in milliseconds) archives, by id and version; changes nothing."""
-        store = self._catalog.store
+        """Return what a sweep at that time (in milliseconds) archives, by id and version; changes nothing.
+
+        Only what may go is read: what has a version that is old enough, and what never succeeded.
+        """
+        store, policy = self._catalog.store, self._policies.pruning()
+        tallies = store.runs.tallies()
+        oldest = now - min(policy.superseded_days, policy.unused_days) * DAY_MILLIS
+        failing = {name for (name, _), tally in tallies.items() if not tally.succeeded}
         by_capability: dict[str, list[Standing]] = {}
-        for each in self._catalog.standings():
+        for each in self._catalog.standings(failing.union(self._catalog.with_versions_before(int(oldest)))):
             by_capability.setdefault(each.id, []).append(each)
+        made_from = self._catalog.children([each.name for some in by_capability.values() for each in some])
         sweep = _Sweep(
-            policy=self._policies.pruning(),
+            policy=policy,
             now=now,
-            tallies=store.runs.tallies(),
+            tallies=tallies,
             uses=store.uses.last(),
             oldest_run=store.runs.oldest_millis(),
             decided=store.audit.last_decisions(),
             parents=frozenset(
                 each.parent
-                for some in by_capability.values()
-                for each in some
-                if each.parent and each.created > now - self._policies.pruning().superseded_days * DAY_MILLIS
+                for each in made_from
+                if each.parent and each.created > now - policy.superseded_days * DAY_MILLIS
             ),
         )
         return [found for some in by_capability.values() for found in sweep.of(some)]

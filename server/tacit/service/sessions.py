@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tacit.catalog import Catalog, Version
 from tacit.catalog.shipped import AUTHOR as SHIPPED
 from tacit.clock import now_millis
-from tacit.errors import StoreBusy, StoreReadOnly, TacitError
+from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.models import Effect, Model
 from tacit.programs.session_use import SHELL, ProgramUse, SessionUse
 from tacit.programs.shell import tokens_of
@@ -107,16 +107,16 @@ class Sessions:
         """Return what runs say of each session that ran a program itself, and of the earlier ones together."""
         sessions: dict[tuple[str, bool], list[tuple[SessionTally, ProgramUse]]] = {}
         written: set[tuple[str, int]] = set()
-        for tally in sorted(self._store.session_runs.all(), key=lambda tally: tally.first_run):
-            if (tally.session or "").startswith(SHELL):  # which keeps itself what it ran
-                continue
-            with suppress(TacitError):  # what is gone by now
-                version = self._catalog.get(tally.capability, tally.version)
-                if _is_program(version):
-                    first = version.author != SHIPPED and (version.id, version.version) not in written
-                    written.add((version.id, version.version))
-                    key = EARLIER if tally.earlier else (tally.session or COMMAND_LINE, False)
-                    sessions.setdefault(key, []).append((tally, _use(version, tally.runs, first)))
+        # Those of the shell are left out, which keeps itself what it ran.
+        tallies = [each for each in self._store.session_runs.all() if not (each.session or "").startswith(SHELL)]
+        versions = self._catalog.some({(each.capability, each.version) for each in tallies})
+        for tally in sorted(tallies, key=lambda tally: tally.first_run):
+            version = versions.get((tally.capability, tally.version))  # None for what is gone, or damaged, by now
+            if version is not None and _is_program(version):
+                first = version.author != SHIPPED and (version.id, version.version) not in written
+                written.add((version.id, version.version))
+                key = EARLIER if tally.earlier else (tally.session or COMMAND_LINE, False)
+                sessions.setdefault(key, []).append((tally, _use(version, tally.runs, first)))
         return {key: _session_use(key[0], used) for key, used in sessions.items()}
 
 

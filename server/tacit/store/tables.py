@@ -72,6 +72,7 @@ versions = Table(
     Column("toolchain", String, nullable=False),
     Column("created", BigInteger, nullable=False),
     Index("versions_parent", "parent"),
+    Index("versions_created", "created", "capability"),
     Index("versions_programs", "capability", "number", "author", sqlite_where=text(_PROGRAM)),
 )
 """Immutable but for `status` and `successor`."""

@@ -1,4 +1,4 @@
-"""Versions by their parent, and those that are programs, without a look at all others."""
+"""Versions by their parent, by their age, and those that are programs, without a look at all others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Create the indexes."""
     op.create_index("versions_parent", "versions", ["parent"])
+    op.create_index("versions_created", "versions", ["created", "capability"])
     program = sa.text('manifest LIKE \'%"language":"program"%\'')
     op.create_index("versions_programs", "versions", ["capability", "number", "author"], sqlite_where=program)
 
@@ -21,4 +22,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the indexes."""
     op.drop_index("versions_programs", "versions")
+    op.drop_index("versions_created", "versions")
     op.drop_index("versions_parent", "versions")
