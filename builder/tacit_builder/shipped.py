@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tacit.config import Settings
 from tacit.errors import BuildRefused
-from tacit_builder.toolchain import Confinement, Sdk, Toolchain, compile_source
+from tacit_builder.toolchain import FLAGS, Confinement, Sdk, Toolchain, compile_source
 
 _AT_ONCE = 2
 
@@ -45,7 +45,7 @@ def shipped_capabilities(folder: Path, sdk: Sdk, cache: Path) -> list[Shipped]:
         if not paths:
             continue
         source = {path.relative_to(home / "src").as_posix(): path.read_text(encoding="utf-8") for path in paths}
-        hashed = hashlib.sha256(sdk.fingerprint.encode())
+        hashed = hashlib.sha256("\n".join((sdk.fingerprint, *FLAGS)).encode())
         for path, text in source.items():
             hashed.update(f"\n{path}\n{len(text)}\n{text}".encode())
         kept = cache / "shipped" / f"{home.name}-{hashed.hexdigest()[:16]}.wasm"

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tacit.schemas.validator import path_of, shorten
+from tacit.json_path import path_of
+from tacit.schemas.validator import shorten
 
 MAX_SHOWN = 300
 _MAX_PATH = 150

@@ -36,8 +36,9 @@ _MODULE = "module.wasm"
 _MEND = "Mend the source and hand it in again."
 # Relative to where rustc starts, in bubblewrap's root as in the real folder: `env!("TMPDIR")` tells nothing.
 _SOURCE, _OUT = "source", "out"
-_FLAGS = (
+FLAGS = (
     "-Copt-level=s",
+    "-Coverflow-checks=on",  # a whole number that overflows ends the run instead of wrapping around
     "-Cstrip=symbols",
     "-Ccodegen-units=4",  # as many threads, so that memory does not grow with the machine's cores
     "-Awarnings",
@@ -92,7 +93,7 @@ def compile_source(
 def _job(toolchain: Toolchain, sdk: Sdk, confinement: Confinement, work: Path, secret: str, seconds: float) -> Job:
     rooted = confinement.rooted
     source, output = Mount(work / _SOURCE, f"/{_SOURCE}"), Mount(work / _OUT, f"/{_OUT}")
-    command = [*toolchain.rustc(rooted=rooted), "--target", "wasm32-wasip1", "--edition", "2021", *_FLAGS]
+    command = [*toolchain.rustc(rooted=rooted), "--target", "wasm32-wasip1", "--edition", "2021", *FLAGS]
     command += [f"--remap-path-prefix={_SOURCE}/{secret}=src", *sdk.arguments(confinement.place(sdk.mount))]
     command += [f"{_SOURCE}/{secret}/{ROOT}", "-o", f"{_OUT}/{secret}/{_MODULE}"]
     return Job(

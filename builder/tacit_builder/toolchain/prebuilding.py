@@ -20,6 +20,7 @@ from tacit.errors import ToolchainMissing
 from tacit_builder.toolchain.apt import run
 from tacit_builder.toolchain.confinement import GIB, Confinement, Job, Limits
 from tacit_builder.toolchain.installed import Mount, Toolchain
+from tacit_builder.toolchain.patching import patch_crates, patch_files
 from tacit_builder.toolchain.processes import run_job
 from tacit_builder.toolchain.sdk import MANIFEST, fingerprint, guest_sources
 
@@ -31,9 +32,10 @@ _KEPT = 3
 
 
 def vendor(toolchain: Toolchain, cache: Path, work: Path) -> Path:
-    """Return the folder with the sources of every crate of the lock file, fetched unless it is there already."""
+    """Return the folder with the sources of every crate of the lock file, patched, fetched unless it is there."""
     sdk = guest_sources() / "builder" / "sdk"
-    key = hashlib.sha256((sdk / "Cargo.lock").read_bytes()).hexdigest()[:16]
+    made_from = (sdk / "Cargo.lock", *patch_files(sdk))
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in made_from)).hexdigest()[:16]
     folder = cache / "crates" / key
     if folder.exists():
         return folder
@@ -43,6 +45,7 @@ def vendor(toolchain: Toolchain, cache: Path, work: Path) -> Path:
     environment.setdefault("CARGO_HOME", str(home if home.exists() else work / "cargo"))
     command = [*toolchain.cargo(rooted=False), "vendor", "--locked", "--versioned-dirs", str(made)]
     run(command, "Fetching the guest SDK's crates failed", environment=environment, folder=sdk)
+    patch_crates(sdk, made)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made.rename(folder)
     return folder

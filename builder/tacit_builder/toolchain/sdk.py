@@ -1,7 +1,7 @@
 """The prebuilt guest SDK: which crates a capability's source may name, and the files that rustc links for them.
 
-It is found by a fingerprint of what it is made from (the crates' manifest and lock file, `capability_common`, the
-toolchain), so that a change of any of them asks for set-up again instead of linking stale crates.
+It is found by a fingerprint of what it is made from (the crates' manifest, lock file and patches, `capability_common`,
+the toolchain), so that a change of any of them asks for set-up again instead of linking stale crates.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tacit import config
 from tacit.config import Settings
 from tacit.errors import ToolchainMissing
 from tacit_builder.toolchain.installed import Mount, Toolchain
+from tacit_builder.toolchain.patching import patch_files
 
 MANIFEST = "sdk.json"
 _FORM = "1"
@@ -88,5 +89,6 @@ def _made_from(sources: Path) -> Iterator[tuple[str, bytes]]:
     inherited: dict[str, Any] = tomllib.loads((sources / "capabilities" / "Cargo.toml").read_text())["workspace"]
     shared = {key: value for key, value in inherited.items() if key != "members"}
     yield "workspace", json.dumps(shared, sort_keys=True).encode()
-    for path in (sdk / "Cargo.toml", sdk / "Cargo.lock", common / "Cargo.toml", *sorted(common.glob("src/**/*.rs"))):
+    manifests = (sdk / "Cargo.toml", sdk / "Cargo.lock", common / "Cargo.toml")
+    for path in (*manifests, *patch_files(sdk), *sorted(common.glob("src/**/*.rs"))):
         yield path.relative_to(sources).as_posix(), path.read_bytes()

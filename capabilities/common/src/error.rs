@@ -1,11 +1,14 @@
 //! The error that a capability ends with.
 
 use std::fmt;
-use std::num::{ParseFloatError, ParseIntError};
+use std::num::{ParseFloatError, ParseIntError, TryFromIntError};
 
 use serde::Serialize;
 
 use crate::host::HostError;
+
+/// The code of a whole number that overflowed, which the host knows.
+pub(crate) const OVERFLOW: &str = "arithmetic_overflow";
 
 /// Why a capability failed: a stable `code` for programs and a `message` for whoever reads it.
 ///
@@ -33,6 +36,21 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The error of a float that JSON has no number for, if that is why a value could not be written.
+    pub(crate) fn not_finite(error: &serde_json::Error, path: &str) -> Option<Self> {
+        let text = error.to_string();
+        let number = match text.strip_prefix("not finite: ")? {
+            "NaN" => "is NaN",
+            _ => "is infinite",
+        };
+        Some(Self::new(
+            "not_finite",
+            format!("{path} {number}, which is no number of JSON; a division by zero gives that."),
+        ))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.code, self.message)
@@ -52,7 +70,17 @@ impl From<HostError> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::new("invalid_json", error)
+        Self::not_finite(&error, "A value").unwrap_or_else(|| Self::new("invalid_json", error))
+    }
+}
+
+impl From<TryFromIntError> for Error {
+    /// A whole number that does not fit its new type, as `u32::try_from(n)?` finds out.
+    fn from(_: TryFromIntError) -> Self {
+        Self::new(
+            OVERFLOW,
+            "A whole number does not fit the type that it is converted to.",
+        )
     }
 }
 

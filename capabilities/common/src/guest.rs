@@ -1,27 +1,37 @@
 //! The frame around a capability's function: stdin in, one JSON value out, failures as error objects.
+//!
+//! No number changes on the way: one that its field or JSON cannot hold is an error that names its path.
 
+use std::any::Any;
 use std::io::{Read, Write};
 use std::process::exit;
 
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, OVERFLOW};
+use crate::places::{path_before, path_of};
 
 /// Run a capability: read its input from stdin, call it, print what it answers.
 ///
-/// An input that is not a `T` fails with `invalid_input`. An error, a panic included (its code is `panic`),
-/// is printed as `{"error": {"code", "message"}}` and ends the process with exit code 1.
+/// An input that is not a `T` fails with `invalid_input`, an output with NaN or an infinity in it with `not_finite`.
+/// An error, a panic included (its code is `panic`, or `arithmetic_overflow` where a whole number overflowed), is
+/// printed as `{"error": {"code", "message"}}` and ends the process with exit code 1.
 pub fn run<T: DeserializeOwned, U: Serialize>(capability: impl FnOnce(T) -> Result<U, Error>) {
     #[cfg(target_arch = "wasm32")]
-    std::panic::set_hook(Box::new(|panic| fail(&panicked(panic))));
+    std::panic::set_hook(Box::new(|panic| {
+        // An operation of the standard library's own says nothing to whoever looks for it in a source.
+        let place = panic.location().filter(|at| !at.file().starts_with("/rustc/"));
+        let place = place.map(|at| format!(" ({}:{})", at.file(), at.line()));
+        fail(&panicked(panic.payload(), &place.unwrap_or_default()), Some("panic"))
+    }));
     let mut input = Vec::new();
     if let Err(error) = std::io::stdin().read_to_end(&mut input) {
-        fail(&Error::new("unreadable_input", error));
+        fail(&Error::new("unreadable_input", error), None);
     }
     match respond(&input, capability) {
         Ok(output) => print(&output),
-        Err(error) => fail(&error),
+        Err(error) => fail(&error, None),
     }
 }
 
@@ -39,28 +49,75 @@ pub(crate) fn respond<T: DeserializeOwned, U: Serialize>(
     input: &[u8],
     capability: impl FnOnce(T) -> Result<U, Error>,
 ) -> Result<Vec<u8>, Error> {
-    let input = serde_json::from_slice(input).map_err(Error::invalid_input)?;
+    let input = serde_json::from_slice(input).map_err(|error| unfit(input, &error))?;
     let output = capability(input)?;
-    serde_json::to_vec(&output).map_err(|error| Error::new("invalid_output", error))
+    let mut printed = Vec::with_capacity(128);
+    match serde_json::to_writer(&mut printed, &output) {
+        Ok(()) => Ok(printed),
+        Err(error) => Err(unwritable(&printed, &error)),
+    }
 }
 
-#[cfg(target_arch = "wasm32")]
-fn panicked(panic: &std::panic::PanicHookInfo<'_>) -> Error {
-    let payload = panic.payload();
+/// The error of a panic with this payload, which ended the run at `place`.
+pub(crate) fn panicked(payload: &(dyn Any + Send), place: &str) -> Error {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("the capability panicked");
-    match panic.location() {
-        Some(at) => Error::new("panic", format!("{text} ({}:{})", at.file(), at.line())),
-        None => Error::new("panic", text),
+    let code = if is_overflow(text) { OVERFLOW } else { "panic" };
+    Error::new(code, format!("{text}{place}"))
+}
+
+/// Whether a panic says that a number overflowed: rustc's own checks (`attempt to add with overflow`), rust_decimal
+/// and chrono (`Multiplication overflowed`), and the durations of std (`overflow when adding durations`).
+fn is_overflow(text: &str) -> bool {
+    (text.starts_with("attempt to ") && text.ends_with(" with overflow"))
+        || text.ends_with(" overflowed")
+        || text.starts_with("overflow when ")
+}
+
+/// The error of an input that is JSON, but no `T`; it names the path.
+#[cold]
+fn unfit(input: &[u8], error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let path = path_of(input, error.line(), error.column());
+    if text == "number out of range" {
+        return Error::invalid_input(format!(
+            "{path}: the number is beyond what its field holds exactly. Send a smaller one or fewer digits, or its \
+             digits as text if the capability takes text."
+        ));
+    }
+    if error.is_data() {
+        return Error::invalid_input(format!("{path}: {text}"));
+    }
+    Error::invalid_input(error)
+}
+
+/// The error of an output that JSON cannot hold; what was printed before it tells the path.
+#[cold]
+fn unwritable(printed: &[u8], error: &serde_json::Error) -> Error {
+    match Error::not_finite(error, &path_before(printed)) {
+        Some(error) => error,
+        None => Error::new("invalid_output", error),
     }
 }
 
-fn fail(error: &Error) -> ! {
+/// Print an error and end; its `kind` tells the host a panic from an error of the capability's own.
+fn fail(error: &Error, kind: Option<&str>) -> ! {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'a str>,
+    }
     #[derive(Serialize)]
     struct Failure<'a> {
-        error: &'a Error,
+        error: Told<'a>,
     }
+    let (code, message) = (&error.code, &error.message);
+    let error = Told { code, message, kind };
     print(&serde_json::to_vec(&Failure { error }).unwrap_or_default());
     exit(1)
 }
@@ -110,6 +167,68 @@ mod tests {
     fn refuses_what_is_not_json() {
         assert_eq!(respond(b"", halve).unwrap_err().code, "invalid_input");
         assert_eq!(respond(b"\xff", halve).unwrap_err().code, "invalid_input");
+    }
+
+    #[test]
+    fn says_where_an_input_has_another_shape() {
+        #[derive(Deserialize)]
+        struct Row {
+            #[serde(rename = "a b")]
+            _number: u8,
+        }
+        #[derive(Deserialize)]
+        struct Table {
+            #[serde(rename = "rows")]
+            _rows: Vec<Row>,
+        }
+        let said = |input: &str| respond(input.as_bytes(), |_: Table| Ok(())).unwrap_err().message;
+        for (input, path) in [
+            (
+                r#"{"rows":[{"a b":1},{"x":"]}","a b":300}]}"#,
+                r#"$.rows[1]["a b"]: invalid value"#,
+            ),
+            (
+                "{\n \"rows\": [\n  {\"a b\": -1}]}",
+                r#"$.rows[0]["a b"]: invalid value"#,
+            ),
+            (r#"{"rows":[{"a b":1},{}]}"#, "$.rows[1]: missing field"),
+            (r#"{"rows":[{"a b":[1]}]}"#, r#"$.rows[0]["a b"]: invalid type"#),
+            (r#"{"rows":7}"#, "$.rows: invalid type"),
+            (r#"{}"#, "$: missing field"),
+            (r#"[]"#, "$: invalid length"),
+        ] {
+            assert!(said(input).starts_with(path), "{input}: {}", said(input));
+        }
+    }
+
+    #[test]
+    fn numbers_of_128_bits_arrive_exactly_and_beyond_them_are_refused() {
+        let echo = |number: i128| Ok(number);
+        let large = "-170141183460469231731687303715884105728";
+        assert_eq!(respond(large.as_bytes(), echo), Ok(large.as_bytes().to_vec()));
+        let error = respond(b"170141183460469231731687303715884105728", echo).unwrap_err();
+        assert_eq!(error.code, "invalid_input");
+        assert!(
+            error.message.starts_with("$: the number is beyond"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn a_panic_of_arithmetic_has_a_code_of_its_own() {
+        let code = |text: &'static str| panicked(&text, "").code;
+        for text in [
+            "attempt to shift left with overflow",
+            "Multiplication overflowed",
+            "`DateTime + TimeDelta` overflowed",
+            "overflow when subtracting durations",
+        ] {
+            assert_eq!(code(text), "arithmetic_overflow", "{text}");
+        }
+        for text in ["attempt to divide by zero", "capacity overflow", "no tea"] {
+            assert_eq!(code(text), "panic", "{text}");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@
 mod error;
 mod guest;
 mod host;
+mod numbers;
+mod places;
 
 #[cfg(target_arch = "wasm32")]
 #[path = "wasm.rs"]
@@ -63,3 +65,4 @@ pub use host::{
     capability_call, current_time_millis, file_read, file_read_text, file_write, http_get, http_get_json,
     http_get_text, list_folder, HostError, HostErrorKind,
 };
+pub use numbers::exact_number;

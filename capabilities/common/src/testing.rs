@@ -5,15 +5,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::exchanges::given;
 pub use crate::exchanges::{Exchange, ExchangeError};
-use crate::guest::respond;
+use crate::guest::{panicked, respond};
 use crate::host::{HostError, HostErrorKind};
 
 /// What the host's functions answer on this thread.
@@ -111,8 +113,9 @@ pub fn with_world<R>(look: impl FnOnce(&mut World) -> R) -> R {
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    #[serde(default)]
-    input: Value,
+    /// As it is written, so that no number in it loses digits here.
+    #[serde(default = "null")]
+    input: Box<RawValue>,
     #[serde(default)]
     files: BTreeMap<String, String>,
     #[serde(default)]
@@ -124,6 +127,10 @@ struct Case {
     #[serde(default)]
     exchanges: BTreeMap<String, Vec<Exchange>>,
     expect: Expectation,
+}
+
+fn null() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
 }
 
 impl Case {
@@ -177,7 +184,9 @@ fn difference<T: DeserializeOwned, U: Serialize>(
         return Some(format!("{twice} is in 'calls' and in 'exchanges'"));
     }
     set_world(case.world());
-    let answer = respond(case.input.to_string().as_bytes(), capability);
+    // A panic ends a case with the code that it has in the sandbox.
+    let answer = catch_unwind(AssertUnwindSafe(|| respond(case.input.get().as_bytes(), capability)));
+    let answer = answer.unwrap_or_else(|payload| Err(panicked(&*payload, "")));
     let world = set_world(World::default());
     if !world.unanswered.is_empty() {
         return Some(world.unanswered.join("; ")); // whatever the capability made of it
@@ -360,6 +369,17 @@ mod tests {
         );
         let names: Vec<_> = failed.iter().filter_map(|line| line.split(':').next()).collect();
         assert_eq!(names, ["output", "error", "code", "file", "missing"]);
+    }
+
+    #[test]
+    fn a_panic_has_the_code_that_it_has_in_the_sandbox() {
+        let subtract = |(one, other): (u32, u32)| Ok(one - other);
+        let cases = r#"[{"name": "less", "input": [1, 2], "expect": {"error": "arithmetic_overflow"}},
+            {"name": "more", "input": [2, 1], "expect": {"error": "arithmetic_overflow"}}]"#;
+        assert_eq!(
+            failures(cases, subtract).unwrap(),
+            ["more: expected the error Some(\"arithmetic_overflow\"), got 1"]
+        );
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use capability_common::{run, Error};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 struct Input {
-    /// A number, or its digits as a text, which is exact to 28 digits.
-    number: Value,
+    /// A number, or its digits as a text, exact to 28 digits either way.
+    number: Box<RawValue>,
     /// How many decimals to show; without it, those that the number has.
     decimals: Option<u32>,
     #[serde(default = "comma")]
@@ -64,20 +64,28 @@ fn format_number(input: Input) -> Result<Output, Error> {
     })
 }
 
-fn decimal(number: &Value) -> Result<Decimal, Error> {
-    let text = match number {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.trim().to_owned(),
-        other => return Err(Error::invalid_input(format!("number is {other}, not a number."))),
+fn decimal(number: &RawValue) -> Result<Decimal, Error> {
+    let written = number.get();
+    let text = match written.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(written)?.trim().to_owned(),
+        Some(b'-' | b'0'..=b'9') => written.to_owned(),
+        _ => return Err(Error::invalid_input(format!("number is {written}, not a number."))),
     };
-    let parsed = if text.contains(['e', 'E']) {
-        Decimal::from_scientific(&text)
-    } else {
-        Decimal::from_str_exact(&text)
+    let parsed = match text.split_once(['e', 'E']) {
+        // Whose own parser would round a long mantissa.
+        Some((mantissa, _)) => Decimal::from_str_exact(mantissa).and_then(|_| Decimal::from_scientific(&text)),
+        None => Decimal::from_str_exact(&text),
     };
     // The parser takes 1_000 for a number, as Rust does.
     let parsed = parsed.ok().filter(|_| !text.contains('_'));
-    parsed.ok_or_else(|| Error::new("not_a_number", format!("{text} is not a number of at most 28 digits.")))
+    parsed.ok_or_else(|| {
+        let code = if text.parse::<f64>().is_ok() {
+            "out_of_range"
+        } else {
+            "not_a_number"
+        };
+        Error::new(code, format!("{text} is not a number of at most 28 digits."))
+    })
 }
 
 /// Rounded half away from zero, and padded with zeros, to that many decimals.

@@ -40,10 +40,11 @@ pub struct Summary {
     missing: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
+    /// Of numbers, null where JSON would lose digits of it; so all four.
     #[serde(skip_serializing_if = "Option::is_none")]
-    min: Option<Box<RawValue>>,
+    min: Option<Option<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max: Option<Box<RawValue>>,
+    max: Option<Option<Box<RawValue>>>,
     /// Of numbers, null where it went beyond what a decimal holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean: Option<Option<Box<RawValue>>>,
@@ -203,9 +204,9 @@ impl Column {
             } else {
                 None
             },
-            min: range.and_then(|(min, _)| min.to_json()),
-            max: range.and_then(|(_, max)| max.to_json()),
-            mean: sum.map(|sum| sum?.divided_by(count)?.to_json()),
+            min: range.map(|(min, _)| min.to_json()),
+            max: range.map(|(_, max)| max.to_json()),
+            mean: sum.map(|sum| sum?.divided_by(count)?.to_rounded_json()),
             sum: sum.map(|sum| sum?.to_json()),
             distinct: exact,
             top: if numeric {

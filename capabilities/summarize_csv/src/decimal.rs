@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use capability_common::exact_number;
 use serde_json::value::RawValue;
 
 use crate::number::Plain;
@@ -75,9 +76,17 @@ impl Decimal {
         }
     }
 
-    /// As a JSON number, digit by digit.
+    /// As a JSON number, digit by digit, None where whoever reads it would lose some.
     pub fn to_json(self) -> Option<Box<RawValue>> {
-        RawValue::from_string(self.to_string()).ok()
+        exact_number(&self.to_string())
+    }
+
+    /// As a JSON number with as many decimals as JSON has room for: all, unless it is very large.
+    pub fn to_rounded_json(self) -> Option<Box<RawValue>> {
+        (0..=self.scale).find_map(|dropped| {
+            let divisor = power_of_ten(dropped)?;
+            Self::new(half_even(self.mantissa, divisor), self.scale - dropped).to_json()
+        })
     }
 
     fn scaled_to(self, scale: u32) -> Option<i128> {

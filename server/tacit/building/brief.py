@@ -47,6 +47,8 @@ What the source uses needs a permission: http_get* "http": ["api.example.com", "
 file_read*, list_folder "read": ["reports/*.csv"]; file_write "write": ["out/**"]; current_time_millis and \
 std::time "time": true; capability_call "call": ["other_id"]. \
 Ask for nothing more; the operator's grants decide what may be used. Without permissions a capability is pure. \
+Whole numbers that overflow end the run (usize has 32 bits): take u64, i128 or checked_*, and try_from for `as`, which \
+cuts. NaN and infinities are no output. \
 What only combines other capabilities can be a program instead: ask with language "program" for the brief of that."""
 
 TESTS_FIRST = "Step 1: write the tests, from the task alone. Step 2: write the source."

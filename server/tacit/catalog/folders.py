@@ -24,9 +24,10 @@ from tacit.catalog.source_paths import is_source_path, source_problems
 from tacit.catalog.version import Version, parse_tests, tests_as_json
 from tacit.errors import BuildRefused, InvalidArgument, InvalidManifest
 from tacit.held_folders import HeldFolder, remove_unheld
+from tacit.json_path import path_of
 from tacit.models import Effect, Manifest, TestCase
 from tacit.programs.callees import ROOT, check_calls, compile_checked, source_in
-from tacit.schemas.validator import check_schema, path_of
+from tacit.schemas.validator import check_schema
 
 MAX_JSON_BYTES = 4 << 20
 MAX_MODULE_BYTES = 16 << 20

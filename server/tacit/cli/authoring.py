@@ -115,7 +115,9 @@ def _request(given: dict[str, Any]) -> MutateRequest:
 
 def _input(text: str) -> Any:
     try:
-        return strict_json.parse(read_stdin() if text == "-" else text.encode(errors="surrogateescape"))
+        return strict_json.parse_exact(read_stdin() if text == "-" else text.encode(errors="surrogateescape"))
+    except strict_json.InexactNumber as number:
+        raise strict_json.too_many_digits(number) from number
     except ValueError as error:
         raise InvalidJson(f"The input is not JSON: {error}.", hint="Give one JSON value.") from error
 

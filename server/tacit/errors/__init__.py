@@ -9,6 +9,7 @@ TacitError
 │   ├── InvalidInput             invalid_input
 │   ├── UncheckedInput           unchecked_input
 │   ├── InvalidJson              invalid_json
+│   ├── TooManyDigits            too_many_digits
 │   ├── InputTooLarge            input_too_large
 │   ├── InvalidArgument          invalid_argument
 │   ├── InvalidManifest          invalid_manifest
@@ -30,6 +31,7 @@ TacitError
 │   ├── NoOutput                 no_output
 │   ├── InvalidOutput            invalid_output
 │   ├── CapabilityFailed         capability_error
+│   ├── ArithmeticOverflow       arithmetic_overflow
 │   ├── RunCancelled             cancelled
 │   ├── FileConflict             file_conflict
 │   ├── ProgramError             program_error
@@ -123,6 +125,7 @@ from tacit.errors.requests import (
     InvalidManifest,
     InvalidProgram,
     RequestError,
+    TooManyDigits,
     UncheckedInput,
     UnknownCapability,
     UnknownJob,
@@ -131,6 +134,7 @@ from tacit.errors.requests import (
     UnknownVersion,
 )
 from tacit.errors.runs import (
+    ArithmeticOverflow,
     CapabilityFailed,
     EnergyExhausted,
     FileConflict,
@@ -150,6 +154,7 @@ from tacit.errors.runs import (
 )
 
 __all__ = [
+    "ArithmeticOverflow",
     "AssertionFailed",
     "BuildRefused",
     "BuilderFailed",
@@ -205,6 +210,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreTooNew",
     "TacitError",
+    "TooManyDigits",
     "TooManyHostCalls",
     "ToolchainMissing",
     "UncheckedInput",

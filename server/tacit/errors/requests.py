@@ -53,6 +53,12 @@ class InvalidJson(RequestError):
     code = "invalid_json"
 
 
+class TooManyDigits(RequestError):
+    """A number that would be rounded on its way to a capability; `details` has its `path` and how it is `written`."""
+
+    code = "too_many_digits"
+
+
 class InputTooLarge(RequestError):
     """The input is over the size limit; `details` has `bytes` and `limit`."""
 

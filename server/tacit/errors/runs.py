@@ -83,6 +83,12 @@ class CapabilityFailed(RunError):
     code = "capability_error"
 
 
+class ArithmeticOverflow(RunError):
+    """A whole number of the guest went beyond its type; `details.panic` has its words, and where in the source."""
+
+    code = "arithmetic_overflow"
+
+
 class RunCancelled(RunError):
     """The caller cancelled the run."""
 

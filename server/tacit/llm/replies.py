@@ -153,6 +153,8 @@ def _read_arguments(given: Any, cut: bool) -> tuple[dict[str, Any] | None, str]:
     try:
         # Line breaks within a text are let pass: models that write source forget to escape them.
         value: Any = json.loads(text, strict=False)
+        if number := strict_json.inexact_in(text.encode("utf-8", "surrogatepass")):
+            raise number
         value = strict_json.parse(json.dumps(value).encode())
     except (ValueError, RecursionError) as error:
         why = "the answer was cut off at the longest that the model writes" if cut else str(error)

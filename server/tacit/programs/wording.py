@@ -120,7 +120,7 @@ def json_parse(given: Arguments) -> Sized:
     if len(text) > MAX_PARSED:
         raise ValueTooLarge(f"json_parse reads at most {MAX_PARSED} characters.", hint="Read it in parts.")
     try:
-        value = strict_json.parse(text.encode())
+        value = strict_json.parse_exact(text.encode())
     except ValueError as error:
         if "recursion" in str(error):
             raise too_deep() from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from tacit import strict_json
 from tacit.errors import (
+    ArithmeticOverflow,
     CapabilityFailed,
     EnergyExhausted,
     GuestExited,
@@ -17,7 +18,10 @@ from tacit.errors import (
     StackOverflowed,
     TacitError,
 )
+from tacit.json_path import path_of
 
+_PANIC = "panic"
+"""The kind of an error that the guest's SDK reports for a panic; a capability's own error has none."""
 _LOG_TAIL = 400
 _MESSAGE = 2000
 _DETAILED_BYTES = 16 * 1024
@@ -46,7 +50,9 @@ def read_output(output: bytes, exit_code: int, log: str) -> tuple[Any, TacitErro
     What counts as JSON is `strict_json`'s to say.
     """
     try:
-        value = strict_json.parse(output)
+        value = strict_json.parse_exact(output)
+    except strict_json.InexactNumber as number:
+        return None, _inexact(number)
     except ValueError as error:
         return None, _unreadable(output, exit_code, log, str(error))
     reported = _error_in(value)
@@ -87,9 +93,23 @@ def _outlined(error: dict[str, Any]) -> dict[str, Any]:
     return {key: error[key] for key in ("code", "message") if key in error}
 
 
-def _reported(error: dict[str, Any]) -> CapabilityFailed:
+def _inexact(number: strict_json.InexactNumber) -> InvalidOutput:
+    return InvalidOutput(
+        f"The capability printed what would lose digits: {number}.",
+        hint="Its author can round the number, or print its digits as a text.",
+        details={"path": path_of(number.path), "written": number.written},
+    )
+
+
+def _reported(error: dict[str, Any]) -> CapabilityFailed | ArithmeticOverflow:
     code = str(error.get("code", "error"))[:100]
     message = str(error.get("message", ""))[:_MESSAGE] or "no message"
+    if code == ArithmeticOverflow.code and error.get("kind") == _PANIC:
+        return ArithmeticOverflow(
+            f"A number of the capability went beyond what its type holds: {message}.",
+            hint="Give it smaller numbers. Its author can take wider types (i64, i128) or checked arithmetic.",
+            details={"panic": message},
+        )
     # What else the guest says stays under one name, or it could pass for what Tacit adds (a run, a repair, a grant).
     more = {name: value for name, value in error.items() if name not in ("code", "message")}
     return CapabilityFailed(

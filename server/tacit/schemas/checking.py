@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, cast
 
 import jsonschema_rs
 
+from tacit.json_path import path_of
 from tacit.schemas.cost import Cost, cost_of
-from tacit.schemas.wording import message_of, path_of, shorten, violation_of
+from tacit.schemas.wording import message_of, shorten, violation_of
 
 MAX_ROUTES = 50_000
 """Subschemas that one value may be held against; checking them all takes about a millisecond."""
@@ -64,7 +65,7 @@ def compiled(text: str) -> Compiled:
             raise Malformed(f"its patterns have more than {MAX_STATES} states; use maxLength for long repetitions")
         validator = jsonschema_rs.validator_for(schema, offline=True, pattern_options=_PATTERNS, validate_formats=True)
     except jsonschema_rs.ValidationError as error:
-        raise Malformed(message_of(error), path_of(error.instance_path)) from error
+        raise Malformed(message_of(error), shorten(path_of(error.instance_path))) from error
     except (ValueError, RecursionError) as error:
         raise Malformed(str(error)) from error
     return Compiled(validator, cost)

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import cast
 
 import jsonschema_rs
 
+from tacit.json_path import path_of
+
 MAX_MESSAGE = 300
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def violation_of(error: jsonschema_rs.ValidationError) -> dict[str, str]:
     """Return the `{path, message}` of what the library found."""
-    return {"path": path_of(error.instance_path), "message": message_of(error)}
-
-
-def path_of(parts: list[str | int]) -> str:
-    """Return `$.orders[2].id` for `["orders", 2, "id"]`, shortened; names that are no identifiers are quoted."""
-    shown = "$"
-    for part in parts:
-        if isinstance(part, int):
-            shown += f"[{part}]"
-        elif _NAME.match(part):
-            shown += f".{part}"
-        else:
-            shown += f"[{json.dumps(part, ensure_ascii=False)}]"
-    return shorten(shown)
+    return {"path": shorten(path_of(error.instance_path)), "message": message_of(error)}
 
 
 def message_of(error: jsonschema_rs.ValidationError) -> str:
@@ -53,5 +39,5 @@ def _alternatives(error: jsonschema_rs.ValidationError) -> Iterator[str]:
     context = cast("list[list[jsonschema_rs.ValidationError]]", getattr(error.kind, "context", []))
     for branch in context:
         for reason in branch[:1]:
-            path = path_of(reason.instance_path)
+            path = shorten(path_of(reason.instance_path))
             yield reason.message if path == "$" else f"{path}: {reason.message}"

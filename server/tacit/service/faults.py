@@ -13,6 +13,7 @@ from typing import Any
 
 from tacit.catalog import Version
 from tacit.errors import (
+    ArithmeticOverflow,
     CapabilityFailed,
     EnergyExhausted,
     EnergyLow,
@@ -51,10 +52,13 @@ _OF_PROGRAMS = frozenset(kind.code for kind in ProgramError.__subclasses__()) - 
 _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", "invalid_request"})
 """The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
 
+_OF_NUMBERS = frozenset({ArithmeticOverflow.code, "not_finite"})
+"""What the numbers of an input explain, as its size explains a limit: an overflow, and a division by zero."""
 _INVALID_INPUT = "invalid_input"
 _WHOLE = 0.9
 """The share of a limit from which on a called capability that used it up itself would have done so alone."""
-_LARGEST = 1 << 63
+_LARGEST = 1 << 53
+"""A double holds every whole number up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def _limit_in(error: Mapping[str, Any]) -> str | None:
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
     expected = {test.expect.error for test in version.tests}
-    if not expected.isdisjoint({reported, CapabilityFailed.code}):
+    if not expected.isdisjoint({reported, CapabilityFailed.code}) or reported in _OF_NUMBERS:
         return False
     if any(call.failure or call.error for call in given.calls) or (version.effects and reported in _OF_THE_HOST):
         return False
@@ -160,7 +164,7 @@ def _computed(details: Mapping[str, Any], given: Given) -> bool:
 
 
 def _has_odd_integers(text: bytes) -> bool:
-    """Whether an input has integers that fit schemas but no integer type: written as 5.0, or beyond 64 bits."""
+    """Whether an input has integers that fit schemas but no integer type: written as 5.0, or too long for a double."""
     odd: list[bool] = []
 
     def see_float(number: str) -> None:

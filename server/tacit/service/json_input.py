@@ -1,6 +1,7 @@
 """From what a caller sent to the bytes that a guest reads: strict JSON, within the size limit.
 
-NaN, infinities and lone surrogates are refused here, once, for every entry point.
+NaN, infinities and lone surrogates are refused here, once, for every entry point, and so are numbers that would lose
+digits wherever their text is at hand.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 def parse(text: bytes, limit: int) -> Any:
     """Return the JSON value that `text` (UTF-8) holds.
 
-    Raises `InputTooLarge` over `limit` bytes, and `InvalidJson` with where the text stops being JSON.
+    Raises `InputTooLarge` over `limit` bytes, `InvalidJson` with where the text stops being JSON, and `TooManyDigits`.
     """
     _check_size(len(text), limit)
     try:
-        return strict_json.parse(text)
+        return strict_json.parse_exact(text)
+    except strict_json.InexactNumber as number:
+        raise strict_json.too_many_digits(number) from number
     except ValueError as error:
         raise InvalidJson(f"The input is not JSON: {error}.", hint="Send one JSON value.") from error
 

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from tacit.errors import InternalError, InvalidArgument, InvalidInput, RunCancelled, TacitError
 from tacit.models import Model, MutateRequest, problems_in
+from tacit.strict_json import inexact_in, too_many_digits
 from tacit.texts import error_text
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ def _meant(given: Any) -> dict[str, Any] | list[Any] | None:
         return {}
     if not isinstance(given, str) or given.lstrip()[:1] not in ("{", "["):
         return None
+    number = inexact_in(given.encode("utf-8", "surrogatepass"))
+    if number is not None:
+        raise too_many_digits(number)
     try:
         return json.loads(given)
     except (ValueError, RecursionError):

@@ -29,11 +29,13 @@ from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool,
 from pydantic import Field
 
 import tacit
-from tacit.errors import InvalidArgument
+from tacit.errors import InvalidArgument, RequestError
 from tacit.models import RunAnswer, SearchAnswer
 from tacit.schemas.published import untitled
+from tacit.strict_json import too_many_digits
 from tacit.texts import run_texts, search_text
 from tacit.tools.calls import Backend, answered, failed, given_arguments, in_thread, meant_by, run_input, session_of
+from tacit.tools.exact_numbers import inexact_argument
 from tacit.tools.last_calls import CountedAnswers, LastCalls
 from tacit.tools.mutate import MUTATE, mutate_capability
 from tacit.tools.opening import Opening
@@ -117,9 +119,10 @@ class TacitServer(MCPServer[Backend]):
         # Models that have to name every argument send null for what they leave out; `input` is read as it was sent.
         given = {argument: value for argument, value in arguments.items() if value is not None}
         try:
+            _refuse_inexact_numbers(context)
             await self._refuse_unknown_names(name, arguments)
             return await super().call_tool(name, given, context)
-        except InvalidArgument as error:
+        except RequestError as error:
             return failed(error)
         except ToolError as error:
             return failed(meant_by(error, name))
@@ -180,6 +183,16 @@ class TacitServer(MCPServer[Backend]):
             timer.daemon = True
             timer.start()
         return result
+
+
+def _refuse_inexact_numbers(context: Context[Backend, Any] | None) -> None:
+    """Raise `TooManyDigits` for a call with a number that would lose digits, as the client wrote it."""
+    if context is None:
+        return
+    sent = context.request_context
+    number = inexact_argument(sent.params, sent.request)
+    if number is not None:
+        raise too_many_digits(number)
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 import anyio
 import anyio.lowlevel
 
+from tacit.tools.exact_numbers import noted
+
 READ_BYTES = 1 << 16
 WRITE_BYTES = select.PIPE_BUF
 """A pipe that is ready for writing takes this much without blocking (POSIX, `write`)."""
@@ -49,7 +51,7 @@ class LineReader:
                 end = len(self._unread)
                 break
             self._unread += data
-        line = self._unread[: end + 1].decode("utf-8", "replace")
+        line = noted(bytes(self._unread[: end + 1])).decode("utf-8", "replace")
         del self._unread[: end + 1]
         self._searched = 0
         return line

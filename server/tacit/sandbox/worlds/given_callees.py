@@ -52,7 +52,7 @@ class GivenCallees:
         if validator is None and callee in self._any:
             return self._any[callee]
         try:
-            given = strict_json.parse(data)
+            given = strict_json.parse_exact(data)
         except ValueError as error:
             raise HostFailure(FailureCode.INVALID, f"The input of {callee} is not JSON: {error}.") from error
         if validator is not None and not validator.is_valid(given):
