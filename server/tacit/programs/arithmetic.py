@@ -18,22 +18,26 @@ MAX_DIGITS = 15
 
 def add(given: Arguments) -> Sized:
     """Return a + b."""
-    return _number(given, given.number(0) + given.number(1))
+    one, other = _pair(given)
+    return _number(given, one + other)
 
 
 def subtract(given: Arguments) -> Sized:
     """Return a - b."""
-    return _number(given, given.number(0) - given.number(1))
+    one, other = _pair(given)
+    return _number(given, one - other)
 
 
 def multiply(given: Arguments) -> Sized:
     """Return a × b."""
-    return _number(given, given.number(0) * given.number(1))
+    one, other = _pair(given)
+    return _number(given, one * other)
 
 
 def divide(given: Arguments) -> Sized:
     """Return a / b, a whole number where whole numbers divide evenly."""
-    one, other = given.number(0), _divisor(given)
+    _divisor(given)
+    one, other = _pair(given)
     if isinstance(one, int) and isinstance(other, int) and one % other == 0:
         return _number(given, one // other)
     return _number(given, one / other)
@@ -41,15 +45,19 @@ def divide(given: Arguments) -> Sized:
 
 def modulo(given: Arguments) -> Sized:
     """Return the remainder of a / b, with the sign of b."""
-    return _number(given, given.number(0) % _divisor(given))
+    _divisor(given)
+    one, other = _pair(given)
+    return _number(given, one % other)
 
 
 def power(given: Arguments) -> Sized:
-    """Return a to the power of b, computed with floating point unless it is small and whole."""
-    one, other = given.number(0), given.number(1)
+    """Return a to the power of b, computed with floating point unless it is whole and fits, or a is small."""
+    one, other = _pair(given)
     try:
-        if isinstance(one, int) and isinstance(other, int) and 0 <= other <= 64 and abs(one) <= 1 << 32:
-            return _number(given, one**other)
+        if isinstance(one, int) and isinstance(other, int) and 0 <= other <= 64:
+            exact = one**other
+            if abs(one) <= 1 << 32 or abs(exact) <= LARGEST:
+                return _number(given, exact)
         return _number(given, math.pow(one, other))
     except OverflowError as error:
         raise _out_of_range(given) from error
@@ -100,6 +108,8 @@ def total(given: Arguments) -> Sized:
     numbers = given.numbers(0)
     if all(isinstance(each, int) for each in numbers):
         return _number(given, sum(numbers))
+    for each in numbers:
+        _check_held(given, each)
     try:
         return _number(given, math.fsum(numbers))
     except OverflowError as error:
@@ -159,6 +169,23 @@ def _out_of_range(given: Arguments) -> OutOfRange:
     return OutOfRange(
         f"The result of {given.function} is not finite, or over {LARGEST}.", hint="Use smaller numbers, or 1.0 for 1."
     )
+
+
+def _pair(given: Arguments) -> tuple[int | float, int | float]:
+    """Return both numbers; a whole one beside a fraction becomes a float, which has to hold it."""
+    one, other = given.number(0), given.number(1)
+    if one.__class__ is not other.__class__:
+        _check_held(given, one)
+        _check_held(given, other)
+    return one, other
+
+
+def _check_held(given: Arguments, number: int | float) -> None:
+    if float(number) != number:
+        raise OutOfRange(
+            f"{given.function} would lose digits of {number} beside a number with a point.",
+            hint="Use a smaller number, or whole ones alone.",
+        )
 
 
 def _divisor(given: Arguments) -> int | float:

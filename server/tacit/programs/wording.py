@@ -44,6 +44,10 @@ def as_number(given: Arguments) -> Sized:
         raise OutOfRange(f"number: {text[:60]!r} is no number.")
     if isinstance(number, float) and math.isinf(number):
         raise OutOfRange(f"number: {text[:60]!r} is too large.")
+    if isinstance(number, float) and not strict_json.holds_digits(text):
+        raise OutOfRange(
+            f"number: {text[:60]!r} has more digits than a number keeps.", hint="Round it, or keep it text."
+        )
     return sized(number)
 
 

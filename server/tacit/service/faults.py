@@ -40,10 +40,8 @@ _BROKEN = frozenset(kind.code for kind in (GuestTrapped, GuestExited, NoOutput, 
 _SHARED = frozenset({EnergyExhausted.code, EnergyLow.code, RunTimedOut.code})
 """What a run uses up together with those that it calls, within what its caller allowed."""
 
-_OVERFLOW = "arithmetic_overflow"
-"""A number that does not fit its type: a limit as well, which a large number in the input is enough to meet."""
 _LIMITS = _SHARED | {
-    _OVERFLOW,
+    ArithmeticOverflow.code,  # a large number in the input is enough to meet it
     *(kind.code for kind in (MemoryExhausted, OutputTooLarge, LogTooLarge, TooManyHostCalls, ValueTooLarge)),
     StackOverflowed.code,
 }
@@ -52,8 +50,8 @@ _OF_PROGRAMS = frozenset(kind.code for kind in ProgramError.__subclasses__()) - 
 _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", "invalid_request"})
 """The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
 
-_OF_NUMBERS = frozenset({ArithmeticOverflow.code, "not_finite"})
-"""What the numbers of an input explain, as its size explains a limit: an overflow, and a division by zero."""
+_NOT_FINITE = "not_finite"
+"""How the guest's SDK reports a division by zero, which the numbers of an input explain."""
 _INVALID_INPUT = "invalid_input"
 _WHOLE = 0.9
 """The share of a limit from which on a called capability that used it up itself would have done so alone."""
@@ -126,15 +124,14 @@ def met_limit(error: Mapping[str, Any], given: Given) -> bool:
 
 
 def _limit_in(error: Mapping[str, Any]) -> str | None:
-    """Return the code of the limit that a run met, None where it ended otherwise; guests report an overflow."""
+    """Return the code of the limit that a run met, None where it ended otherwise."""
     code: str = error["code"]
-    reported = error.get("details", {}).get("code") if code == CapabilityFailed.code else code
-    return reported if code in _LIMITS or reported == _OVERFLOW else None
+    return code if code in _LIMITS else None
 
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
     expected = {test.expect.error for test in version.tests}
-    if not expected.isdisjoint({reported, CapabilityFailed.code}) or reported in _OF_NUMBERS:
+    if not expected.isdisjoint({reported, CapabilityFailed.code}) or reported == _NOT_FINITE:
         return False
     if any(call.failure or call.error for call in given.calls) or (version.effects and reported in _OF_THE_HOST):
         return False
@@ -164,7 +161,7 @@ def _computed(details: Mapping[str, Any], given: Given) -> bool:
 
 
 def _has_odd_integers(text: bytes) -> bool:
-    """Whether an input has integers that fit schemas but no integer type: written as 5.0, or too long for a double."""
+    """Whether an input has integers that fit schemas but not every type: written as 5.0, or too long for a double."""
     odd: list[bool] = []
 
     def see_float(number: str) -> None:
