@@ -254,6 +254,34 @@ def test_at_most_two_builds_at_once(make_builder: MakeBuilder, make_request: Mak
     assert max(together) == 2
 
 
+def test_sessions_take_turns_in_building(
+    make_builder: MakeBuilder, make_request: MakeRequest, wait_until: WaitUntil
+) -> None:
+    """One session has both places and four builds that wait; the next to begin is another session's."""
+    builder, release, order = make_builder(GOOD), threading.Semaphore(0), list[str]()
+    line = builder._builds._ordinary  # pyright: ignore[reportPrivateUsage]
+
+    def build(session: str) -> str:
+        def hold(_: Progress) -> None:
+            order.append(session)
+            release.acquire(timeout=20)
+
+        return builder.build(make_request(), hold, session=session).digest
+
+    with ThreadPoolExecutor(7) as pool:
+        builds = [pool.submit(build, "a") for _ in range(2)]
+        wait_until(lambda: len(order) == 2, "both builds")
+        builds += [pool.submit(build, "a") for _ in range(4)]
+        wait_until(lambda: len(line.all()) == 4, "those that wait")
+        builds.append(pool.submit(build, "b"))
+        wait_until(lambda: len(line.all()) == 5, "the other session's")
+        release.release()
+        wait_until(lambda: len(order) == 3, "the next")
+        release.release(6)
+        assert [each.result(20) for each in builds] == ["d"] * 7
+    assert order[:3] == ["a", "a", "b"]
+
+
 def test_a_build_that_waits_for_its_turn_can_be_cancelled(make_builder: MakeBuilder, make_request: MakeRequest) -> None:
     """Cancelling reaches a build that has no process yet."""
     builder, release, cancellation = make_builder(GOOD), threading.Event(), Cancellation()

@@ -11,7 +11,7 @@ from service_samples import WORD_COUNT, OpenApp, word_count
 from tacit.app import App
 from tacit.errors import BuildRefused, UnknownJob
 from tacit.models import MutateAnswer, MutateRequest
-from tacit.service.jobs import MAX_UNFINISHED, Job, Jobs
+from tacit.service.jobs import MAX_OF_SESSION, MAX_UNFINISHED, Job, Jobs
 
 GOOD = [
     {"name": "one", "input": {"text": "a"}, "expect": {"output": {"words": 1}}},
@@ -97,6 +97,23 @@ def test_builds_that_wait_are_bounded() -> None:
     go_on.set()
     assert started[0].wait(20, None) is not None
     jobs.require_room()
+
+
+def test_one_session_leaves_others_builds_to_begin() -> None:
+    """A session that has begun as many as one may is refused more, and another one is not."""
+    jobs, go_on = Jobs(), threading.Event()
+
+    def build(_: Job) -> MutateAnswer:
+        go_on.wait()
+        return MutateAnswer(status="registered")
+
+    for number in range(MAX_OF_SESSION):
+        jobs.require_room("a")
+        jobs.start(Job(str(number), session="a"), build)
+    with pytest.raises(BuildRefused, match="of this session are under way"):
+        jobs.require_room("a")
+    jobs.require_room("b")
+    go_on.set()
 
 
 def test_an_unknown_job_is_quoted_in_short(app: App) -> None:
