@@ -63,9 +63,11 @@ class _Turns(Generic[P]):
         if not waiting:
             self._sessions.pop(waiter.session, None)
 
-    def next(self, held: Counter[str | None]) -> Waiter[P]:
-        """Take out whose turn it is, where sessions hold so many places."""
+    def next(self, held: Counter[str | None], most: int) -> Waiter[P] | None:
+        """Take out whose turn it is, where sessions hold so many places; None where all hold as many as one may."""
         session = min(self._sessions, key=lambda each: held[each])
+        if held[session] >= most:
+            return None
         waiter = next(iter(self._sessions[session]))
         self._sessions.move_to_end(session)
         self.remove(waiter)
@@ -87,6 +89,8 @@ class Places(Generic[P]):
             place.kept = True
         self._lent: list[P] = []
         """The kept places that are held."""
+        self._share = max(kept // 2, 1)
+        """How many of these one session may hold: what it has that turns out long leaves some to others."""
         self._ordinary: _Turns[P] = _Turns()
         self._short: _Turns[P] = _Turns()
         self._closing = False
@@ -94,10 +98,9 @@ class Places(Generic[P]):
         """Whether a free place has to be seen to: somebody waits, or a kept one is lent."""
         self._changed = threading.Condition()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether what is short need not wait."""
-        return bool(self._free or self._kept)
+    def has_room(self, session: str | None) -> bool:
+        """Return whether what is short, and of that session, need not wait."""
+        return bool(self._free) or (bool(self._kept) and self._may_have_kept(session))
 
     def take(self, session: str | None, *, short: bool = False) -> P | None:
         """Return a place, of the ordinary ones the one used last, or None where one has to wait."""
@@ -112,7 +115,9 @@ class Places(Generic[P]):
                 return place
         with self._changed:
             self._settle()  # who waits comes first
-            place = self._take_ordinary() or (self._take_kept() if short else None)
+            place = self._take_ordinary()
+            if place is None and short and self._may_have_kept(session):
+                place = self._take_kept()
             self._note_busy()
         if place is not None:
             place.session = session
@@ -180,16 +185,20 @@ class Places(Generic[P]):
     def _settle(self) -> None:
         """Hand out what is free to those who wait, with the lock held."""
         self._keep_others()
-        self._serve(self._ordinary, self._take_ordinary)
-        self._serve(self._short, self._take_ordinary)
-        self._serve(self._short, self._take_kept)
+        everything = len(self._all)
+        self._serve(self._ordinary, self._take_ordinary, everything)
+        self._serve(self._short, self._take_ordinary, everything)
+        self._serve(self._short, self._take_kept, self._share)
         self._note_busy()
         if self._closing:
             self._changed.notify_all()
 
-    def _serve(self, turns: _Turns[P], take: Callable[[], P | None]) -> None:
+    def _serve(self, turns: _Turns[P], take: Callable[[], P | None], most: int) -> None:
         while turns and (place := take()) is not None:
-            waiter = turns.next(self._held_besides(place, kept=turns is self._short))
+            waiter = turns.next(self._held_besides(place), most)
+            if waiter is None:
+                self._take_back(place)
+                return
             place.session, waiter.place = waiter.session, place
             waiter.wake()
 
@@ -218,10 +227,13 @@ class Places(Generic[P]):
         self._lent.append(place)
         return place
 
-    def _held_besides(self, place: P, *, kept: bool) -> Counter[str | None]:
-        """Return how many places each session holds, of those that are kept or of the ordinary ones."""
+    def _held_besides(self, place: P) -> Counter[str | None]:
+        """Return how many places of the kind of this one, which is free, each session holds."""
         idle = {id(each) for each in (place, *self._free, *self._kept)}
-        return Counter(each.session for each in self._all if each.kept is kept and id(each) not in idle)
+        return Counter(each.session for each in self._all if each.kept is place.kept and id(each) not in idle)
+
+    def _may_have_kept(self, session: str | None) -> bool:
+        return sum(each.session == session for each in self._lent) < self._share
 
     def _note_busy(self) -> None:
         self._busy = bool(self._closing or self._ordinary or self._short or self._lent)

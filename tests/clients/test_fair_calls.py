@@ -19,6 +19,7 @@ from tacit.app import App
 from tacit.config import Limits, Settings
 from tacit.models import Expectation, Manifest, MutateAnswer, RunAnswer, TestCase
 from tacit.sandbox import effects_of
+from tacit.tools.seats import Seats
 from tacit.tools.server import ANSWERED_AT_ONCE, AWAITED_BUILDS, build_server
 from tacit.web.serving import build_app
 
@@ -72,7 +73,7 @@ class NotedApp:
 
 @pytest.fixture
 def app(tmp_path: Path) -> NotedApp:
-    limits = Limits(energy=1 << 60, wall_seconds=600)
+    limits = Limits(energy=1 << 60, wall_seconds=300)
     opened = tacit.open(Settings.load(data=tmp_path / "data", embedder="none", limits=limits))
     wasm = bytes(wasmtime.wat2wasm(LOOP))
     opened.catalog.register(
@@ -171,6 +172,27 @@ async def test_a_second_clients_run_begins_before_the_ninth_of_the_first(address
         calls.cancel_scope.cancel()
     assert len(set(began[:8])) == 1
     assert began[8] != began[0]
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_leaves_no_trace() -> None:
+    """The seat goes to who waits still, also where one is cancelled in the moment in which it is given the seat."""
+    seats, served = Seats(1, 0), list[str]()
+
+    async def sit(name: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with seats.held(name, lambda: False):
+                served.append(name)
+
+    scopes = {name: anyio.CancelScope() for name in "abc"}
+    async with anyio.create_task_group() as calls:
+        async with seats.held("first", lambda: False):
+            for name, scope in scopes.items():
+                calls.start_soon(sit, name, scope)
+            await anyio.wait_all_tasks_blocked()
+            scopes["a"].cancel()
+            await anyio.wait_all_tasks_blocked()
+        scopes["b"].cancel()
+    assert served in (["c"], ["b", "c"])
 
 
 async def test_questions_about_builds_are_answered_beside_any_number_that_wait(address: str, app: NotedApp) -> None:

@@ -118,6 +118,17 @@ def test_the_short_ones_take_turns_as_well() -> None:
     assert (first, served) == (["a1"], ["a1", "b1"])
 
 
+def test_one_session_has_half_of_the_kept_places_at_most() -> None:
+    """What it has that turns out long, or waits for a host, leaves the other half to others."""
+    shared = made(1, kept=2)
+    held = [taken(shared, "a"), taken(shared, "a", short=True)]
+    assert (shared.take("a", short=True), shared.has_room("a"), shared.has_room("b")) == (None, False, True)
+    served, _ = waiting(shared, "a1", short=True)
+    assert (served, taken(shared, "b", short=True).kept) == ([], True)
+    shared.give(held[1])
+    assert served == ["a1"]
+
+
 def test_the_long_ones_are_not_starved_by_short_ones() -> None:
     """An ordinary place goes to what waits for one, also while short ones wait."""
     shared = made(1, kept=1)
@@ -267,7 +278,7 @@ def test_a_run_that_ran_out_of_time_says_how_long_it_waited() -> None:
         stop = Cancellation()
         loaded = load(sandbox, guest(LOOP))
         first = pool.submit(sandbox.run, loaded, b"", SmallWorld(), cancellation=stop)
-        while sandbox.has_room:
+        while sandbox.has_room():
             threading.Event().wait(0.001)
         timer = threading.Timer(0.3, stop.cancel)
         timer.start()

@@ -33,7 +33,7 @@ SLOW = """
     (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
 """
 """Answers 1, after more energy than a run at once gets."""
-ENDLESS = Limits(energy=1 << 60, wall_seconds=600)
+ENDLESS = Limits(energy=1 << 60, wall_seconds=120)
 EMPLOYEE = {"employee_id": "E001"}
 TEXT = {"text": "abc"}
 

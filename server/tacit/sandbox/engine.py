@@ -88,10 +88,9 @@ class Sandbox:
             self._rehearse(loaded)
         return loaded
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a place is free, so that a short run need not wait for one."""
-        return self._places.has_room
+    def has_room(self, session: str | None = None) -> bool:
+        """Return whether a place is free, so that a short run of the session need not wait for one."""
+        return self._places.has_room(session)
 
     def holds(self, digest: str) -> bool:
         """Whether a guest is in memory, so that loading it waits for nothing."""

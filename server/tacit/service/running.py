@@ -131,7 +131,7 @@ class Runner:
         if text is None:
             return None
         key = prepared.closure.key
-        if key in self._slow or not self._sandbox.has_room:
+        if key in self._slow or not self._sandbox.has_room(session):
             return None if fresh else self._remembered(prepared, text, self._limits.energy)
         attempt = self._attempt_at_once(prepared, text, session)
         if attempt is None:
