@@ -326,13 +326,13 @@ def test_input_does_not_reach_a_buffer_outside(run: Run) -> None:
 
 
 def test_buffers_may_overlap_their_own_list(run: Run) -> None:
-    """Reading into the list of buffers itself harms nobody but the guest."""
+    """Reading into the list of buffers itself harms nobody but the guest; the list counts as it was before."""
     body = """
       (i32.store (i32.const 64) (i32.const 64)) (i32.store (i32.const 68) (i32.const 16))
       (i32.store (i32.const 72) (i32.const 64)) (i32.store (i32.const 76) (i32.const 16))
       (call $print_errno (call $fd_read (i32.const 0) (i32.const 64) (i32.const 2) (i32.const 8)))
     """
-    assert run(guest(body), b"\xff" * 32).value == 21
+    assert run(guest(body), b"\xff" * 32).value == 0
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,11 @@ def address(managed: Any) -> int:
     return ctypes.cast(managed.ptr(), c_void_p).value or 0
 
 
+def refused(error: int) -> RuntimeError:
+    """Free the error of a call that can't fail in an engine set up as ours, and return it as an exception."""
+    return RuntimeError(f"Wasmtime refused what it always does: {consume_error(error)}")
+
+
 def consume_trap(trap: int) -> tuple[str | None, str]:
     """Free a trap; return the name of its code (None where it has none) and the last line of its message."""
     code = ctypes.c_uint8()

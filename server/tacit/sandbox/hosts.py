@@ -30,6 +30,10 @@ class Fuel(Protocol):
         """Use up energy for another capability; all that is left, where that is less."""
         ...
 
+    def charge(self, energy: int) -> None:
+        """Use up energy for work of the host, about one unit a byte; raises `EnergyExhausted` for more than is left."""
+        ...
+
 
 class Hosts:
     """The host functions of one worker and the state of its current run; `begin` starts another."""
@@ -68,17 +72,17 @@ class Hosts:
         return self._world.clock_time_get(now)
 
     def _http_get(self, pointer: int, length: int) -> int:
-        url = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        url = self._read_name(pointer, length)
         return self._answer(lambda world: _bounded(world.http_get(_name(url)), self._limits.http_bytes))
 
     def _file_read(self, pointer: int, length: int) -> int:
-        path = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        path = self._read_name(pointer, length)
         return self._answer(lambda world: _bounded(world.file_read(_name(path)), self._limits.file_bytes))
 
     def _file_write(self, pointer: int, length: int, data: int, size: int) -> int:
-        path = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        path = self._read_name(pointer, length)
         limit = self._limits.file_bytes
-        content = self._memory.read(data, min(size, limit + 1))
+        content = self._read_data(data, size, limit)
 
         def write(world: World) -> bytes:
             world.file_write(_name(path), _bounded(content, limit))
@@ -87,9 +91,9 @@ class Hosts:
         return self._answer(write)
 
     def _capability_call(self, pointer: int, length: int, data: int, size: int) -> int:
-        name = self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+        name = self._read_name(pointer, length)
         limit = self._limits.input_bytes
-        sent = self._memory.read(data, min(size, limit + 1))
+        sent = self._read_data(data, size, limit)
 
         def call(world: World) -> bytes:
             called = world.capability_call(_name(name), _bounded(sent, limit), self._fuel.left())
@@ -110,15 +114,27 @@ class Hosts:
         self._read += len(part)
         return len(part)
 
+    def _read_name(self, pointer: int, length: int) -> bytes:
+        return self._memory.read(pointer, min(length, MAX_NAME_BYTES + 1))
+
+    def _read_data(self, pointer: int, length: int, limit: int) -> bytes:
+        """Return what a guest hands over, a byte more than the limit at most; it costs its bytes."""
+        size = min(length, limit + 1)
+        self._memory.require(pointer + size)
+        self._fuel.charge(size)
+        return self._memory.read(pointer, size)
+
     def _answer(self, call: Callable[[World], bytes]) -> int:
         world = self._count()
         self._read = 0
         try:
             self._result = call(world)
+            code = len(self._result)
         except HostFailure as failure:
             self._result = failure.message.encode("utf-8", "replace")
-            return int(failure.code)
-        return len(self._result)
+            code = int(failure.code)
+        self._fuel.charge(len(self._result))
+        return code
 
     def _count(self) -> World:
         self._calls += 1

@@ -26,6 +26,8 @@ without a branch or a call of its own, where Wasmtime would look."""
 _REALTIME, _MONOTONIC = 0, 1
 _TICK = 1000
 _RANDOM_BLOCK = 1 << 16
+_RANDOM_ENERGY = 8
+"""Energy of a random byte; hashing takes that many times as long as copying."""
 _CHARACTER_DEVICE = 2
 _RIGHT_TO_READ, _RIGHT_TO_WRITE = 1 << 1, 1 << 6
 _EVENT_CLOCK = 0
@@ -55,14 +57,17 @@ class Wasi:
         stdout_limit: int,
         stderr_limit: int,
         check_time: Callable[[], None],
+        charge: Callable[[int], None],
         read_clock: Callable[[int], int],
     ) -> None:
         """`check_time` raises when the run has to end; it is called before whatever takes the host long.
 
-        `read_clock` asks the world for the time of day, in milliseconds, and is given the run's start.
+        `charge` takes energy for work of the host; `read_clock` asks the world for the time of day, in milliseconds,
+        and is given the run's start.
         """
         self._memory = memory
         self._check_time = check_time
+        self._charge = charge
         self._read_clock = read_clock
         self._limits = (stdout_limit, stderr_limit)
         self.begin(b"", 0, b"")
@@ -149,13 +154,22 @@ class Wasi:
         memory, stdin = self._memory, self._stdin
         memory.require(max(vectors + 8 * count, result + 4))
         first = position = self._position
-        for index in range(count):
-            if position >= len(stdin):
-                break
-            pointer, length = _vector(memory.view, vectors + 8 * index)
-            part = stdin[position : position + length]
-            memory.write(pointer, part)
-            position += len(part)
+        left = len(stdin) - position
+        spans: list[tuple[int, int]] = []  # all are checked before any is copied, as in `_fd_write`
+        for at in range(vectors, vectors + 8 * count, 8):
+            pointer, length = _vector(memory.view, at)
+            length = min(length, left)
+            if not length:
+                continue
+            left -= length
+            end = pointer + length
+            if end > memory.size:
+                memory.require(end)
+            spans.append((pointer, end))
+        for pointer, end in spans:
+            size = end - pointer
+            memory.view[pointer:end] = stdin[position : position + size]
+            position += size
         _pack_size(memory.view, result, position - first)
         self._position = position
         return SUCCESS
@@ -170,16 +184,21 @@ class Wasi:
         memory, written = self._memory, self._written[fd - 1]
         memory.require(max(vectors + 8 * count, result + 4))
         room = self._limits[fd - 1] - len(written)
-        parts: list[bytes] = []
+        parts: list[memoryview] = []
         size = 0
-        for index in range(count):
-            pointer, length = _vector(memory.view, vectors + 8 * index)
-            memory.require(pointer + length)
+        # Nothing is copied before all buffers are known to be the guest's: it could have a large one copied again and
+        # again, for the price of a call that fails.
+        for at in range(vectors, vectors + 8 * count, 8):
+            pointer, length = _vector(memory.view, at)
+            end = pointer + length
+            if end > memory.size:
+                memory.require(end)
             size += length
             if size > room:
                 raise self._too_much(fd)
-            parts.append(memory.read(pointer, length))
-        written += parts[0] if count == 1 else b"".join(parts)
+            parts.append(memory.view[pointer:end])
+        for part in parts:
+            written += part
         _pack_size(memory.view, result, size)
         return SUCCESS
 
@@ -217,9 +236,11 @@ class Wasi:
         memory.require(pointer + length)
         for start in range(0, length, _RANDOM_BLOCK):
             self._check_time()
+            size = min(_RANDOM_BLOCK, length - start)
+            self._charge(_RANDOM_ENERGY * size)
             drawn = hashlib.shake_128(self._draws.to_bytes(8, "little") + self._seed)
             self._draws += 1
-            memory.write(pointer + start, drawn.digest(min(_RANDOM_BLOCK, length - start)))
+            memory.write(pointer + start, drawn.digest(size))
         return SUCCESS
 
     def _poll_oneoff(self, subscriptions: int, events: int, count: int, result: int) -> int:

@@ -23,13 +23,15 @@ from tacit.sandbox.hosts import Hosts
 from tacit.sandbox.memory import GuestMemory, OutOfBounds
 from tacit.sandbox.modules import LoadedModule
 from tacit.sandbox.signatures import SIGNATURES
-from tacit.sandbox.trampolines import trampoline
+from tacit.sandbox.trampolines import Stop, guarded_entry, trampoline
 from tacit.sandbox.wasi import EFAULT, GuestExit, Wasi
 from tacit.sandbox.world import World
 
 _LONG_RUN = 0.001
 """Seconds after which a run may have so many pages to give back that others should get the GIL meanwhile."""
 _LARGE_MODULE = 4 << 20
+_CHARGED_BLOCK = 1 << 16
+"""Energy that the host's work has to come to before it is charged."""
 _FINAL_TRAPS = {"out_of_fuel", "stack_overflow"}
 
 
@@ -65,21 +67,40 @@ class _Buffers:
 
 
 class _StoreFuel:
-    """The fuel of the store that a worker's memory is attached to."""
+    """The fuel of the store that a worker's memory is attached to.
+
+    The host's own work costs whole blocks of energy, which is one unit a byte copied, as in a guest's `memory.copy`:
+    what a small run has the host do is free, and no fuel is asked for.
+    """
 
     def __init__(self, memory: GuestMemory, fuel: ctypes.c_uint64) -> None:
         self._memory = memory
         self._fuel = fuel
         self._address = ctypes.addressof(fuel)
+        self.owed = 0
+        """Energy that the host's work is worth and that was not charged yet; a run begins with none."""
+
+    def charge(self, energy: int) -> None:
+        """Take fuel for work of the host; raises `EnergyExhausted` where less is left, before the work is done."""
+        self.owed += energy
+        if self.owed >= _CHARGED_BLOCK:
+            due = self.owed - self.owed % _CHARGED_BLOCK
+            self.owed -= due
+            left = self.left()
+            self.spend(due)
+            if due > left:
+                raise trap_failure("out_of_fuel", "", "")
 
     def left(self) -> int:
         """Return the fuel that is left."""
-        bindings.get_fuel(self._memory.context, self._address)
+        if error := bindings.get_fuel(self._memory.context, self._address):
+            raise bindings.refused(error)
         return self._fuel.value
 
     def spend(self, energy: int) -> None:
         """Take fuel away, at most all of it."""
-        bindings.set_fuel(self._memory.context, max(self.left() - energy, 0))
+        if error := bindings.set_fuel(self._memory.context, max(self.left() - energy, 0)):
+            raise bindings.refused(error)
 
 
 class Worker:
@@ -93,13 +114,15 @@ class Worker:
         self._trap = ctypes.c_void_p.from_address(self._buffers.trap)
         self._fuel = ctypes.c_uint64.from_address(self._buffers.fuel)
         self._memory = GuestMemory()
-        self._hosts = Hosts(self._memory, _StoreFuel(self._memory, self._fuel), limits, self._check_time)
+        self._store_fuel = _StoreFuel(self._memory, self._fuel)
+        self._hosts = Hosts(self._memory, self._store_fuel, limits, self._check_time)
         output = (limits.stdout_bytes, limits.stderr_bytes)
-        self._wasi = Wasi(self._memory, *output, self._check_time, self._hosts.read_clock)
+        self._wasi = Wasi(self._memory, *output, self._check_time, self._store_fuel.charge, self._hosts.read_clock)
         self._on_epoch = bindings.EPOCH_CALLBACK(self._at_tick)
         self._on_epoch_address = ctypes.cast(self._on_epoch, ctypes.c_void_p).value
         self._callbacks: dict[tuple[str, str], Any] = {}
-        self._stopped: BaseException | None = None
+        self._stop = Stop(lambda: bindings.trap_new(b"stopped", 7))
+        self._late = Stop(lambda: bindings.error_new(b"stopped"))
         self._deadline = 0.0
         self._cancellation: Cancellation | None = None
         self._computing_since: float | None = None
@@ -115,7 +138,10 @@ class Worker:
         linked = loaded.linked.get(self) or self.link(loaded)
         self._wasi.begin(request.stdin, request.now_millis, request.seed)
         self._hosts.begin(request.world)
-        self._deadline, self._cancellation, self._stopped = request.deadline, request.cancellation, None
+        self._store_fuel.owed = 0
+        self._deadline, self._cancellation = request.deadline, request.cancellation
+        if self._stop.reason or self._late.reason:  # an interrupt left the last run before it was judged
+            self._stopped_by()
         self._computing_since = None
         failure: TacitError | None = None
         exit_code = 0
@@ -125,7 +151,12 @@ class Worker:
             error = self._enter(context, loaded, linked)
             if error or self._trap.value:
                 exit_code, failure = self._ended(context, error)
-            bindings.get_fuel(context, self._buffers.fuel)
+            if unread := bindings.get_fuel(context, self._buffers.fuel):
+                raise bindings.refused(unread)
+        except BaseException:
+            if self._trap.value:  # the next run would take it for its own
+                self._consume_trap()
+            raise
         finally:
             self._memory.detach()
             self._hosts.begin(None)
@@ -143,8 +174,7 @@ class Worker:
         if error:
             bindings.consume_error(error)
         if self._trap.value:
-            bindings.consume_trap(self._trap.value)
-            self._trap.value = None
+            self._consume_trap()
         bindings.store_delete_released(store)
         read_output(b'{"key":"text"}', 0, "")  # the parser makes its cache of strings with the first one
 
@@ -152,7 +182,8 @@ class Worker:
         context = bindings.store_context(store)
         bindings.store_on_epoch(store, self._on_epoch_address, None, None)
         bindings.set_epoch_deadline(context, 1)
-        bindings.set_fuel(context, energy)
+        if error := bindings.set_fuel(context, energy):
+            raise bindings.refused(error)
         return context
 
     def _enter(self, context: int, loaded: LoadedModule, linked: int) -> int | None:
@@ -162,8 +193,9 @@ class Worker:
         instantiate = bindings.instantiate_released if loaded.size > _LARGE_MODULE else bindings.instantiate
         error = instantiate(linked, context, buffers.instance, buffers.trap)
         if not (error or self._trap.value):
-            bindings.export_get(context, buffers.instance, b"memory", 6, buffers.memory_export)
-            bindings.export_get(context, buffers.instance, b"_start", 6, buffers.export)
+            found = bindings.export_get(context, buffers.instance, b"memory", 6, buffers.memory_export)
+            if not (found and bindings.export_get(context, buffers.instance, b"_start", 6, buffers.export)):
+                raise RuntimeError("a module that was checked has neither memory nor _start")
             self._memory.attach(context, buffers.memory)
             error = bindings.function_call(context, buffers.start, buffers.value, 1, buffers.trap)
         return error
@@ -172,9 +204,8 @@ class Worker:
         """Judge why the guest did not return: its exit code, and the failure unless it exited by itself."""
         name, message = None, bindings.consume_error(error) if error else ""
         if self._trap.value:
-            name, message = bindings.consume_trap(self._trap.value)
-            self._trap.value = None
-        stopped, self._stopped = self._stopped, None
+            name, message = self._consume_trap()
+        stopped = self._stopped_by()
         refused = self._growth_refused(context)
         log = self._wasi.stderr.decode("utf-8", "replace")
         if isinstance(stopped, GuestExit):
@@ -186,6 +217,19 @@ class Worker:
         if refused and name not in _FINAL_TRAPS:
             return 0, memory_failure(self._limits.memory_bytes, log)
         return 0, trap_failure(name, message, log)
+
+    def _stopped_by(self) -> BaseException | None:
+        """Return what a callback raised in the last run, and make ready for the next."""
+        reason = None
+        for stop in (self._stop, self._late):
+            if stop.reason is not None:
+                reason = stop.reason
+                stop.renew()
+        return reason
+
+    def _consume_trap(self) -> tuple[str | None, str]:
+        trap, self._trap.value = self._trap.value or 0, None
+        return bindings.consume_trap(trap)
 
     def _execution(self, energy: int, started: float, exit_code: int, failure: TacitError | None) -> Execution:
         output = self._wasi.stdout
@@ -207,6 +251,7 @@ class Worker:
         bindings.global_get(context, buffers.export + bindings.EXTERN_ITEM, buffers.value)
         return ctypes.c_int32.from_address(buffers.value + bindings.VALUE_ITEM).value != 0
 
+    @guarded_entry
     def _at_tick(self, _context: int, _data: int, delta: int, _kind: int) -> int | None:
         """Check the time; called at a tick when the guest next begins a function or the round of a loop."""
         try:
@@ -215,8 +260,8 @@ class Worker:
             self._check_time()
             ctypes.c_uint64.from_address(delta).value = 1
         except BaseException as error:  # must not cross C; raised or judged after the call
-            self._stopped = error
-            return bindings.error_new(b"stopped")
+            self._late.reason = error
+            return self._late.answer
         return None
 
     def _check_time(self) -> None:
@@ -232,11 +277,6 @@ class Worker:
         computed = 0.0 if since is None else round(time.thread_time() - since, 3)
         details = {"computed_seconds": computed, "limit_seconds": self._limits.wall_seconds}
         return RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.", details=details)
-
-    def _stop(self, error: BaseException) -> int:
-        """Keep what a host function raised, and return the trap that unwinds the guest."""
-        self._stopped = error
-        return bindings.trap_new(b"stopped", 7)
 
     def link(self, loaded: LoadedModule) -> int:
         """Link a module to this worker's functions, once for as long as it lives; return the address."""
@@ -274,9 +314,9 @@ class Worker:
 
     def _callback(self, module: str, name: str, signature: str) -> Any:
         if module == "host":
-            return trampoline(signature, self._hosts.functions()[name], self._stop)
+            return trampoline(signature, self._hosts.functions()[name], self._stop, self._check_time)
         function = self._wasi.functions().get(name, self._wasi.unknown)
-        return trampoline(signature, function, self._stop, EFAULT)
+        return trampoline(signature, function, self._stop, self._check_time, EFAULT)
 
 
 def _of_the_host(stopped: BaseException, log: str) -> TacitError:
