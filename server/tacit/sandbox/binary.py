@@ -14,8 +14,16 @@ FUNCTION, TABLE, MEMORY, GLOBAL = range(4)
 TYPE_SECTION, IMPORT_SECTION, FUNCTION_SECTION = 1, 2, 3
 MEMORY_SECTION, GLOBAL_SECTION, EXPORT_SECTION, START_SECTION, CODE_SECTION = 5, 6, 7, 8, 10
 
+MAX_ENTRIES = 100_000
+"""Most types, functions or exports of a module; CPython's has a fifth of that."""
+MAX_IMPORTS = 1000
+MAX_SECTIONS = 1000
+MAX_VALUES = 1000
+"""Most parameters or results of a function."""
+
 _KIND_NAMES = ("function", "table", "memory", "global", "tag")
-_VALUE_TYPES = {0x7F: "i", 0x7E: "I", 0x7D: "f", 0x7C: "F", 0x7B: "v", 0x70: "r", 0x6F: "e"}
+_VALUE_KINDS = b"\x7f\x7e\x7d\x7c\x7b\x70\x6f"
+_VALUE_LETTERS = bytes.maketrans(_VALUE_KINDS, b"iIfFvre")
 """i32, i64, f32, f64, v128, funcref, externref as one letter each."""
 
 
@@ -107,6 +115,8 @@ def read_outline(wasm: bytes) -> Outline:
             raise MalformedModule(f"its section {section} comes twice")
         if section:
             seen.add(section)
+        if len(outline.sections) >= MAX_SECTIONS:
+            raise MalformedModule(f"it has more than {MAX_SECTIONS} sections")
         outline.sections.append((section, start, start + size))
         _read_section(outline, section, Reader(wasm, start, start + size))
     return outline
@@ -119,7 +129,10 @@ def _read_section(outline: Outline, section: int, reader: Reader) -> None:
         outline.global_count = reader.number()
     elif section in _ENTRIES:
         read = _ENTRIES[section]
-        for _ in range(reader.number()):
+        count, limit = reader.number(), MAX_IMPORTS if section == IMPORT_SECTION else MAX_ENTRIES
+        if count > limit:
+            raise MalformedModule(f"its section {section} has {count} entries, and at most {limit} are taken")
+        for _ in range(count):
             read(outline, reader)
 
 
@@ -130,10 +143,13 @@ def _read_type(outline: Outline, reader: Reader) -> None:
 
 
 def _value_types(reader: Reader) -> str:
-    letters = [_VALUE_TYPES.get(reader.byte(), "?") for _ in range(reader.number())]
-    if "?" in letters:
+    count = reader.number()
+    if count > MAX_VALUES:
+        raise MalformedModule(f"it has a function type with {count} values at once")
+    values = reader.take(count)
+    if values.translate(None, _VALUE_KINDS):
         raise MalformedModule("it has a function type with an unknown kind of value")
-    return "".join(letters)
+    return values.translate(_VALUE_LETTERS).decode()
 
 
 def _read_import(outline: Outline, reader: Reader) -> None:

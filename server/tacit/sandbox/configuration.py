@@ -11,12 +11,27 @@ import hashlib
 import mmap
 import platform
 import sys
+from typing import Protocol
 
 import wasmtime
 
-from tacit.config import Limits
 from tacit.errors import InvalidSettings
 from tacit.sandbox.bindings import WASMTIME_VERSION, ffi
+
+
+class EngineLimits(Protocol):
+    """Those of `config.Limits` that an engine and its compiled code depend on."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Most memory of a guest."""
+        ...
+
+    @property
+    def stack_bytes(self) -> int:
+        """Most stack of a guest."""
+        ...
+
 
 MAX_TABLE_ELEMENTS = 100_000
 """Most function pointers of one module; a Rust module has a few hundred."""
@@ -48,7 +63,7 @@ _MEMORY_RESERVATION = 4 << 30
 _MEMORY_GUARD = 32 << 20
 
 
-def open_engine(limits: Limits, slots: int) -> wasmtime.Engine:
+def open_engine(limits: EngineLimits, slots: int) -> wasmtime.Engine:
     """Return an engine with a pool for `slots` instances at once.
 
     Each slot reserves 4 GiB of address space (never of memory): 72 slots take 0.3 of the 128 TiB there are.
@@ -86,7 +101,7 @@ def _check_address_space(slots: int) -> None:
         ) from error
 
 
-def _pool(config: wasmtime.Config, limits: Limits, slots: int) -> None:
+def _pool(config: wasmtime.Config, limits: EngineLimits, slots: int) -> None:
     settings = {
         "total_core_instances": slots,
         "total_memories": slots,
@@ -110,7 +125,7 @@ def _pool(config: wasmtime.Config, limits: Limits, slots: int) -> None:
     ffi.wasmtime_pooling_allocation_config_delete(pool)
 
 
-def fingerprint(limits: Limits) -> bytes:
+def fingerprint(limits: EngineLimits) -> bytes:
     """Return 32 bytes that change with whatever compiled code depends on."""
     settings = (
         WASMTIME_VERSION,

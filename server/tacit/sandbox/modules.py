@@ -1,4 +1,7 @@
-"""Compiled modules: kept in memory, loaded from disk, or compiled."""
+"""Compiled modules: kept in memory, loaded from disk, or compiled.
+
+What took too long to compile is not tried again as long as the process lives, whoever asks for it.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,24 @@ from typing import Any
 import wasmtime
 
 from tacit.config import Limits
-from tacit.errors import BuildRefused, MemoryExhausted, StoreDamaged
-from tacit.sandbox.binary import Outline
+from tacit.errors import BuildRefused, MemoryExhausted, OperatorError, StoreDamaged
+from tacit.sandbox.binary import MalformedModule, Outline
 from tacit.sandbox.compiled import CompiledFolder
+from tacit.sandbox.compiling import (
+    SMALL_BYTES,
+    CompilationFailed,
+    CompilationTooCostly,
+    Compilers,
+    compile_here,
+)
 from tacit.sandbox.effects import checked_outline
-from tacit.sandbox.growth import show_refused_growth
 
 KEPT_MODULES = 128
 """Modules kept ready in memory; each holds its code and one file descriptor."""
 KEPT_BYTES = 512 << 20
 """Bytes of compiled code that they may have together."""
+KEPT_REFUSALS = 1024
+"""Modules that are remembered as too costly to compile."""
 _PAGE = 1 << 16
 
 
@@ -49,12 +60,15 @@ class LoadedModules:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, LoadedModule] = OrderedDict()
         self._loading: dict[str, Future[LoadedModule]] = {}
+        self._compilers = Compilers(limits)
+        self._too_costly: OrderedDict[str, str] = OrderedDict()
 
     def load(self, digest: str, wasm: Callable[[], bytes]) -> LoadedModule:
         """Return the loaded module; `wasm` is asked for its bytes only if it has to be compiled.
 
         Raises `BuildRefused` for what the sandbox does not take, `MemoryExhausted` for a module that begins with
-        more memory than the limit, `StoreDamaged` for bytes of another digest.
+        more memory than the limit, `StoreDamaged` for bytes of another digest, `OperatorError` where this machine
+        cannot compile.
         """
         with self._lock:
             loaded = self._kept.get(digest)
@@ -74,7 +88,8 @@ class LoadedModules:
         return digest in self._kept
 
     def clear(self) -> None:
-        """Forget all modules."""
+        """Forget all modules, and end what compiles."""
+        self._compilers.close()
         with self._lock:
             self._kept.clear()
 
@@ -115,14 +130,35 @@ class LoadedModules:
         outline = checked_outline(wasm)
         self._check_memory(outline)
         try:
-            module = wasmtime.Module(self._engine, show_refused_growth(wasm, outline))
-        except wasmtime.WasmtimeError as error:
-            problem = str(error).strip().rpartition("\n")[2][:300]
-            raise BuildRefused("imports", f"The module is not WebAssembly that the sandbox takes: {problem}") from error
-        code = bytes(module.serialize())
+            module, code = self._compiled(digest, wasm)
+        except MalformedModule as error:
+            raise BuildRefused("imports", f"The module is not WebAssembly that the sandbox takes: {error}") from error
+        except CompilationFailed as error:
+            raise OperatorError(
+                f"The module could not be compiled: {error}.", hint="Try again when the machine has more to spare."
+            ) from error
         if self._folder:
             self._folder.write(digest, code)
         return LoadedModule(digest, module, len(code))
+
+    def _compiled(self, digest: str, wasm: bytes) -> tuple[wasmtime.Module, bytes]:
+        if len(wasm) <= SMALL_BYTES:
+            module = compile_here(self._engine, wasm)
+            return module, bytes(module.serialize())
+        if known := self._too_costly.get(digest):
+            raise _refused_as_costly(known)
+        try:
+            code = self._compilers.compile_apart(wasm)
+        except CompilationTooCostly as error:
+            with self._lock:
+                self._too_costly[digest] = str(error)
+                if len(self._too_costly) > KEPT_REFUSALS:
+                    self._too_costly.popitem(last=False)
+            raise _refused_as_costly(str(error)) from error
+        try:
+            return wasmtime.Module.deserialize(self._engine, code), code
+        except wasmtime.WasmtimeError as error:
+            raise CompilationFailed("its compiled code does not fit this process") from error
 
     def _check_memory(self, outline: Outline) -> None:
         needed, limit = outline.memory_pages[0] * _PAGE, self._limits.memory_bytes
@@ -131,3 +167,11 @@ class LoadedModules:
                 f"The module begins with {needed} bytes of memory; the limit is {limit}.",
                 details={"limit": limit},
             )
+
+
+def _refused_as_costly(had: str) -> BuildRefused:
+    return BuildRefused(
+        "compile",
+        f"Compiling the module takes more than {had}.",
+        hint="Make it smaller, or split its largest functions, above all those with very many loops or branches.",
+    )
