@@ -110,6 +110,12 @@ def test_errors_are_those_of_a_run(app: App) -> None:
         app.service.run_at_once("format_number", {"number": 1e308, "decimals": 2})
 
 
+def test_an_unknown_id_is_left_to_a_thread(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for the closest ids is nothing for an event loop."""
+    monkeypatch.setattr(app.catalog, "closest", lambda wanted: pytest.fail(f"looked for {wanted}"))
+    assert app.service.run_at_once("no_such_capability", {}) is None
+
+
 def test_a_busy_database_is_not_waited_for(app: App) -> None:
     """While another process writes to the database, the run is left to a thread."""
     with closing(sqlite3.connect(app.settings.data / "tacit.db", isolation_level=None)) as other:

@@ -180,7 +180,7 @@ class CatalogReader:
                 rows = queries.offered_versions(
                     connection, after=storable(after), limit=missing, include_deprecated=include_deprecated
                 )
-            found += [version for row in rows if (version := self._made_of(row)) is not None]
+            found += [version for row in rows if (version := self._made_of(row, offered=True)) is not None]
             if len(rows) < missing:
                 break
             after = rows[-1].capability
@@ -327,12 +327,12 @@ class CatalogReader:
     def _unknown(self, capability: str) -> TacitError:
         return unknown_capability(capability, self.closest(capability))
 
-    def _made_of(self, row: Row[Any]) -> Version | None:
-        """Return the version of a row; None, and logged, for one that is damaged."""
+    def _made_of(self, row: Row[Any], *, offered: bool = False) -> Version | None:
+        """Return the version of a row, perhaps the `offered` one of its id; None, and logged, where damaged."""
         try:
             return version_of(row)
         except ValueError:
-            self.whole(row.capability, row.number)  # which says so in the log, once
+            self.whole(row.capability, None if offered else row.number)  # which says so in the log, once
             return None
 
     def _is_whole(self, capability: str, number: int) -> bool:
