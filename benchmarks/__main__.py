@@ -18,7 +18,18 @@ from pathlib import Path
 
 from benchmarks.table import Row, markdown
 
-AREAS = ("sandbox", "fairness", "restart", "protocol", "search", "building", "authoring", "programs", "memory")
+AREAS = (
+    "sandbox",
+    "fairness",
+    "restart",
+    "protocol",
+    "search",
+    "scale",
+    "building",
+    "authoring",
+    "programs",
+    "memory",
+)
 RESULTS = Path(__file__).parent / "results.md"
 
 
