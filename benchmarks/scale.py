@@ -109,7 +109,7 @@ def _use_cases(app: App, folder: Path) -> dict[str, Callable[[], object]]:
 
 def _open(stack: ExitStack, count: int) -> dict[str, Callable[[], object]]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    settings = Settings.load(data=folder / "data", embedder="none", grants="{}")
+    settings = Settings.load(data=folder / "data", embedder="none")
     with tacit.open(settings) as app:
         fill(app.catalog, count)
         app.service.search("a search saves the index")

@@ -174,19 +174,24 @@ def test_a_sample_of_many_versions_is_examined(many: Catalog) -> None:
 
 def test_what_sweeps_ask_for_is_only_what_may_go(many: Catalog) -> None:
     """Nothing is read of capabilities that are all younger than the time that is asked for."""
-    assert many.with_versions_before(0) == []
-    assert many.standings(()) == []
+    with statements(many) as seen:
+        assert many.with_versions_before(0) == []
+        assert many.standings(()) == []
+    assert "USING COVERING INDEX versions_created (created<?)" in plan_of(many, seen[-1])
 
 
 def test_programs_made_here_are_counted_by_their_index(many: Catalog) -> None:
     """Of what is no program, nothing is read."""
     with statements(many) as seen:
         assert many.count_made("shipped") == 0
-    with many.store.database.read() as connection:
-        plan = " ".join(
-            str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[-1]}", ("x", "y", "z"))
-        )
-    assert "versions USING INDEX versions_programs" in plan
+    assert "versions USING INDEX versions_programs" in plan_of(many, seen[-1])
+
+
+def plan_of(catalog: Catalog, question: str) -> str:
+    """Return how SQLite would answer a question."""
+    with catalog.store.database.read() as connection:
+        parameters = ("x",) * question.count("?")
+        return " ".join(map(str, connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", parameters)))
 
 
 def test_a_full_memory_forgets_what_was_not_used() -> None:

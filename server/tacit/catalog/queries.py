@@ -232,8 +232,8 @@ def standings_of(connection: Connection, ids: Sequence[str]) -> list[Standing]:
 
 def with_versions_before(connection: Connection, millis: int) -> list[str]:
     """Return the ids of capabilities that have a version from that time or before."""
-    old = select(versions.c.capability).where(versions.c.created <= millis).distinct()
-    return list(connection.execute(old).scalars())
+    old = select(versions.c.capability).where(versions.c.created <= millis)  # for a distinct one SQLite would read all
+    return list(dict.fromkeys(connection.execute(old).scalars()))
 
 
 def standings_named(connection: Connection, names: Sequence[tuple[str, int]]) -> list[Standing]:
