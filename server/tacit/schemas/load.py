@@ -3,8 +3,11 @@
 A plain schema has only keywords whose work is known: each value meets the keywords of one subschema and of those beside
 it (`allOf`, `$ref` …), once, and each keyword looks at most once at each of its own names and members. A keyword that
 is not in the table here makes its schema one that is not plain, so that what is unknown, or new in the library, is
-never taken for cheap. Not plain, for example: `unevaluatedProperties`, which does its work 4^n times where it is nested
-n deep; references that return; numbers beyond 64 bits, which are compared as decimals, digit by digit.
+never taken for cheap. Not plain, for example: `unevaluatedProperties`, which does its work 2^n times where it is nested
+n deep, and references that return.
+
+The library compares numbers as fractions, digit by digit: one of 4,000 digits, or 1e-300, takes up to a millisecond for
+each rule about numbers. So the plain schemas have ordinary numbers, and what has others is not held against them here.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ from tacit.schemas.cost import at_pointer
 
 MAX_VISITS = 2000
 """Subschemas looked at, one behind several references once for each."""
+PATTERN_VISITS = 20
+"""Subschemas that a pattern counts for: it takes 0.1 ms to compile."""
 MAX_DEPTH = 64
 BUDGET = 400_000
 """Units of work, of about 10 ns, that a value may always take: a few milliseconds."""
-BUDGET_A_BYTE = 2
+BUDGET_A_BYTE = 4
 """Units of work for each byte of a value's JSON: about what it took to parse it."""
 
 _SILENT = frozenset(
@@ -30,29 +35,51 @@ _DRAFTS = frozenset({"https://json-schema.org/draft/2020-12/schema", "http://jso
 _BELOW = frozenset({"items", "additionalProperties"})
 _BESIDE = frozenset({"allOf", "anyOf", "oneOf"})
 _FORMATS = frozenset({"date", "date-time", "time", "email", "uuid", "ipv4", "ipv6", "uri"})
-_WORD = 1 << 63
-_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
-_LONG_NUMBER = b"0" * 19
-"""A number of so many digits may be beyond 64 bits."""
+
+
+def _outlined(byte: int) -> int:
+    """Return what stands for a byte in an outline: 0 for a digit, e for an exponent, - for its sign, else a space."""
+    character = chr(byte)
+    if character.isascii() and character.isdigit():
+        return ord("0")
+    return ord(character.lower()) if character in "eE-" else ord(" ")
+
+
+_SMALLEST, _LARGEST = 1e-9, 1e18
+_WHOLE = 1 << 53
+"""Up to here whole numbers are compared as they are, and not as fractions."""
+_OUTLINE = bytes.maketrans(bytes(range(256)), bytes(_outlined(byte) for byte in range(256)))
+_LONG_NUMBER, _TINY_NUMBER = b"0" * 19, b"0e-"
+"""What a number beyond 64 bits, or one that is nearly 0, may look like in an outline of a value's JSON."""
+
+
+_EQUAL, _BETWEEN, _BETWEEN_FRACTIONS = 1500, 75, 350
+"""What it takes to compare one number with one of a schema: with a member of `enum`, a bound, a bound like 0.5."""
 
 
 class Load(NamedTuple):
     """The units of work for the part of a value that takes most: once, for each part of the whole, each character.
 
-    `parts` counts for each list that is compared with itself for `uniqueItems`.
+    `parts` counts for each list that is compared with itself for `uniqueItems`, and `numbers` is not 0 where a number
+    is compared with any.
     """
 
     once: int = 0
     parts: int = 0
     characters: int = 0
+    numbers: int = 0
 
     def beside(self, other: Load) -> Load:
         """Return the load where a value is held against both."""
-        return Load(self.once + other.once, self.parts + other.parts, self.characters + other.characters)
+        return Load(*map(sum, zip(self, other, strict=True)))
 
     def or_else(self, other: Load) -> Load:
         """Return the load where a value is held against one of both."""
-        return Load(max(self.once, other.once), max(self.parts, other.parts), max(self.characters, other.characters))
+        return Load(*map(max, self, other))
+
+    def units(self, values: int, size: int) -> int:
+        """Return the work that a value is which has so many values in it, and bytes of JSON."""
+        return values * (self.once + self.parts * values) + self.characters * size
 
 
 def load_of(schema: Any) -> Load | None:
@@ -66,11 +93,16 @@ def load_of(schema: Any) -> Load | None:
 def is_quick(load: Load, text: bytes) -> bool:
     """Return whether a value, given as its JSON, is held against a schema of that load in a few milliseconds.
 
-    No value is looked at: how many there are is told by what stands before each but the first.
+    No value is looked at: how many there may be is told by the size, or by what stands before each but the first.
     """
-    values = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
-    units = values * (load.once + load.parts * values) + load.characters * len(text)
-    return units <= BUDGET + BUDGET_A_BYTE * len(text) and _LONG_NUMBER not in text.translate(_DIGITS)
+    size = len(text)
+    most = BUDGET + BUDGET_A_BYTE * size
+    if load.units(size // 2 + 1, size) > most:  # a value and its comma take two bytes at least
+        values = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
+        if load.units(values, size) > most:
+            return False
+    outline = text.translate(_OUTLINE) if load.numbers else b""
+    return _LONG_NUMBER not in outline and _TINY_NUMBER not in outline
 
 
 class _NotPlain(Exception):
@@ -107,8 +139,9 @@ class _Loads:
             elif (
                 keyword == "uniqueItems"
             ):  # what is in the list is compared for the list, and so for each that it is in
-                beside = beside.beside(Load(parts=4))
+                beside = beside.beside(Load(parts=1500, numbers=1))
             else:
+                self._visits += PATTERN_VISITS if keyword == "pattern" else 0
                 own = own.beside(_own(keyword, rule))
         return own.or_else(below).beside(beside)
 
@@ -145,13 +178,13 @@ def _of_pattern(_: Any) -> Load:
 
 
 def _of_format(rule: Any) -> Load:
-    if rule not in _FORMATS:
+    if not isinstance(rule, str) or rule not in _FORMATS:
         raise _NotPlain
     return Load(4, characters=10)
 
 
 def _of_draft(rule: Any) -> Load:
-    if rule not in _DRAFTS:
+    if not isinstance(rule, str) or rule not in _DRAFTS:
         raise _NotPlain
     return Load()
 
@@ -161,19 +194,21 @@ def _required(rule: Any) -> Load:
 
 
 def _enum(rule: Any) -> Load:
-    return Load(1 + sum(map(_units_of_scalar, _list(rule))))
+    return Load(1).beside(Load(*map(sum, zip(Load(), *map(_equal, _list(rule)), strict=True))))
 
 
 def _const(rule: Any) -> Load:
-    return Load(1 + _units_of_scalar(rule))
+    return Load(1).beside(_equal(rule))
 
 
 def _bound(rule: Any) -> Load:
-    return Load(4 * _units_of_number(rule))
+    whole = isinstance(_number(rule), int) and abs(rule) <= _WHOLE
+    return Load(_BETWEEN if whole else _BETWEEN_FRACTIONS, numbers=1)
 
 
 def _count(rule: Any) -> Load:
-    return Load(_units_of_number(rule))
+    _number(rule)
+    return Load(1)
 
 
 _OWN: dict[str, Callable[[Any], Load]] = {
@@ -195,18 +230,21 @@ def _units_of_text(text: Any) -> int:
     return 1 + len(text) // 16
 
 
-def _units_of_scalar(value: Any) -> int:
+def _equal(value: Any) -> Load:
     if value is None or isinstance(value, bool):
-        return 1
-    return _units_of_text(value) if isinstance(value, str) else _units_of_number(value)
+        return Load(1)
+    if isinstance(value, str):
+        return Load(_units_of_text(value))
+    _number(value)
+    return Load(_EQUAL, numbers=1)
 
 
-def _units_of_number(value: Any) -> int:
+def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _NotPlain
-    if isinstance(value, int) and not -_WORD <= value < _WORD:
+    if value and not _SMALLEST <= abs(value) <= _LARGEST:
         raise _NotPlain
-    return 1
+    return value
 
 
 def _mapping(node: Any) -> dict[str, Any]:
