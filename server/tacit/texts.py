@@ -61,8 +61,7 @@ def search_text(answer: SearchAnswer) -> str:
 def run_line(answer: RunAnswer) -> str:
     """Return where an output came from, on one line: version, run, energy and time."""
     parts = [f"{answer.capability}@{answer.version}"]
-    if answer.run_id:
-        parts.append(f"run {answer.run_id}")
+    parts.append(f"run {answer.run_id}" if answer.recorded else "not recorded: the data folder cannot be written")
     parts += [f"energy {answer.energy}", "cached" if answer.cached else f"{answer.seconds * 1000:.1f} ms"]
     return " · ".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,6 +100,30 @@ def test_a_file_cut_short_is_reported(tmp_path: Path, weights: WeightsFolder, ke
         cut.truncate(kept)
     with pytest.raises(EmbedderMissing, match="damaged"):
         load_tensors(tmp_path / "model.safetensors")
+
+
+CUT_SHORT = """
+import os, sys
+from pathlib import Path
+from tacit.errors import EmbedderMissing
+from tacit.search.embedder import MiniLmEmbedder
+from tacit.search.weights import WeightsFolder
+embedder = MiniLmEmbedder(WeightsFolder(Path(sys.argv[1]), "a test"))
+embedder.documents(["one"])
+os.truncate(Path(sys.argv[1]) / "model.safetensors", 10_000)
+try:
+    embedder.documents(["another word altogether"])
+except EmbedderMissing as error:
+    print(error)
+"""
+
+
+def test_a_file_cut_short_while_it_is_in_use_ends_no_process(tmp_path: Path, weights: WeightsFolder) -> None:
+    """What is gone of a mapped file would; search then goes by words alone."""
+    for file in (weights.tensors, weights.tokenizer):
+        shutil.copy(file, tmp_path / file.name)
+    ended = subprocess.run([sys.executable, "-c", CUT_SHORT, tmp_path], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "was cut short while it was in use" in ended.stdout) == (0, True)
 
 
 def header_of(weights: WeightsFolder) -> dict[str, dict[str, object]]:

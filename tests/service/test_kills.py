@@ -79,13 +79,16 @@ def kill(process: subprocess.Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("updates", [1, 3, 8, 20])
 def test_a_kill_during_updates_loses_none_that_was_answered(open_app: OpenApp, tmp_path: Path, updates: int) -> None:
-    """After SIGKILL the file is whole and holds the last answered update, or the one after it."""
+    """After SIGKILL the file is whole and holds the last answered update, or the one after it; each is recorded."""
     process = start(UPDATES, tmp_path / "data")
     answered = lines(process, updates)
     answered += kill(process)
     app = open_app()
     salary = app.service.run("get_salary_details", {"employee_id": "E001"}).output["salary"]["base_salary"]
     assert int(answered[-1]) <= salary <= int(answered[-1]) + 1
+    newest = app.service.runs(1, capability="update_employee_salary")[0]["run_id"]
+    assert app.service.run_record(newest)["input"]["base_salary"] == salary
+    assert (len(app.service.runs(1000, capability="update_employee_salary")), salary) == (salary - 999, salary)
     database = json.loads((app.settings.files_folder / "employee_database.json").read_text())
     assert len(database["employees"]) >= 25
     assert {path.name for path in app.settings.files_folder.iterdir()} == {"employee_database.json"}

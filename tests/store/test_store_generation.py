@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -112,6 +113,40 @@ def test_a_counter_that_cannot_be_shared_is_an_error(folder: Path) -> None:
     (folder / "generation").symlink_to("/dev/null")
     with pytest.raises(StoreReadOnly, match="cannot be shared"):
         Store.open(folder)
+
+
+CUT_SHORT = """
+import os, sys
+from pathlib import Path
+from tacit.store import Store
+with Store.open(Path(sys.argv[1])) as here, Store.open(Path(sys.argv[1])) as there:
+    before = here.generation()
+    os.truncate(Path(sys.argv[1]) / "generation", 0)
+    seen = [here.generation() - before]
+    with here.database.write() as connection:
+        here.meta.next_generation(connection)
+    os.truncate(Path(sys.argv[1]) / "generation", 3)
+    print(*seen, there.generation() - before, here.generation() - before)
+"""
+
+
+def test_a_counter_that_is_cut_short_ends_no_process(folder: Path) -> None:
+    """Nor does it hide a change: what cannot be read is asked of the database."""
+    assert run_script(CUT_SHORT, folder) == "0 1 1"
+
+
+def test_a_counter_that_cannot_be_written_lets_nothing_change(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other processes would not see it."""
+    before = store.generation()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tacit.store.shared_counter.os.pwrite", full)
+        with pytest.raises(StoreReadOnly, match="cannot be shared"):
+            change(store)
+    assert store.generation() == before
 
 
 FILL = """

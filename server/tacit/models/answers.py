@@ -67,7 +67,8 @@ class Observed(Model):
 class RunAnswer(Model):
     """What `run_capability` answers for a run that ended well.
 
-    `run_id` replays it, and is empty where nothing can be recorded; `cached` says that it is an earlier, pure run.
+    `run_id` replays it; where nothing can be recorded it is empty, and `recorded` is false. `cached` says that it is an
+    earlier, pure run.
     `observations` are the last that a program made; its record has `observations_left_out` more.
     """
 
@@ -78,6 +79,7 @@ class RunAnswer(Model):
     energy: int
     seconds: float
     cached: bool = False
+    recorded: bool = Field(default=True, exclude_if=bool)
     observations: tuple[Observed, ...] = Field(default=(), exclude_if=not_)
     observations_left_out: int = Field(default=0, exclude_if=not_)
 

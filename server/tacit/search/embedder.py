@@ -19,7 +19,7 @@ import numpy as np
 
 from tacit.errors import EmbedderMissing
 from tacit.search.sharing import share
-from tacit.search.weights import VOCABULARY, WeightsFolder, find_weights, fingerprint, load_tensors
+from tacit.search.weights import VOCABULARY, SizeWatch, WeightsFolder, find_weights, fingerprint, load_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -208,7 +208,7 @@ def _load(folder: WeightsFolder) -> _Loaded:
     from tacit.search.minilm import MiniLm
 
     threadpool_limits(limits=1, user_api="blas")
-    model = MiniLm(load_tensors(folder.tensors))
+    model = MiniLm(load_tensors(folder.tensors), SizeWatch(folder.tensors))
     try:
         tokenizer: Any = Tokenizer.from_file(str(folder.tokenizer))
     except Exception as error:  # tokenizers raises plain Exception

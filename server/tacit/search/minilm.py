@@ -17,7 +17,7 @@ import numpy as np
 from tacit.search.weights import HIDDEN, LAYERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tacit.search.arrays import Floats
 
@@ -136,7 +136,9 @@ def _gelu(x: Floats) -> Floats:
 class MiniLm:
     """The model over its tensors (`weights.load_tensors`); holds no state, so threads may share it."""
 
-    def __init__(self, tensors: Mapping[str, Floats]) -> None:
+    def __init__(self, tensors: Mapping[str, Floats], check: Callable[[], None] = lambda: None) -> None:
+        """Take the tensors, and what raises an error where those that are mapped can no longer be read."""
+        self._check = check
         tensors = {**tensors, **_together({name: tensors[name] for name in tensors if name.startswith("encoder.")})}
 
         def column(name: str) -> Floats:
@@ -177,6 +179,7 @@ class MiniLm:
         ids = np.zeros((len(texts), longest), np.intp)
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
+        self._check()
         x = self._words[ids] + self._positions[:longest]
         x = self._norm(np.ascontiguousarray(x.reshape(-1, HIDDEN).T))
         mask = _mask(lengths, longest)

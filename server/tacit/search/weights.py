@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import weakref
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -104,6 +105,24 @@ def fingerprint(folder: WeightsFolder) -> str:
     except OSError as error:
         raise _damaged(folder.tensors, str(error)) from error
     return digest.hexdigest()[:12]
+
+
+class SizeWatch:
+    """Says of a mapped file that it was cut short meanwhile: to read what is gone of it would end the process.
+
+    Only the moment between the question and the reading is left.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def __call__(self) -> None:
+        """Raise `EmbedderMissing` where the file is shorter than it was."""
+        if os.fstat(self._descriptor).st_size < self._size:
+            raise _damaged(self._path, "it was cut short while it was in use")
 
 
 def load_tensors(path: Path) -> dict[str, Floats]:

@@ -7,6 +7,7 @@ import os
 from tacit.building import inspect_builder
 from tacit.catalog import Catalog
 from tacit.config import Settings
+from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.llm import inspect_model
 from tacit.models import Check, Permissions
 from tacit.service.finding import Finder
@@ -17,7 +18,7 @@ SAMPLE = 100
 
 
 class Doctor:
-    """Checks a running Tacit; reads only."""
+    """Checks a running Tacit; leaves everything as it is."""
 
     def __init__(self, settings: Settings, store: Store, catalog: Catalog, finder: Finder) -> None:
         self._settings = settings
@@ -32,9 +33,14 @@ class Doctor:
 
     def _data(self) -> Check:
         folder = self._settings.data
-        writable = self._store.database.writable
-        state = "readable and writable" if writable else "read-only: make it writable, or name another with --data"
-        return Check(name="data folder", ok=writable, detail=f"{folder}, {state}")
+        if not self._store.database.writable:
+            advice = "read-only: make it writable, or name another with --data"
+            return Check(name="data folder", ok=False, detail=f"{folder}, {advice}")
+        try:
+            self._store.try_writing()
+        except (StoreReadOnly, StoreBusy) as error:
+            return Check(name="data folder", ok=False, detail=f"{folder}, where runs are not recorded: {error}")
+        return Check(name="data folder", ok=True, detail=f"{folder}, readable and writable")
 
     def _capabilities(self) -> Check:
         count = self._catalog.count()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tacit.catalog import unknown_capability
@@ -70,6 +71,7 @@ class Executor:
         self._sandbox = sandbox
         self._surroundings = surroundings
         self._failures = failures
+        self._records = True
 
     def execute(self, prepared: Prepared, text: bytes, frame: Frame) -> Attempt:
         """Run once in the sandbox, and check the output; nothing is committed, and of this run nothing recorded."""
@@ -111,19 +113,25 @@ class Executor:
 
         Raises `StoreBusy`. What a run wrote has not landed then: it is recorded with its commit.
         """
-        try:
-            self._store.runs.record(attempt.record())
-        except StoreReadOnly:
-            return ""
-        return attempt.frame.run_id
+        return self._kept(attempt, lambda: self._store.runs.record(attempt.record()))
 
     def record_at_once(self, attempt: Attempt) -> str:
         """Keep the records of an attempt and of the runs below it, all or none; else as `record`, without waiting."""
-        called = attempt.frame.called or ()
+        tree = [each.record() for each in (*(attempt.frame.called or ()), attempt)]
+        return self._kept(attempt, lambda: self._store.runs.record_at_once(tree))
+
+    def _kept(self, attempt: Attempt, record: Callable[[], None]) -> str:
+        """Record, and return the run's id or an empty one; the log says when that begins to fail, and when it ends."""
         try:
-            self._store.runs.record_at_once([each.record() for each in (*called, attempt)])
-        except StoreReadOnly:
+            record()
+        except StoreReadOnly as error:
+            if self._records:
+                self._records = False
+                _log.warning("Runs are not recorded from now on: %s", error)
             return ""
+        if not self._records:
+            self._records = True
+            _log.warning("Runs are recorded again.")
         return attempt.frame.run_id
 
     def _world(self, prepared: Prepared, frame: Frame, now: int) -> World:

@@ -275,7 +275,8 @@ def _outcome(attempt: Attempt, run_id: str) -> RunAnswer:
 
 def _with_run(failure: TacitError, run_id: str, observed: dict[str, Any]) -> TacitError:
     """Return the failure with the run that ended so, and what that observed before."""
-    failure.details = {**failure.details, **as_details(observed), **({"run_id": run_id} if run_id else {})}
+    kept = {"run_id": run_id} if run_id else {"recorded": False}
+    failure.details = {**failure.details, **as_details(observed), **kept}
     return failure
 
 
@@ -297,6 +298,7 @@ def _answer(
         energy=energy,
         seconds=seconds,
         cached=cached,
+        recorded=bool(run_id),
         observations=observed.get("observations", ()),
         observations_left_out=observed.get("observations_left_out", 0),
     )

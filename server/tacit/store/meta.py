@@ -61,7 +61,16 @@ class Meta:
         if self._shared is None or self.generation() == self._shared.get():
             return
         with suppress(StoreBusy, StoreReadOnly), self._database.write() as connection:
-            self._shared.set(self.generation_in(connection))
+            self._show(self.generation_in(connection))
+
+    def _show(self, generation: int) -> None:
+        """Have every process ask the database; raises `StoreReadOnly` where that cannot be, so nothing may change."""
+        if self._shared is None:
+            return
+        try:
+            self._shared.set(generation)
+        except OSError as error:
+            raise _unshared(self._database, error) from error
 
     def _stored_generation(self) -> int:
         try:
@@ -83,8 +92,7 @@ class Meta:
     def next_generation(self, connection: Connection) -> int:
         """Begin a new generation in the transaction of `connection`, and return it."""
         changed = self.generation_in(connection) + 1
-        if self._shared:
-            self._shared.set(changed)
+        self._show(changed)
         connection.execute(update(meta).where(meta.c.key == _GENERATION).values(value=str(changed)))
         return changed
 
@@ -123,8 +131,11 @@ class Meta:
 def _shared_counter(database: Database) -> SharedCounter | None:
     if not database.writable:
         return None
-    path = database.path.with_name("generation")
     try:
-        return SharedCounter(path)
+        return SharedCounter(database.path.with_name(_GENERATION))
     except OSError as error:  # to go on without it would hide this process's changes from the others
-        raise read_only(database.path, f"{path.name} beside it cannot be shared ({error.strerror})") from error
+        raise _unshared(database, error) from error
+
+
+def _unshared(database: Database, error: OSError) -> StoreReadOnly:
+    return read_only(database.path, f"{_GENERATION} beside it cannot be shared ({error.strerror or error})")

@@ -51,6 +51,9 @@ def open_engine(path: Path, *, writable: bool, busy_seconds: float) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys=ON")
+        # Read, not mapped, whatever SQLite was built with: what is mapped and cannot be read ends the process. Only the
+        # index of its log is mapped, of which it writes each page before, so that a full disk is an error.
+        connection.execute("PRAGMA mmap_size=0")
         if writable:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")

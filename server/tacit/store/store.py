@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Self
 
+from tacit.clock import now_millis
 from tacit.store.audit import Audit
 from tacit.store.builds import Builds
 from tacit.store.commits import Commits
 from tacit.store.database import Database
+from tacit.store.failures import read_only
 from tacit.store.health import Health
 from tacit.store.meta import Meta
 from tacit.store.outlines import Outlines
@@ -22,6 +26,7 @@ from tacit.store.vectors import Vectors
 RUNS_KEPT = 100_000
 BYTES_KEPT = 2 << 30
 BUSY_SECONDS = 5.0
+TRIED_BYTES = 1 << 20
 
 
 class Store:
@@ -66,6 +71,20 @@ class Store:
     def generation(self) -> int:
         """Return a number that grows with every change of the catalog by any process; takes about 0.2 µs."""
         return self.meta.generation()
+
+    def try_writing(self) -> None:
+        """Write as much as a large run does, and take it back; raises `StoreReadOnly` or `StoreBusy`.
+
+        SQLite alone would not tell: it writes a little into what its log has room for, also on a full disk.
+        """
+        with self.database.write(durable=True) as connection:
+            self.meta.put_in(connection, "tried", str(now_millis()))
+        try:
+            with TemporaryFile(dir=self.database.path.parent) as file:
+                os.posix_fallocate(file.fileno(), 0, TRIED_BYTES)
+        except OSError as error:
+            problem = f"{TRIED_BYTES >> 20} MB more do not fit beside it ({error.strerror})"
+            raise read_only(self.database.path, problem) from error
 
     def prune(self) -> int:
         """Drop a bounded number of runs and builds that are too old now; return how many runs went."""
