@@ -25,6 +25,7 @@ import tacit
 from tacit.config import MIB, Settings
 from tacit.errors import InvalidSettings
 from tacit.web.access import Guard, check_exposure, readable_elsewhere
+from tacit.web.departures import Departures
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -58,7 +59,8 @@ def build_app(server: TacitServer, settings: Settings) -> ASGIApp:
                 await anyio.to_thread.run_sync(server.opening.release)
 
     routes = [*streamable.routes, *events.routes, Route("/healthz", _health)]
-    guarded = Guard(_SingleResponse(Starlette(routes=routes, lifespan=lifespan)), settings)
+    served = Departures(Starlette(routes=routes, lifespan=lifespan), "/messages/")
+    guarded = Guard(_SingleResponse(served), settings)
     return readable_elsewhere(guarded, settings)
 
 
