@@ -7,6 +7,7 @@ Whole numbers are read exactly, whatever their size. Other numbers become floats
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -57,7 +58,8 @@ def parse_exact(text: bytes) -> Any:
     """Return the value as `parse` does; raises `InexactNumber` for one that would lose digits."""
     value: Any = from_json(text, allow_inf_nan=False)
     if _may_lose_digits(text):
-        json.dumps(value, allow_nan=False)
+        if _MAYBE_INFINITE.search(text):
+            json.dumps(value, allow_nan=False)
         found = inexact_in(text)
         if found is not None:
             raise found
@@ -97,9 +99,12 @@ def _may_lose_digits(text: bytes) -> bool:
 
 
 def _held(written: str) -> float | _Unheld:
-    """Return the float, or the number as it is written where the float would be another one."""
+    """Return the float, or the number as it is written where the float would be another one.
+
+    One that is too large is infinite, which is refused wherever a value is made into JSON.
+    """
     number = float(written)
-    if repr(number) == written:
+    if repr(number) == written or math.isinf(number):
         return number
     mantissa = written.lower().partition("e")[0]
     digits = mantissa.lstrip("-+").replace(".", "").strip("0")

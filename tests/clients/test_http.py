@@ -62,6 +62,47 @@ async def test_three_tools_answer_over_sse(serve_http: Serve) -> None:
     assert [search.is_error, run.is_error, mutate.is_error] == [False, False, False]
 
 
+def posted(address: str, path: str, message: str, **headers: str) -> httpx2.Response:
+    """Post a message as it is written."""
+    accepted = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    return httpx2.post(f"{address}{path}", content=message, headers={**accepted, **headers}, timeout=10)
+
+
+def echoing(text: str, meta: str = "") -> str:
+    """Return a call that has a JSON text echoed."""
+    arguments = f'{{"id": "echo", "input": {text}}}'
+    params = f'{{"name": "run_capability", "arguments": {arguments}{meta}}}'
+    return f'{{"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {params}}}'
+
+
+HANDSHAKE = (
+    '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", '
+    '"capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}}'
+)
+MODERN = (
+    ', "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", '
+    '"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}, '
+    '"io.modelcontextprotocol/clientCapabilities": {}}'
+)
+
+
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+def test_a_number_that_would_lose_digits_is_refused(serve_http: Serve, era: str) -> None:
+    """As over stdio: the SDK would hand over another one."""
+    address = serve_http()
+    if era == "modern":
+        headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "run_capability"}
+    else:
+        session = posted(address, "/mcp", HANDSHAKE).headers["mcp-session-id"]
+        headers = {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}
+    meta = MODERN if era == "modern" else ""
+    refused = posted(address, "/mcp", echoing('{"a": 0.1234567890123456789}', meta), **headers).text
+    assert "too_many_digits" in refused
+    assert "$.input.a" in refused
+    kept = posted(address, "/mcp", echoing('{"a": 12345678901234567890123}', meta), **headers).text
+    assert '"a":12345678901234567890123' in kept
+
+
 @pytest.mark.anyio
 async def test_token_opens_every_transport(serve_http: Serve) -> None:
     """With the right token, both transports serve as without tokens."""

@@ -48,6 +48,16 @@ class Wire:
         self.process.stdin.close()
         self.process.stdin = None
 
+    def echo(self, text: str) -> dict[str, Any]:
+        """Have a JSON text echoed, its digits as they are, and return the result."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        arguments = f'{{"id": "echo", "input": {text}}}'
+        call = f'"method": "tools/call", "params": {{"name": "run_capability", "arguments": {arguments}}}'
+        self.process.stdin.write(f'{{"jsonrpc": "2.0", "id": 2, {call}}}\n')
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["result"]
+
     def call(self, capability: str) -> dict[str, Any]:
         return {"method": "tools/call", "params": {"name": "run_capability", "arguments": {"id": capability}}}
 
@@ -302,3 +312,21 @@ def test_server_file_starts_by_itself(tmp_path: Path) -> None:
     answer = wire.ask({"method": "ping"})
     wire.process.communicate(timeout=60)
     assert answer["result"] == {}
+
+
+def test_a_number_that_would_lose_digits_is_refused(wire: Wire) -> None:
+    """The SDK would hand over another one; what the client wrote is looked at before."""
+    refused = wire.echo("[1, 0.1234567890123456789]")
+    assert refused["isError"]
+    error = refused["_meta"]["tacit/error"]
+    assert error["code"] == "too_many_digits"
+    assert error["details"] == {"path": "$.input[1]", "written": "0.1234567890123456789"}
+    assert wire.echo("0.10000000000000001")["structuredContent"]["output"] == 0.1
+
+
+def test_whole_numbers_of_any_size_are_kept_both_ways(wire: Wire) -> None:
+    """In the structured content as in the text."""
+    large = 12345678901234567890123
+    answer = wire.echo(str(large))
+    assert answer["structuredContent"]["output"] == large
+    assert answer["content"][0]["text"] == str(large)

@@ -142,3 +142,11 @@ def test_every_crate_is_pinned_exactly() -> None:
     own = tomllib.loads((guest_sources() / "builder" / "sdk" / "Cargo.toml").read_text())["dependencies"]
     versions = [value if isinstance(value, str) else value.get("version", "=") for value in own.values()]
     assert all(version.startswith("=") for version in versions)
+
+
+def test_sdk_of_another_patch_is_another_one(toolchain: Toolchain, copied_sources: Path) -> None:
+    """A changed patch asks for set-up again instead of linking the crate without it."""
+    before = fingerprint(toolchain)
+    patch = copied_sources / "builder" / "sdk" / "serde_json.diff"
+    patch.write_text(patch.read_text() + "\n")
+    assert fingerprint(toolchain) != before

@@ -14,7 +14,7 @@ import pytest
 
 from tacit.config import Settings
 from tacit_builder.shipped import compile_shipped, shipped_capabilities
-from tacit_builder.toolchain import Confinement, Sdk, Toolchain, find_confinement
+from tacit_builder.toolchain import FLAGS, Confinement, Sdk, Toolchain, find_confinement
 from tacit_builder.toolchain.confinement import Job
 from tacit_builder.toolchain.sdk import guest_sources
 
@@ -163,6 +163,16 @@ def test_shipped_capability_is_compiled_once(
     (one_capability / "greet" / "src" / "words.rs").write_text('pub const HELLO: &str = "2";')
     (changed,) = shipped_capabilities(one_capability, sdk, settings.cache)
     assert not changed.current
+
+
+def test_shipped_capability_is_stale_under_other_flags(
+    one_capability: Path, sdk: Sdk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that was compiled without checks of overflow is not taken for one with them."""
+    (greet,) = shipped_capabilities(one_capability, sdk, tmp_path)
+    monkeypatch.setattr("tacit_builder.shipped.FLAGS", tuple(flag for flag in FLAGS if "overflow" not in flag))
+    (other,) = shipped_capabilities(one_capability, sdk, tmp_path)
+    assert greet.kept != other.kept
 
 
 def test_every_shipped_capability_is_built(sdk: Sdk, settings: Settings) -> None:

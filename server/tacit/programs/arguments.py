@@ -74,7 +74,7 @@ class Arguments:
 
     def _bounded(self, number: int | float) -> int | float:
         if isinstance(number, int) and abs(number) > LARGEST:
-            raise OutOfRange(f"{self.function} takes whole numbers up to {LARGEST}.", hint="Give it as text.")
+            raise OutOfRange(f"{self.function} takes whole numbers up to {LARGEST}.", hint="Use a smaller one.")
         return number
 
     def wrong(self, position: int, wanted: str) -> WrongType:

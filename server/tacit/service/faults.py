@@ -50,8 +50,8 @@ _OF_PROGRAMS = frozenset(kind.code for kind in ProgramError.__subclasses__()) - 
 _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", "invalid_request"})
 """The codes by which the guest's SDK passes on what the host answered, or that it could not be read."""
 
-_NOT_FINITE = "not_finite"
-"""How the guest's SDK reports a division by zero, which the numbers of an input explain."""
+_OF_NUMBERS = frozenset({ArithmeticOverflow.code, "not_finite"})
+"""What a capability may report, itself or by its SDK, where the numbers of an input explain it."""
 _INVALID_INPUT = "invalid_input"
 _WHOLE = 0.9
 """The share of a limit from which on a called capability that used it up itself would have done so alone."""
@@ -131,7 +131,7 @@ def _limit_in(error: Mapping[str, Any]) -> str | None:
 
 def _reports_own(reported: str | None, version: Version, given: Given) -> bool:
     expected = {test.expect.error for test in version.tests}
-    if not expected.isdisjoint({reported, CapabilityFailed.code}) or reported == _NOT_FINITE:
+    if not expected.isdisjoint({reported, CapabilityFailed.code}) or reported in _OF_NUMBERS:
         return False
     if any(call.failure or call.error for call in given.calls) or (version.effects and reported in _OF_THE_HOST):
         return False
