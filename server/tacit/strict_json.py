@@ -71,7 +71,7 @@ def inexact_in(text: bytes) -> InexactNumber | None:
     if not _may_lose_digits(text):
         return None
     try:
-        value = json.loads(text, parse_float=_held)
+        value = json.loads(text.decode("utf-8", "replace"), parse_float=_held)
     except (ValueError, RecursionError):
         return None
     return next(_unheld_in(value), None)

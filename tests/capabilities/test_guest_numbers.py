@@ -331,3 +331,13 @@ def test_a_printed_number_that_would_lose_digits_is_refused(built: Callable[[str
     failed = failure(built(SOURCE)('{"raw": {"r": [0.5, 0.1234567890123456789]}}'))
     assert isinstance(failed, InvalidOutput)
     assert failed.details["path"] == "$.r[1]"
+
+
+def test_a_fetched_number_that_would_lose_digits_is_an_error(sandbox: Sandbox, load: Callable[[str], Any]) -> None:
+    """It is the answer's fault: neither is it rounded, nor is the answer said to be no JSON."""
+    url = "https://a.example/"
+    test = TestCase(name="large", http={url: '{"id": 12345678901234567890123}'}, expect=Expectation(output=None))
+    world = FixtureWorld(test, Permissions(http=("*",)))
+    code, message = reported(sandbox.run(load("fetch_json"), f'{{"url": "{url}"}}'.encode(), world))
+    assert code == "invalid_request"
+    assert "would lose digits" in message

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use capability_common::exact_number;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -50,6 +51,33 @@ pub fn compact(text: &str) -> String {
         (rest, in_string) = (after, !in_string);
     }
     kept
+}
+
+/// The first number of a JSON text that whoever reads it would lose digits of.
+pub fn inexact(text: &str) -> Option<&str> {
+    let (mut rest, mut in_string) = (text, false);
+    while !rest.is_empty() {
+        let end = if in_string {
+            string_end(rest)
+        } else {
+            rest.find('"').map_or(rest.len(), |quote| quote + 1)
+        };
+        let (piece, after) = rest.split_at(end);
+        if !in_string {
+            let mut numbers = piece.split([',', ':', '[', ']', '{', '}', '"', ' ', '\t', '\r', '\n']);
+            if let Some(number) = numbers.find(|each| may_be_inexact(each) && exact_number(each).is_none()) {
+                return Some(number);
+            }
+        }
+        (rest, in_string) = (after, !in_string);
+    }
+    None
+}
+
+/// Whether a text is a number that may have more digits, or be larger, than a double.
+fn may_be_inexact(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        && (text.len() > 16 || text.contains(['e', 'E']))
 }
 
 /// What a document is, in words.
@@ -286,6 +314,24 @@ mod tests {
     fn compact_text_keeps_strings_and_digits() {
         let text = "{ \"a b\" : [ 1.50 ,\n\t\"x \\\" y\\\\\" , \"\" ] }\r\n";
         assert_eq!(compact(text), r#"{"a b":[1.50,"x \" y\\",""]}"#);
+    }
+
+    #[test]
+    fn numbers_that_would_lose_digits_are_found() {
+        for exact in [
+            "[1.5,12345678901234567890123,\"0.12345678901234567891\",1e3,true]",
+            "{}",
+            "-0.1",
+        ] {
+            assert_eq!(inexact(exact), None, "{exact}");
+        }
+        for (text, number) in [
+            ("[1,{\"a\":0.12345678901234567891}]", "0.12345678901234567891"),
+            ("1e400", "1e400"),
+            ("[\"\\\"\",-12345678901234567890.5]", "-12345678901234567890.5"),
+        ] {
+            assert_eq!(inexact(text), Some(number));
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@ before the SDK is, and what is found is written into the request's own `_meta`; 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
 from tacit.strict_json import InexactNumber, inexact_in
 
-NOTE = "tacit/inexact"
+NOTE = f"tacit/inexact-{secrets.token_hex(8)}"
+"""The name of the note in `_meta`, which no client can know."""
 _ARGUMENTS = ("params", "arguments")
 
 
@@ -21,7 +23,7 @@ def noted(line: bytes) -> bytes:
     found = _in_arguments(line)
     if found is None:
         return line
-    message: dict[str, Any] = json.loads(line)
+    message: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))
     meta = message["params"].get("_meta")
     note = {NOTE: [list(found.path), found.written]}
     message["params"]["_meta"] = {**cast("dict[str, Any]", meta), **note} if isinstance(meta, dict) else note
