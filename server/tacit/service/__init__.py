@@ -122,6 +122,7 @@ class Service:
         For event loops, where a thread costs more than most runs. Raises as `run` does.
         """
         _check_run(capability, version, session)
+        require(bool, fresh=fresh)
         return self._runner.run_at_once(capability, data, version=version, fresh=fresh, session=session)
 
     def is_short(self, capability: str, version: int | None = None) -> bool:
