@@ -4,7 +4,9 @@ What it covers:
 - isolation: each run has an instance and a memory of its own, and sees its stdin, a virtual clock, seeded random
   numbers and the host functions that its world answers; no files, sockets, environment or other run;
 - limits: energy, wall time, memory, stack, stdout, stderr, the number of host calls and the size of what they
-  carry; each ends the run with an error of its own, and a run can be cancelled from another thread;
+  carry; each ends the run with an error of its own, and a run can be cancelled from another thread; what the host does
+  for a guest is energy too;
+- compiling: a module of more than 16 KiB is compiled in a process with limits of its own;
 - determinism: the same module, stdin, clock, seed and answers of the world give the same bytes on any machine;
 - attacks on the host's functions: pointers outside the guest's memory answer EFAULT or trap, and host results are
   copied only as far as the guest has room;
