@@ -71,7 +71,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    energy: int = Field(default=5_000_000_000, ge=1, le=1 << 62)
+    energy: int = Field(default=15_000_000_000, ge=1, le=1 << 62)
     wall_seconds: float = Field(default=30.0, gt=0, le=3600)
     memory_bytes: int = Field(default=64 * MIB, ge=MIB, le=4096 * MIB)
     stack_bytes: int = Field(default=512 * 1024, ge=64 * 1024, le=8 * MIB)
@@ -83,6 +83,18 @@ class Limits(BaseModel):
     http_seconds: float = Field(default=15.0, gt=0, le=300)
     file_bytes: int = Field(default=16 * MIB, ge=1024)
     call_depth: int = Field(default=8, ge=0, le=32)
+
+
+LESS = "Give it less to do at once: a part of the input, a filter, a smaller range."
+"""What the caller of a run can do that met one of its limits."""
+
+
+def raise_hint(limit: str, present: float) -> str:
+    """Return what the operator can do about a limit of runs, as a sentence; "" where no larger value is allowed."""
+    bounds: list[float] = [bound.le for bound in Limits.model_fields[limit].metadata if hasattr(bound, "le")]
+    if bounds and present >= min(bounds):
+        return ""
+    return f" The operator of this server can raise TACIT_LIMITS__{limit.upper()}, which is {present:g}."
 
 
 class Settings(BaseSettings):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from shipped import FOLDER, IDS, manifest
 
+from tacit.errors import CapabilityFailed
 from tacit.models import Expectation, Permissions, TestCase
 from tacit.sandbox import Guest
 from tacit.sandbox.engine import Sandbox
@@ -27,7 +28,12 @@ SECTIONS = {
     "performance_reviews",
     "calendar",
 }
-READING = [name for name in IDS if manifest(name).permissions == Permissions(read=("employee_database.json",))]
+READS = Permissions(read=("employee_database.json",))
+READING = [name for name in IDS if manifest(name).permissions in (READS, READS.model_copy(update={"time": True}))]
+NOW = 1_796_040_000_000
+"""Noon of 2026-11-30."""
+DAY = 86_400_000
+EXPECTED = Expectation(output=None)
 Employees = dict[str, dict[str, Any]]
 
 
@@ -96,7 +102,7 @@ def test_answers_for_every_employee(
     program, found = load(name), manifest(name)
     promises = compile_schema(found.output_schema)
     text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
-    case = TestCase(name=name, files={"employee_database.json": text}, expect=Expectation(output=None))
+    case = TestCase(name=name, files={"employee_database.json": text}, now=NOW, expect=Expectation(output=None))
     for employee in employees:
         world = FixtureWorld(case, found.permissions)
         execution = sandbox.run(program, json.dumps({"employee_id": employee}).encode(), world)
@@ -133,7 +139,7 @@ def test_an_update_changes_one_line_and_is_read_again(
 ) -> None:
     """What an update writes is what the next read answers, and all other lines of the file stay as they were."""
     text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
-    case = TestCase(name=update, files={"employee_database.json": text}, expect=Expectation(output=None))
+    case = TestCase(name=update, files={"employee_database.json": text}, now=NOW, expect=Expectation(output=None))
     world = FixtureWorld(case, manifest(update).permissions)
     updated = sandbox.run(load(update), json.dumps({"employee_id": "E008", **change}).encode(), world)
     assert updated.failure is None
@@ -142,3 +148,50 @@ def test_an_update_changes_one_line_and_is_read_again(
     assert answer.value[section] == updated.value[section]
     lines = zip(text.splitlines(), world.written["employee_database.json"].decode().splitlines(), strict=True)
     assert sum(before != after for before, after in lines) == 1
+
+
+def test_a_scheduled_raise_counts_from_its_day_on(sandbox: Sandbox, load: Callable[[str], Guest]) -> None:
+    """Until then what is earned stays as it was, in every reader, whether or not the record is written again."""
+    text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
+
+    def earned(files: str, day: int) -> dict[str, Any]:
+        case = TestCase(name="read", files={"employee_database.json": files}, now=NOW + day * DAY, expect=EXPECTED)
+        world = FixtureWorld(case, manifest("get_salary_details").permissions)
+        return sandbox.run(load("get_salary_details"), b'{"employee_id": "E002"}', world).value["salary"]
+
+    case = TestCase(name="raise", files={"employee_database.json": text}, now=NOW, expect=EXPECTED)
+    world = FixtureWorld(case, manifest("update_employee_salary").permissions)
+    raising = {"employee_id": "E002", "base_salary": 100000, "bonus": 20000, "effective_date": "2026-12-03"}
+    raised = sandbox.run(load("update_employee_salary"), json.dumps(raising).encode(), world)
+    written = world.written["employee_database.json"].decode()
+
+    before = earned(text, 0)
+    assert before["base_salary"] == raised.value["salary"]["base_salary"] == 88000
+    assert {**before, "scheduled": raised.value["changed"]["scheduled"]["after"]} == earned(written, 2)
+    then = earned(written, 3)
+    assert (then["base_salary"], then["bonus"], then["effective_date"]) == (100000, 20000, "2026-12-03")
+    assert [entry["base_salary"] for entry in then["history"]][-2:] == [88000, 100000]
+    assert "scheduled" not in then
+
+
+@pytest.mark.parametrize(
+    ("capability", "given", "field"),
+    [
+        ("get_outlook_calendar", {"from": "2026-02-30"}, "from"),
+        ("get_outlook_calendar", {"to": "2027-02-29"}, "to"),
+        ("update_employee_salary", {"base_salary": 1, "effective_date": "2027-04-31"}, "effective_date"),
+        ("update_employee_car_details", {"assigned_on": "2026-06-31"}, "assigned_on"),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_refused(
+    *, capability: str, given: dict[str, Any], field: str, sandbox: Sandbox, load: Callable[[str], Guest]
+) -> None:
+    """The error names the field, and says which days the month has."""
+    text = (FOLDER / "employee_database.json").read_text(encoding="utf-8")
+    case = TestCase(name=capability, files={"employee_database.json": text}, now=NOW, expect=EXPECTED)
+    world = FixtureWorld(case, manifest(capability).permissions)
+    done = sandbox.run(load(capability), json.dumps({"employee_id": "E001", **given}).encode(), world)
+    assert isinstance(done.failure, CapabilityFailed)
+    assert done.failure.details["code"] == "invalid_input"
+    assert done.failure.details["message"].startswith(f"{field} must be a day that exists")
+    assert not world.written

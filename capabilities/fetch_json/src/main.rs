@@ -1,6 +1,6 @@
 //! Fetches JSON from the web and answers with it, or with the part of it that a JSON Pointer names.
 //!
-//! The part is handed on as it is written, digit by digit; a document is never held as a tree of values, which
+//! The part is handed on as it is written; a document is never held as a tree of values, which
 //! takes many times the memory of its text.
 
 mod pointer;
@@ -20,6 +20,9 @@ struct Input {
 #[derive(Serialize)]
 struct Output {
     value: Box<RawValue>,
+    /// What was rounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 fn main() {
@@ -32,24 +35,20 @@ fn fetch(input: Input) -> Result<Output, Error> {
     };
     let body = http_get(&input.url).map_err(|error| Error::new("http_failed", error))?;
     let text = String::from_utf8(body).map_err(|error| not_json(&error))?;
+    let text = text.trim_start_matches('\u{feff}');
     let segments = pointer::segments(&input.pointer);
-    let part = pointer::find(&text, &segments).map_err(|error| not_json(&error))?;
-    let part = part.ok_or_else(|| nothing_there(&text, &input.pointer))?;
+    let part = pointer::find(text, &segments).map_err(|error| not_json(&error))?;
+    let part = part.ok_or_else(|| nothing_there(text, &input.pointer))?;
     pointer::check(part.get()).map_err(|error| not_json(&error))?;
-    let text = pointer::compact(part.get());
-    if let Some(number) = pointer::inexact(&text) {
-        // What the world answered, so the code is the one that the host's functions give such answers.
-        let shown: String = number.chars().take(40).collect();
-        return Err(Error::new(
-            "invalid_request",
-            format!(
-                "{} answers with a number that would lose digits here: {shown}.",
-                input.url
-            ),
-        ));
-    }
+    let handed = pointer::handed_on(part.get());
     Ok(Output {
-        value: RawValue::from_string(text)?,
+        value: RawValue::from_string(handed.text)?,
+        note: handed.first.map(|first| {
+            format!(
+                "{} numbers with more digits than are kept were rounded, such as {first}.",
+                handed.rounded
+            )
+        }),
     })
 }
 

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use capability_common::exact_number;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+/// A number of so many signs has no more digits than a double keeps.
+const SHORT: usize = 16;
 
 /// How many keys of a document are named where nothing is at the pointer.
 const SHOWN_KEYS: usize = 20;
@@ -32,9 +34,23 @@ pub fn check(part: &str) -> serde_json::Result<()> {
     serde_json::from_str::<Checked>(part).map(|_| ())
 }
 
-/// A JSON text without the spaces and line ends between its values.
-pub fn compact(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
+/// A JSON text as it is handed on.
+pub struct Handed {
+    pub text: String,
+    /// How many numbers were rounded, and the first of them.
+    pub rounded: usize,
+    pub first: Option<String>,
+}
+
+/// A JSON text without the spaces between its values, and with fractions rounded that no reader keeps digit by digit.
+///
+/// Whole numbers keep all their digits.
+pub fn handed_on(text: &str) -> Handed {
+    let mut handed = Handed {
+        text: String::with_capacity(text.len()),
+        rounded: 0,
+        first: None,
+    };
     let (mut rest, mut in_string) = (text, false);
     while !rest.is_empty() {
         let end = if in_string {
@@ -44,40 +60,55 @@ pub fn compact(text: &str) -> String {
         };
         let (piece, after) = rest.split_at(end);
         if in_string {
-            kept.push_str(piece);
+            handed.text.push_str(piece);
         } else {
-            kept.extend(piece.split_ascii_whitespace());
+            handed.push_values(piece);
         }
         (rest, in_string) = (after, !in_string);
     }
-    kept
+    handed
 }
 
-/// The first number of a JSON text that whoever reads it would lose digits of.
-pub fn inexact(text: &str) -> Option<&str> {
-    let (mut rest, mut in_string) = (text, false);
-    while !rest.is_empty() {
-        let end = if in_string {
-            string_end(rest)
-        } else {
-            rest.find('"').map_or(rest.len(), |quote| quote + 1)
-        };
-        let (piece, after) = rest.split_at(end);
-        if !in_string {
-            let mut numbers = piece.split([',', ':', '[', ']', '{', '}', '"', ' ', '\t', '\r', '\n']);
-            if let Some(number) = numbers.find(|each| may_be_inexact(each) && exact_number(each).is_none()) {
-                return Some(number);
+impl Handed {
+    /// Take in what stands between two strings.
+    fn push_values(&mut self, piece: &str) {
+        for chunk in piece.split_ascii_whitespace() {
+            if chunk.len() <= SHORT {
+                self.text.push_str(chunk);
+                continue;
+            }
+            for part in chunk.split_inclusive([',', ':', '[', ']', '{', '}']) {
+                let token = part.trim_end_matches([',', ':', '[', ']', '{', '}']);
+                match rounded(token) {
+                    Some(number) => {
+                        self.rounded += 1;
+                        self.first.get_or_insert_with(|| token.to_owned());
+                        self.text.push_str(&number);
+                        self.text.push_str(part.get(token.len()..).unwrap_or_default());
+                    }
+                    None => self.text.push_str(part),
+                }
             }
         }
-        (rest, in_string) = (after, !in_string);
     }
-    None
 }
 
-/// Whether a text is a number that may have more digits, or be larger, than a double.
-fn may_be_inexact(text: &str) -> bool {
-    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-        && (text.len() > 16 || text.contains(['e', 'E']))
+/// A number as a double writes it, if it has more digits than that keeps.
+fn rounded(token: &str) -> Option<String> {
+    if token.len() <= SHORT || !token.contains(['.', 'e', 'E']) {
+        return None;
+    }
+    let number: f64 = token.parse().ok()?;
+    let digits = significant(token);
+    let most = digits.len().saturating_sub(1);
+    (significant(&format!("{number:.most$e}")) != digits).then(|| format!("{number:e}"))
+}
+
+/// The digits of a number without its sign, point, exponent and outer zeros.
+fn significant(number: &str) -> String {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').to_owned()
 }
 
 /// What a document is, in words.
@@ -311,27 +342,28 @@ mod tests {
     }
 
     #[test]
-    fn compact_text_keeps_strings_and_digits() {
-        let text = "{ \"a b\" : [ 1.50 ,\n\t\"x \\\" y\\\\\" , \"\" ] }\r\n";
-        assert_eq!(compact(text), r#"{"a b":[1.50,"x \" y\\",""]}"#);
+    fn what_is_handed_on_keeps_strings_and_whole_numbers() {
+        let text = "{ \"a b\" : [ 1.50 ,\n\t\"x \\\" y\\\\\" , \"\", 12345678901234567890123,true ] }\r\n";
+        let handed = handed_on(text);
+        assert_eq!(
+            handed.text,
+            r#"{"a b":[1.50,"x \" y\\","",12345678901234567890123,true]}"#
+        );
+        assert_eq!((handed.rounded, handed.first), (0, None));
     }
 
     #[test]
-    fn numbers_that_would_lose_digits_are_found() {
-        for exact in [
-            "[1.5,12345678901234567890123,\"0.12345678901234567891\",1e3,true]",
-            "{}",
-            "-0.1",
-        ] {
-            assert_eq!(inexact(exact), None, "{exact}");
-        }
-        for (text, number) in [
-            ("[1,{\"a\":0.12345678901234567891}]", "0.12345678901234567891"),
-            ("1e400", "1e400"),
-            ("[\"\\\"\",-12345678901234567890.5]", "-12345678901234567890.5"),
-        ] {
-            assert_eq!(inexact(text), Some(number));
-        }
+    fn fractions_that_nobody_keeps_are_rounded_and_told() {
+        let handed =
+            handed_on("[0.1234567890123456789,{\"a\":-1.5},[12345678901234567.5],0.1000000000000000055511,1e-400]");
+        assert_eq!(
+            handed.text,
+            "[1.2345678901234568e-1,{\"a\":-1.5},[1.2345678901234568e16],0.1000000000000000055511,1e-400]"
+        );
+        assert_eq!(
+            (handed.rounded, handed.first.as_deref()),
+            (2, Some("0.1234567890123456789"))
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ const MOST_READS: usize = 900;
 /// How many bytes are read at most: the sandbox ends a run that read 64 MiB, and one more file may have 16 of them.
 const MOST_BYTES: usize = 47 << 20;
 
-/// How much energy reading and looking may take, of the ten billion that a run has by default.
-const MOST_ENERGY: u64 = 7_000_000_000;
+/// How much energy reading and looking may take, of the fifteen billion that a run has by default.
+const MOST_ENERGY: u64 = 10_000_000_000;
 
 /// How many of the skipped files are named.
 const MOST_NAMED: usize = 20;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cell::{classify, word, Cell};
+use crate::decimal::Decimal;
 use crate::number::{plain, Plain, Read, Value};
 use crate::tally::Tally;
 use crate::total::Total;
@@ -40,12 +41,11 @@ pub struct Summary {
     missing: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
-    /// Of numbers, null where JSON would lose digits of it; so all four.
+    /// Of numbers, null where a JSON number does not hold its digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     min: Option<Option<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<Option<Box<RawValue>>>,
-    /// Of numbers, null where it went beyond what a decimal holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean: Option<Option<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,6 +195,12 @@ impl Column {
         };
         let range = total.as_ref().and_then(Total::range);
         let sum = total.as_ref().map(Total::sum);
+        if sum.is_some_and(|sum| sum.and_then(Decimal::to_json).is_none()) {
+            notes.push(format!(
+                "{}: the sum has more digits than a number here holds.",
+                self.name
+            ));
+        }
         Summary {
             r#type: kind,
             count,

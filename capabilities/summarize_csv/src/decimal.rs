@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use capability_common::exact_number;
 use serde_json::value::RawValue;
 
 use crate::number::Plain;
@@ -36,6 +35,7 @@ impl Decimal {
     /// `mantissa` × 10^`exponent`; None if that is more than can be held.
     pub fn of_exponent(mantissa: i128, exponent: i32) -> Option<Self> {
         match u32::try_from(exponent) {
+            Ok(0) => Some(Self::new(mantissa, 0)),
             Ok(power) => Some(Self::new(mantissa.checked_mul(power_of_ten(power)?)?, 0)),
             Err(_) => {
                 let scale = exponent.unsigned_abs();
@@ -76,16 +76,18 @@ impl Decimal {
         }
     }
 
-    /// As a JSON number, digit by digit, None where whoever reads it would lose some.
+    /// As a JSON number; None where whoever reads it would lose digits, as of a fraction with more than a double has.
     pub fn to_json(self) -> Option<Box<RawValue>> {
-        exact_number(&self.to_string())
+        let digits = self.to_string();
+        let holds = !digits.contains('.') || digits.parse().is_ok_and(|number: f64| holds(number, &digits));
+        holds.then(|| RawValue::from_string(digits).ok()).flatten()
     }
 
-    /// As a JSON number with as many decimals as JSON has room for: all, unless it is very large.
+    /// As `to_json`, with fewer decimals where all of them would be too many.
     pub fn to_rounded_json(self) -> Option<Box<RawValue>> {
-        (0..=self.scale).find_map(|dropped| {
-            let divisor = power_of_ten(dropped)?;
-            Self::new(half_even(self.mantissa, divisor), self.scale - dropped).to_json()
+        (0..=self.scale).rev().find_map(|scale| {
+            let power = power_of_ten(self.scale - scale)?;
+            Self::new(half_even(self.mantissa, power), scale).to_json()
         })
     }
 
@@ -133,6 +135,18 @@ impl fmt::Display for Decimal {
         let point = if decimals.is_empty() { "" } else { "." };
         write!(formatter, "{sign}{whole}{point}{decimals}")
     }
+}
+
+/// Whether a double, written with as many digits, shows these.
+fn holds(number: f64, digits: &str) -> bool {
+    let significant = |text: &str| {
+        let mantissa = text.split('e').next().unwrap_or_default();
+        let plain: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+        plain.trim_matches('0').to_owned()
+    };
+    let wanted = significant(digits);
+    let most = wanted.len().saturating_sub(1);
+    significant(&format!("{number:.most$e}")) == wanted
 }
 
 fn power_of_ten(power: u32) -> Option<i128> {
@@ -186,6 +200,18 @@ mod tests {
         assert!(decimal(i128::MAX, 0) > decimal(1, 30));
         assert!(decimal(i128::MIN, 0) < decimal(1, 30));
         assert!(decimal(1, 30) < decimal(i128::MAX, 0));
+    }
+
+    #[test]
+    fn what_a_reader_would_not_keep_is_not_written() {
+        let json = |number: Option<Box<RawValue>>| number.map(|number| number.get().to_owned());
+        assert_eq!(json(decimal(1_234_567_890_123_456_789, 19).to_json()), None);
+        assert_eq!(json(decimal(1, 1).to_json()).as_deref(), Some("0.1"));
+        assert_eq!(
+            json(decimal(123_456_789_012_345_678_951, 2).to_rounded_json()).as_deref(),
+            Some("1234567890123456790")
+        );
+        assert_eq!(json(decimal(615_000_000, 6).to_rounded_json()).as_deref(), Some("615"));
     }
 
     #[test]

@@ -153,13 +153,16 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
         let text = trimmed(bare.body);
         bare.body = text;
         let first = text.chars().next()?;
-        let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+        let last = text.bytes().next_back()?;
+        let inner = (first == '(' && last == b')')
+            .then(|| text.get(1..text.len() - 1))
+            .flatten();
         if let (Some(inner), false, false) = (inner, enclosed, signed) {
             (bare.body, bare.negative, enclosed) = (inner, true, true);
         } else if let ('-' | '−' | '+', false, false) = (first, signed, enclosed) {
             (bare.negative, bare.plus, signed) = (first != '+', first == '+', true);
             bare.body = text.get(first.len_utf8()..)?;
-        } else if let (Some(before), false, false) = (text.strip_suffix(['-', '−']), signed, enclosed) {
+        } else if let (Some(before), false, false) = (without_minus(text, last), signed, enclosed) {
             (bare.body, bare.negative, signed) = (before, true, true);
         } else if first.is_ascii_digit() || first == '.' || first == ',' {
             let end = text.rfind(|letter: char| letter.is_ascii_digit())? + 1;
@@ -170,8 +173,7 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
                 _ => return None,
             }
         } else {
-            let end =
-                text.find(|letter: char| letter.is_ascii_digit() || "-−+(.,".contains(letter) && letter != '.')?;
+            let end = text.find(|letter| matches!(letter, '0'..='9' | '-' | '−' | '+' | '(' | ','))?;
             let (unit, number) = text.split_at(end);
             let unit = unit.trim();
             if bare.unit.is_some() || !is_unit(unit) {
@@ -179,6 +181,14 @@ fn undress(cell: &str) -> Option<Bare<'_>> {
             }
             (bare.body, bare.unit) = (number, Some(unit));
         }
+    }
+}
+
+fn without_minus(text: &str, last: u8) -> Option<&str> {
+    match last {
+        b'-' => text.get(..text.len() - 1),
+        0x92 => text.strip_suffix('−'),
+        _ => None,
     }
 }
 

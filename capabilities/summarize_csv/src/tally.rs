@@ -36,10 +36,7 @@ impl Tally {
         }
         let hash = hash_of(value.as_bytes());
         let mut place = self.place(hash);
-        loop {
-            let Some(index) = usize::from(*self.places.get(place)?).checked_sub(1) else {
-                break;
-            };
+        while let Some(index) = usize::from(*self.places.get(place)?).checked_sub(1) {
             let known = self.values.get_mut(index)?;
             if known.hash == hash
                 && self.text.as_bytes().get(known.start as usize..known.end as usize) == Some(value.as_bytes())

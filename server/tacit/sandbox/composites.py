@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit import strict_json
-from tacit.config import Limits
+from tacit.config import LESS, Limits, raise_hint
 from tacit.errors import (
     BuildRefused,
     CapabilityFailed,
@@ -183,7 +183,8 @@ class _Outside:
         if time.monotonic() >= request.deadline:
             computed = round(time.thread_time() - self._computing_since, 3)
             details = {"computed_seconds": computed, "limit_seconds": self._limits.wall_seconds}
-            raise RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.", details=details)
+            hint = LESS + raise_hint("wall_seconds", self._limits.wall_seconds)
+            raise RunTimedOut("The run took longer than its wall time.", hint=hint, details=details)
 
     def _count(self) -> None:
         self._calls += 1
@@ -191,7 +192,7 @@ class _Outside:
         if self._calls > limit:
             raise TooManyHostCalls(
                 f"The program called capabilities more than {limit} times.",
-                hint="Have it ask for more at once.",
+                hint=f"Give it less to do.{raise_hint('host_calls', limit)}",
                 details={"limit": limit},
             )
         self.check()
@@ -271,7 +272,7 @@ def _output(value: Any, limits: Limits) -> bytes:
     if len(output) > limits.stdout_bytes:
         raise OutputTooLarge(
             f"The program's output has {len(output)} bytes; the limit is {limits.stdout_bytes}.",
-            hint="Answer less.",
+            hint=f"Ask it for less: a part, a filter, fewer results.{raise_hint('stdout_bytes', limits.stdout_bytes)}",
             details={"limit": limits.stdout_bytes},
         )
     return output
@@ -296,7 +297,11 @@ def _observed(observations: Iterable[Observation], world: World, limits: Limits)
 
 
 def _log_too_large(limit: int) -> LogTooLarge:
-    return LogTooLarge(f"The program observed more than {limit} bytes.", hint="Observe less.", details={"limit": limit})
+    return LogTooLarge(
+        f"The program observed more than {limit} bytes.",
+        hint=f"Give it less to do; its author can have it observe less.{raise_hint('stderr_bytes', limit)}",
+        details={"limit": limit},
+    )
 
 
 def _failed(capability: str, failure: HostFailure) -> CapabilityFailed:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tacit import strict_json
+from tacit.config import LESS, raise_hint
 from tacit.errors import (
     ArithmeticOverflow,
     CapabilityFailed,
@@ -129,12 +130,12 @@ def _exited(code: int, log: str) -> GuestExited:
 def trap_failure(name: str | None, message: str, log: str) -> TacitError:
     """Return the error for a trap; `name` is Wasmtime's name for it in lower case."""
     if name == "out_of_fuel":
-        return EnergyExhausted(
-            "The capability used up its energy.",
-            hint="Give it less to do, or more energy if the limit allows.",
-        )
+        return EnergyExhausted("The capability used up its energy.", hint=LESS)
     if name == "stack_overflow":
-        return StackOverflowed("The capability overflowed its stack.", hint="Look for recursion without an end.")
+        return StackOverflowed(
+            "The capability overflowed its stack.",
+            hint="Give it what is nested less; its author can look for recursion without an end.",
+        )
     shown = (name or message or "unknown").replace("_", " ")
     return GuestTrapped(
         f"The capability trapped: {shown}.",
@@ -147,7 +148,7 @@ def memory_failure(limit: int, log: str) -> MemoryExhausted:
     """Return the error for a guest that gave up after being refused more memory than `limit` bytes."""
     return MemoryExhausted(
         f"The capability needed more memory than its limit of {limit} bytes.",
-        hint="Give it less to do at once.",
+        hint=LESS + raise_hint("memory_bytes", limit),
         details={"limit": limit, **_with_log(log)},
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from tacit.config import Limits
+from tacit.config import Limits, raise_hint
 from tacit.errors import TooManyHostCalls
 from tacit.sandbox.memory import GuestMemory
 from tacit.sandbox.world import FailureCode, HostFailure, World
@@ -142,7 +142,7 @@ class Hosts:
         if self._calls > limit or self._world is None:
             raise TooManyHostCalls(
                 f"The capability called host functions more than {limit} times.",
-                hint="Have it ask for more at once.",
+                hint=f"Give it less to do: fewer files, fewer ids.{raise_hint('host_calls', limit)}",
                 details={"limit": limit},
             )
         self._check_time()

@@ -13,6 +13,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 
+from tacit.config import raise_hint
 from tacit.errors import LogTooLarge, OutputTooLarge
 from tacit.sandbox.memory import GuestMemory
 
@@ -207,7 +208,7 @@ class Wasi:
         kind, name = ((OutputTooLarge, "stdout"), (LogTooLarge, "stderr"))[fd - 1]
         return kind(
             f"The capability wrote more than {limit} bytes to {name}.",
-            hint="Ask it for less, or have it write a file.",
+            hint=f"Ask it for less: a part, a filter, fewer results.{raise_hint(f'{name}_bytes', limit)}",
             details={"limit": limit},
         )
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import wasmtime
 
-from tacit.config import Limits
+from tacit.config import LESS, Limits, raise_hint
 from tacit.errors import RunCancelled, RunTimedOut, TacitError
 from tacit.sandbox import bindings
 from tacit.sandbox.cancellation import Cancellation
@@ -276,7 +276,8 @@ class Worker:
         since = self._computing_since
         computed = 0.0 if since is None else round(time.thread_time() - since, 3)
         details = {"computed_seconds": computed, "limit_seconds": self._limits.wall_seconds}
-        return RunTimedOut("The run took longer than its wall time.", hint="Give it less to do.", details=details)
+        hint = LESS + raise_hint("wall_seconds", self._limits.wall_seconds)
+        return RunTimedOut("The run took longer than its wall time.", hint=hint, details=details)
 
     def link(self, loaded: LoadedModule) -> int:
         """Link a module to this worker's functions, once for as long as it lives; return the address."""

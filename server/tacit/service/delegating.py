@@ -55,7 +55,7 @@ class Delegator:
             except subprocess.TimeoutExpired as error:
                 raise RunTimedOut(
                     f"The time of the run was up before {agent} had answered.",
-                    hint="Raise TACIT_LIMITS__WALL_SECONDS, or give it less to do.",
+                    hint="Hand it a smaller task. The operator of this server can raise TACIT_LIMITS__WALL_SECONDS.",
                 ) from error
         if cancellation.cancelled or self._closed:
             raise _cancelled()

@@ -235,6 +235,6 @@ def _exhausted_in(prepared: Prepared, failure: EnergyExhausted) -> EnergyExhaust
     where = [place, *failure.details.get("where", ())]
     return EnergyExhausted(
         f"The energy was used up in {' → '.join(where)}.",
-        hint="Run it with more energy, if the limit allows, or make it call what does less.",
+        hint="Give it less to do at once: fewer items, a smaller range, or callees that do less.",
         details={"where": where},
     )

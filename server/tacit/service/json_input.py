@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from tacit import strict_json
+from tacit.config import raise_hint
 from tacit.errors import InputTooLarge, InvalidJson
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -46,6 +47,7 @@ def _check_size(size: int, limit: int) -> None:
     if size > limit:
         raise InputTooLarge(
             f"The input has {size} bytes; the limit is {limit}.",
-            hint="Send less, or put the data into a file that the capability may read.",
+            hint="Send a part of it, or put the data into a file where the capability takes a path."
+            + raise_hint("input_bytes", limit),
             details={"bytes": size, "limit": limit},
         )

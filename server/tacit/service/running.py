@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
-from tacit.config import Limits, Settings
+from tacit.config import LESS, Limits, Settings, raise_hint
 from tacit.errors import (
     EnergyExhausted,
+    EnergyLow,
     FilesUnwritable,
     InvalidArgument,
     ReplayDiverged,
@@ -98,6 +99,7 @@ class Runner:
             frame = Frame(new_run_id(), None, path, session, budget, limit, transaction, stop, short=short)
             attempt = self._executor.execute(prepared, text, frame)
             self._paces.note(prepared.closure.key, attempt.execution)
+            self._advise(attempt.execution.failure, allowed)
             if transaction is not None and attempt.execution.failure is None:
                 attempt = self._commit(attempt, transaction)
             kept = transaction is not None and transaction.kept
@@ -168,6 +170,13 @@ class Runner:
         if execution.failure is not None:
             raise _with_run(execution.failure, run_id, observed)
         return _answer(prepared, run_id, execution.value, execution.energy, execution.seconds, observed=observed)
+
+    def _advise(self, failure: TacitError | None, allowed: int) -> None:
+        """Say of energy that was used up what its caller can do, which only this place knows: it had `allowed`."""
+        if isinstance(failure, EnergyExhausted | EnergyLow):
+            most = self._limits.energy
+            more = f" Or allow it more energy than {allowed}: up to {most} is possible."
+            failure.hint = LESS + (more if allowed < most else raise_hint("energy", most))
 
     def _commit(self, attempt: Attempt, transaction: Transaction) -> Attempt:
         """Commit what the run wrote together with its record; return the attempt, failed where that failed.

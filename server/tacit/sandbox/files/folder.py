@@ -130,7 +130,9 @@ def _read_regular(folder: int, name: str, path: str, limit: int) -> bytes:
 
 
 def _too_large(path: str, size: int, limit: int) -> HostFailure:
-    return HostFailure(FailureCode.TOO_LARGE, f"{path!r} has {size} bytes; at most {limit} are read")
+    return HostFailure(
+        FailureCode.TOO_LARGE, f"{path!r} has {size} bytes; at most {limit} are read (TACIT_LIMITS__FILE_BYTES)"
+    )
 
 
 def _through_link(path: str, function: str) -> PermissionDenied:

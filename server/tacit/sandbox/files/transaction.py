@@ -148,7 +148,8 @@ class Transaction:
 
     def _check_size(self, path: str, data: bytes) -> None:
         if len(data) > self._limit:
-            raise HostFailure(FailureCode.TOO_LARGE, f"{path!r} gets {len(data)} bytes; at most {self._limit} are kept")
+            most = f"at most {self._limit} are kept (TACIT_LIMITS__FILE_BYTES)"
+            raise HostFailure(FailureCode.TOO_LARGE, f"{path!r} gets {len(data)} bytes; {most}")
         others = {name: kept for name, kept in self._written.items() if name != path}
         if sum(map(len, others.values())) + len(data) > self._limit * MAX_TOTAL:
             raise HostFailure(FailureCode.TOO_LARGE, f"a run writes at most {self._limit * MAX_TOTAL} bytes in all")

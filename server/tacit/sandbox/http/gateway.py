@@ -95,7 +95,8 @@ class HttpGateway:
             start = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
             raise HostFailure(FailureCode.FAILED, f"HTTP {answer.status} {start}".rstrip())
         if not answer.whole:
-            raise HostFailure(FailureCode.TOO_LARGE, f"{url} answers more than {self._limits.http_bytes} bytes")
+            more = f"more than {self._limits.http_bytes} bytes (TACIT_LIMITS__HTTP_BYTES); ask it for a part"
+            raise HostFailure(FailureCode.TOO_LARGE, f"{url} answers {more}")
         return answer.body
 
     def _checked_addresses(self, url: Url, allowance: Allowance, fetch: Fetch) -> Sequence[str]:
