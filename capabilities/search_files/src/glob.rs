@@ -21,7 +21,7 @@ impl Glob {
     /// Compile a glob such as `*.txt`, `reports/**/*.csv` or `*.{txt,md}`; fails with `invalid_glob`.
     pub fn new(glob: &str) -> Result<Self, Error> {
         let glob = composed(glob.trim()).into_owned();
-        let listed = parts_of(&glob, &[',', ';']);
+        let listed = parts_of(&glob, &[',', ';', '|']);
         let whole = (listed.len() > 1).then_some(glob.as_str());
         let (mut names, mut paths) = (Vec::new(), Vec::new());
         // A name may have a comma in it: the list as a whole is one of its globs.
@@ -192,7 +192,7 @@ fn regex_of(glob: &str) -> Result<(String, bool), Error> {
     }
     let is_path = rest.len() < glob.len() || rest.contains('/');
     let rest = match rest {
-        "" | "." => "**".to_owned(),
+        "" | "." if !glob.is_empty() => "**".to_owned(),
         rest if rest.ends_with('/') => format!("{rest}**"),
         rest => rest.to_owned(),
     };
@@ -319,6 +319,7 @@ mod tests {
         for glob in [
             "*.{txt,md}",
             "*.txt,*.md",
+            "*.txt|*.md",
             "*.txt; *.md",
             "*.{t{xt,sv},m{d,kd}}",
             "{*.txt,b/*.md}",
@@ -334,6 +335,8 @@ mod tests {
         assert!(matches("{id}.txt", "{id}.txt"));
         assert!(matches("{id}.txt", "id.txt"));
         assert!(matches("a[{,]b", "a,b"));
+        assert!(!matches("{}", "a"));
+        assert!(!matches("{,}", "a"));
     }
 
     #[test]

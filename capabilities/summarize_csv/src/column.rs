@@ -385,7 +385,7 @@ impl Column {
             notes.push(format!(
                 "{name}: codes such as '{other}' are no quantities, so the column is text."
             ));
-        } else if numbers > count / 2 && self.texts <= MANY_TEXTS {
+        } else if numbers > 0 && numbers * 2 >= count && self.texts <= MANY_TEXTS {
             let others = self.others();
             notes.push(format!("{name}: {others} of {count} values are no numbers, such as '{other}', so the column is text and not added up."));
         }

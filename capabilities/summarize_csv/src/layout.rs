@@ -27,6 +27,8 @@ struct Row {
     cells: Vec<String>,
     width: usize,
     at: usize,
+    /// Whether a line without anything stands before it.
+    apart: bool,
 }
 
 impl Layout {
@@ -117,7 +119,12 @@ fn rows_of(sample: &str, start: usize, delimiter: u8) -> Vec<Row> {
         });
         match width {
             None => break,
-            Some(width) => found.push(Row { cells, width, at }),
+            Some(width) => found.push(Row {
+                cells,
+                width,
+                at,
+                apart: rows.apart(),
+            }),
         }
     }
     found
@@ -128,10 +135,11 @@ fn guess_delimiter(sample: &str, start: usize) -> u8 {
     let scored = DELIMITERS.iter().rev().filter_map(|delimiter| {
         let rows = rows_of(sample, start, *delimiter);
         let usual = usual_width(&rows)?;
-        let alike = rows.iter().filter(|row| row.width == usual).count() * 1000;
+        let alike = rows.iter().filter(|row| row.width == usual).count() * 1000 / rows.len();
         let table = rows.get(above_by_width(&rows)..).unwrap_or_default();
-        let parts = alike / table.len() >= 500 && !parts_numbers(sample, start, *delimiter);
-        parts.then_some(((alike / rows.len(), typed(table), usual), *delimiter))
+        let parted = table.iter().filter(|row| row.width > 1).count() * 2 > table.len();
+        let parts = parted && !parts_numbers(sample, start, *delimiter);
+        parts.then_some(((alike, typed(table), usual), *delimiter))
     });
     match scored.max_by_key(|(score, _)| *score) {
         Some((_, delimiter)) => delimiter,
@@ -207,21 +215,27 @@ fn lines_above(rows: &[Row]) -> usize {
     let is_header = |row: &Row| filled(row) > 1 && !row.cells.iter().any(|cell| is_typed(cell));
     let mut above = 0;
     for (index, row) in rows.iter().enumerate().take(MOST_ABOVE) {
-        let next = rows.get(index + 1);
-        let later_header = rows
+        let Some(next) = rows.get(index + 1) else {
+            break;
+        };
+        let later = rows.get(index + 1..).unwrap_or_default();
+        let later_header = later
             .iter()
-            .skip(index + 1)
             .take(MOST_ABOVE)
-            .any(|later| later.width == usual && is_header(later));
+            .any(|row| row.width == usual && is_header(row));
         let comment = row.cells.first().is_some_and(|cell| cell.starts_with('#'));
-        let narrow = row.width < usual || (filled(row) * 2 <= usual && later_header);
-        let passed = match next {
-            None => false,
-            Some(_) if filled(row) == 0 => true,
-            Some(_) if usual == 1 => comment && row.cells.iter().any(|cell| cell.starts_with("# ")),
-            Some(next) if comment => row.width < usual || (later_header && is_header(next)),
-            Some(_) if filled(row) == 1 => narrow,
-            Some(_) => narrow && later_header,
+        let few = filled(row) * 2 <= usual && later_header;
+        // A title may have as many cells as the table: a line apart from a header with numbers below it.
+        let below = later
+            .get(1)
+            .is_some_and(|below| below.cells.iter().any(|cell| is_typed(cell)));
+        let title = next.apart && is_header(next) && below && !row.cells.iter().any(|cell| is_typed(cell));
+        let passed = match filled(row) {
+            0 => true,
+            _ if usual == 1 => comment && row.cells.iter().any(|cell| cell.starts_with("# ")),
+            _ if comment => row.width < usual || (later_header && is_header(next)),
+            1 => row.width < usual || few || title,
+            _ => few || title,
         };
         if !passed {
             break;

@@ -199,7 +199,7 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
     let mut gathered = Gathered::default();
     let (mut blank, mut room, mut total) = (0, MOST_DISTINCT_IN_ALL, false);
     if columns.len() > 1 {
-        rows.pass_over_comments();
+        rows.pass_over_remarks();
     }
     loop {
         let (mut filled, mut totals) = (0, false);
@@ -228,6 +228,13 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
         if count > 0 {
             notes.push(format!("{count} {what} were left out."));
         }
+    }
+    if let [first, ..] = rows.remarks() {
+        let count = rows.remarks().len();
+        notes.push(format!(
+            "{count} lines apart from the table were left out, such as '{}'.",
+            cut(first.trim(), 60)
+        ));
     }
     if total && gathered.rows > 1 {
         notes.push("The last row looks like totals; it is counted as any other row.".to_owned());

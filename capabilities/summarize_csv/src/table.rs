@@ -7,8 +7,12 @@ pub struct Rows<'t> {
     text: &'t str,
     at: usize,
     delimiter: u8,
-    /// How many lines that begin with `#` were passed over, where that is done.
-    comments: Option<usize>,
+    /// Whether lines are passed over that are no rows, and which were.
+    passing: bool,
+    comments: usize,
+    remarks: Vec<&'t str>,
+    /// Whether a line without anything was passed over before the last row.
+    apart: bool,
     /// From where on quotes mean themselves, since the first of them has no end.
     unclosed: Option<usize>,
 }
@@ -20,7 +24,10 @@ impl<'t> Rows<'t> {
             text,
             at,
             delimiter,
-            comments: None,
+            passing: false,
+            comments: 0,
+            remarks: Vec::new(),
+            apart: false,
             unclosed: None,
         }
     }
@@ -30,14 +37,24 @@ impl<'t> Rows<'t> {
         self.at
     }
 
-    /// From now on, pass over lines that begin with `#` and have no delimiter.
-    pub fn pass_over_comments(&mut self) {
-        self.comments = Some(0);
+    /// From now on, pass over lines without a delimiter that begin with `#`, or that an empty line parts from the rest.
+    pub fn pass_over_remarks(&mut self) {
+        self.passing = true;
     }
 
-    /// How many such lines were passed over.
+    /// How many lines that begin with `#` were passed over.
     pub fn comments(&self) -> usize {
-        self.comments.unwrap_or(0)
+        self.comments
+    }
+
+    /// The lines that were passed over since they stand apart.
+    pub fn remarks(&self) -> &[&'t str] {
+        &self.remarks
+    }
+
+    /// Whether a line without anything stands before the last row.
+    pub fn apart(&self) -> bool {
+        self.apart
     }
 
     /// Where a quote begins that is never closed.
@@ -62,11 +79,18 @@ impl<'t> Rows<'t> {
     /// Lines without anything are passed over.
     pub fn next(&mut self, mut take: impl FnMut(usize, &str)) -> Option<usize> {
         self.skip_blank_lines();
-        while self.byte()? == b'#' && self.comments.is_some() && !self.line().as_bytes().contains(&self.delimiter) {
-            self.comments = self.comments.map(|count| count + 1);
+        while self.passing && (self.apart || self.byte()? == b'#') && self.is_remark() {
+            if self.byte()? == b'#' {
+                self.comments += 1;
+            } else {
+                self.remarks.push(self.line());
+            }
             self.skip_line();
+            let apart = self.apart;
             self.skip_blank_lines();
+            self.apart |= apart;
         }
+        self.byte()?;
         let mut width = 0;
         loop {
             match self.byte() {
@@ -99,8 +123,14 @@ impl<'t> Rows<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Whether the next line has no delimiter and no quotes.
+    fn is_remark(&self) -> bool {
+        !self.line().bytes().any(|byte| byte == self.delimiter || byte == b'"')
+    }
+
     fn skip_blank_lines(&mut self) {
-        let mut start = self.at;
+        let (begin, mut start) = (self.at, self.at);
+        self.apart = false;
         for byte in self.text.as_bytes().get(self.at..).unwrap_or_default() {
             match byte {
                 b'\n' | b'\r' => {
@@ -109,12 +139,13 @@ impl<'t> Rows<'t> {
                 }
                 b' ' => self.at += 1,
                 b'\t' if self.delimiter != b'\t' => self.at += 1,
-                _ => {
-                    self.at = start;
-                    return;
-                }
+                _ => break,
             }
         }
+        if self.byte().is_some() {
+            self.at = start;
+        }
+        self.apart = start > begin;
     }
 
     fn end_line(&mut self) {

@@ -176,6 +176,7 @@ fn lines_above_the_header_are_passed_over_with_a_note() {
         "# made by a tool, on 1 May\nregion,sales\nNorth,100\n",
         "Quarterly report\nregion;sales\nNorth;100\nSouth;200\n",
         "Report for Q1, all regions, final\n\nregion;sales\nNorth;100\nSouth;200\n",
+        "Report\tQ1\n\nregion\tsales\nNorth\t100\n",
         "From:;2026-01-01;;\nTo:;2026-02-01;;\n;;;\nregion;sales;a;b\nNorth;100;x;y\nSouth;2;x;y\n",
     ] {
         let summary = summary(text);
@@ -193,6 +194,8 @@ fn headers_stay_headers() {
         ("name,amount,\nA,1,x\nB,2,y\n", vec!["name", "amount", "column 3"]),
         ("a|b\n1\n2|\n3||\n", vec!["a", "b"]),
         ("2023,2024\n1,2\n", vec!["2023", "2024"]),
+        ("a,b\nx,y,z\n", vec!["a", "b"]),
+        ("name,city\n\nAnn,Rome\nBob,Oslo\n", vec!["name", "city"]),
         ("name\nx\ny\n", vec!["name"]),
         ("a,a,,a\n1,2,3,4\n", vec!["a", "a (2)", "column 3", "a (3)"]),
         ("a (2),a,a\n1,2,3\n", vec!["a (2)", "a", "a (3)"]),
@@ -216,6 +219,7 @@ fn delimiters_are_found_out() {
         ("a,b\n1,2\n3,4\n", ",", 2),
         ("one\n", ",", 1),
         ("Betrag, netto;Datum\n1,50;2026-01-01\n", ";", 2),
+        ("a,b,c\n1,2\n1,2,3,4\n", ",", 3),
         ("note\nhello, world\nfoo\nbar, baz, qux\nx\n", ";", 1),
     ] {
         let summary = summary(text);
@@ -224,7 +228,11 @@ fn delimiters_are_found_out() {
             (delimiter, columns),
             "{text}"
         );
-        assert_eq!(summary["uneven_rows"], json!(0), "{text}");
+        assert_eq!(
+            summary["uneven_rows"],
+            json!(if columns == 3 { 2 } else { 0 }),
+            "{text}"
+        );
     }
 }
 
@@ -233,6 +241,12 @@ fn comments_blank_rows_and_totals_are_noticed() {
     let commented = summary("a,b\n1,2\n# the rest is missing\n3,4\n,\n\n# end\n");
     assert_eq!((&commented["rows"], of(&commented).1), (&json!(2), &json!(4)));
     assert!(notes(&commented).contains("2 lines that begin with '#' were left out. 1 rows without any value"));
+    let remarked = summary("a,b\n1,2\n3,4\n\n\nSource: the office\n(preliminary)\n");
+    assert_eq!(
+        (&remarked["rows"], of(&remarked).1, &remarked["uneven_rows"]),
+        (&json!(2), &json!(4), &json!(0))
+    );
+    assert!(notes(&remarked).contains("2 lines apart from the table were left out, such as 'Source: the office'"));
     assert!(notes(&summary("region,sales\nNorth,1\nTotal,1\n")).contains("looks like totals"));
 }
 
