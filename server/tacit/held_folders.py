@@ -50,6 +50,25 @@ class HeldFolder:
         return there
 
 
+def is_held(path: Path) -> bool | None:
+    """Return whether a living process holds a folder; None where that cannot be told. Raises `FileNotFoundError`."""
+    try:
+        descriptor = os.open(path, _FOLDER)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return None
+    try:
+        _try_lock(descriptor)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        _let_go(descriptor)
+    return False
+
+
 def remove_unheld(folders: Iterable[Path]) -> None:
     """Remove those of these folders that are this user's and that no living process holds."""
     with suppress(OSError):

@@ -241,6 +241,8 @@ def test_a_killed_server_leaves_no_author(open_app: OpenApp, tmp_path: Path) -> 
         answer = app.service.mutate(MutateRequest(job=job))
     assert (record["status"], record["usage"]["llm_calls"]) == ("lost", 2)
     assert (answer.status, "with the task" in answer.hint) == ("refused", True)
+    assert record["message"] == "The process that was at it ended before it was done; nothing was registered."
+    assert record["message"] in answer.message
     assert record["transcript"]
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -107,9 +111,85 @@ def _ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT) is not None
 
 
-def test_a_process_of_another_host_is_left_alone() -> None:
-    """Of other machines nothing is known."""
-    assert is_alive("elsewhere.example:1:1")
+def test_a_process_of_another_host_that_holds_nothing_is_gone(store: Store) -> None:
+    """What an earlier Tacit left in a container, whose name nothing has any more, does not run for ever."""
+    job = new_job_id()
+    store.builds.start(job, "a_b", "{}")
+    with store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE builds SET owner = 'elsewhere.example:1:1'")
+    assert store.builds.abandon_stale() == [job]
+
+
+BUILDS = """
+import socket, sys
+socket.gethostname = lambda: sys.argv[2]
+from pathlib import Path
+from tacit.store import Store, new_job_id
+store = Store.open(Path(sys.argv[1]))
+job = new_job_id()
+store.builds.start(job, "a_b", "{}", "key")
+print(job, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("host", [socket.gethostname(), "another-container"])
+def test_a_killed_build_is_lost_when_the_folder_is_opened(folder: Path, host: str) -> None:
+    """And runs on until then, for others that share the folder, whatever the name of their machine."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    other = subprocess.Popen([sys.executable, "-c", BUILDS, str(folder), host], **pipes)
+    job = other.stdout.readline().strip()
+    with Store.open(folder) as store:
+        assert kept(folder) == [(job, "running")]
+        assert store.builds.start(new_job_id(), "a_b", "{}", "key") == job
+    other.kill()
+    other.communicate()
+    with Store.open(folder):
+        assert kept(folder) == [(job, "lost")]
+        assert list((folder / "owners").iterdir()) == []
+
+
+def kept(folder: Path) -> list[tuple[str, str]]:
+    """Return what the database has of each build's status."""
+    with closing(sqlite3.connect(folder / "tacit.db")) as connection:
+        return connection.execute("SELECT job, status FROM builds").fetchall()
+
+
+def test_a_process_that_got_the_same_id_and_start_is_another(store: Store) -> None:
+    """After a restart of the machine, say; what counts is what it holds."""
+    job = new_job_id()
+    store.builds.start(job, "a_b", "{}")
+    with store.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE builds SET owner = '{this_process()}:00000000'")
+    assert store.builds.abandon_stale() == [job]
+
+
+def test_a_closed_store_is_at_nothing(open_store: Callable[[], Store]) -> None:
+    """What it was at when it was closed is lost, though its process lives on; a process may have two."""
+    first, second = open_store(), open_store()
+    jobs = [new_job_id(), new_job_id()]
+    for store, job in zip((first, second), jobs, strict=True):
+        store.builds.start(job, "a_b", "{}")
+    first.close()
+    assert second.builds.abandon_stale() == jobs[:1]
+
+
+def test_who_only_reads_sees_what_is_lost(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nothing can be written down."""
+    job = run_script(DIES, folder)
+    monkeypatch.setattr(store.database, "writable", False)
+    found = store.builds.get(job)
+    assert found is not None
+    assert (found.status, [each.status for each in store.builds.recent(1)]) == ("lost", ["lost"])
+    assert kept(folder) == [(job, "running")]
+
+
+def test_without_a_folder_to_hold_a_process_is_known_by_its_id(store: Store, folder: Path) -> None:
+    """As on a full disk."""
+    (folder / "owners").write_text("in the way")
+    job = new_job_id()
+    store.builds.start(job, "a_b", "{}")
+    assert store.builds.abandon_stale() == []
 
 
 def test_what_is_being_built_is_not_started_again(store: Store) -> None:

@@ -67,6 +67,7 @@ def _described(found: dict[str, Any], prices: Prices | None) -> str:
             "capability": _made(found),
             "status": found["status"],
             "stage": found["stage"],
+            "message": "" if found["answer"] else found["message"],
             "started": date(found["started"]),
             "seconds": _duration(found),
             "task": found["task"],

@@ -22,6 +22,7 @@ from tacit.llm import Endpoint, redacted
 from tacit.models import STAGES, MutateAnswer, MutateRequest, RunAnswer, Status
 from tacit.sandbox import Cancellation, not_granted
 from tacit.service import answers
+from tacit.service.build_records import LOST_MESSAGE
 from tacit.service.commissions import id_taken, make_commission, task_of
 from tacit.service.finding import Finder
 from tacit.service.jobs import ENDING_SECONDS, Job, Jobs, OnProgress, Work
@@ -30,7 +31,7 @@ from tacit.service.spending import Spending
 from tacit.service.transcripts import secrets_in
 from tacit.service.workshop import Ask, Workshop
 from tacit.store import Build, Store, new_job_id
-from tacit.store.builds import RUNNING
+from tacit.store.builds import LOST, RUNNING
 
 POLL_SECONDS = 0.25
 MAX_KEPT_RUNS = 16
@@ -304,7 +305,8 @@ def _ended(build: Build) -> MutateAnswer:
     """Return what a build came to; raises `BuildRefused` where it came to nothing."""
     if build.result:
         return MutateAnswer.model_validate_json(build.result)
-    raise BuildRefused("request", f"The build {build.job} ended without a result ({build.status}).", hint=_START_AGAIN)
+    why = LOST_MESSAGE if build.status == LOST else f"It ended as {build.status}; nothing was registered."
+    raise BuildRefused("request", f"The build {build.job} came to nothing. {why}", hint=_START_AGAIN)
 
 
 def _key(asked: Any) -> str:

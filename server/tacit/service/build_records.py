@@ -7,8 +7,10 @@ from typing import Any
 
 from tacit.errors import InvalidArgument, StoreDamaged, UnknownJob
 from tacit.store import Build, Store, unpack_transcript
+from tacit.store.builds import LOST
 
 MAX_BUILDS = 1000
+LOST_MESSAGE = "The process that was at it ended before it was done; nothing was registered."
 
 
 class BuildRecords:
@@ -46,7 +48,7 @@ def _shown(build: Build) -> dict[str, Any]:
         "stage": answer.get("stage") or build.stage,
         "task": json.loads(build.request).get("task", ""),
         "author": answer.get("author", ""),
-        "message": answer.get("message", ""),
+        "message": answer.get("message", "") or (LOST_MESSAGE if build.status == LOST else ""),
         "started": build.started,
         "ended": build.ended,
         "usage": build.usage.model_dump(),

@@ -13,7 +13,7 @@ from tacit.clock import now_millis
 from tacit.models import Usage
 from tacit.store.database import Database
 from tacit.store.failures import damaged
-from tacit.store.owners import is_alive, this_process
+from tacit.store.owners import Owners
 from tacit.store.sqlite import insertion_order
 from tacit.store.tables import builds
 from tacit.store.unicode import storable
@@ -54,8 +54,9 @@ class Build:
 class Builds:
     """Keeps builds; thread-safe."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, owners: Owners) -> None:
         self._database = database
+        self._owners = owners
 
     def start(self, job: str, capability: str, request: str, key: str = "") -> str:
         """Keep that this process builds `capability`; `job` is a fresh `new_job_id()`. Return the job to wait for.
@@ -70,11 +71,11 @@ class Builds:
             "stage": "",
             "result": "",
             "started": now_millis(),
-            "owner": this_process(),
+            "owner": self._owners.this_process(),
             "key": key,
         }
         with self._database.write() as connection:
-            running = _running(connection, key)
+            running = self._running(connection, key)
             if running is not None:
                 return running
             connection.execute(insert(builds), row)
@@ -83,7 +84,7 @@ class Builds:
     def find_running(self, key: str) -> Build | None:
         """Return the build of that key that a living process is at, or None."""
         with self._database.read() as connection:
-            job = _running(connection, key)
+            job = self._running(connection, key)
         return self._find(job) if job is not None else None
 
     def count(self, key: str) -> int:
@@ -102,11 +103,11 @@ class Builds:
         """Count this process once more, or once less (`change` is 1 or -1), among those that wait for a build."""
         with self._database.write() as connection:
             kept = connection.execute(select(builds.c.waiters).where(builds.c.job == job)).scalar_one_or_none()
-            waiters = self._living(kept or "")
+            waiters, here = self._living(kept or ""), self._owners.this_process()
             if change > 0:
-                waiters.append(this_process())
-            elif this_process() in waiters:
-                waiters.remove(this_process())
+                waiters.append(here)
+            elif here in waiters:
+                waiters.remove(here)
             connection.execute(update(builds).where(builds.c.job == job).values(waiters=json.dumps(waiters)))
 
     def progress(self, job: str, stage: str) -> None:
@@ -158,12 +159,10 @@ class Builds:
     def get(self, job: str) -> Build | None:
         """Return a build, or None; one whose process died while it ran is `lost`."""
         build = self._find(job)
-        if build is None or build.status != RUNNING or is_alive(build.owner):
+        if build is None or build.status != LOST or build.ended is not None or not self._database.writable:
             return build
-        if self._database.writable:
-            self.abandon_stale()
-            build = self._find(job)
-        return build
+        self.abandon_stale()
+        return self._find(job)
 
     def recent(self, count: int) -> list[Build]:
         """Return the newest builds, newest first, without their transcripts."""
@@ -174,14 +173,22 @@ class Builds:
         with self._database.read() as connection:
             return [self._build(row) for row in connection.execute(newest).mappings()]
 
-    def abandon_stale(self, alive: Callable[[str], bool] = is_alive) -> list[str]:
+    def abandon_stale(self, alive: Callable[[str], bool] | None = None) -> list[str]:
         """Mark the running builds of dead processes as lost; return their jobs."""
+        lives = alive or self._owners.is_alive
         with self._database.read() as connection:
             running = connection.execute(select(builds.c.job, builds.c.owner).where(builds.c.status == RUNNING)).all()
-        stale = [job for job, owner in running if not alive(owner)]
+        stale = [job for job, owner in running if not lives(owner)]
         if stale:
             self._end(stale, LOST, "")
         return stale
+
+    def _running(self, connection: Connection, key: str) -> str | None:
+        """Return the job of a living process that builds `key`; an empty key is nobody's."""
+        if not key:
+            return None
+        same = select(builds.c.job, builds.c.owner).where(builds.c.status == RUNNING, builds.c.key == key)
+        return next((job for job, owner in connection.execute(same) if self._owners.is_alive(owner)), None)
 
     def _find(self, job: str) -> Build | None:
         with self._database.read() as connection:
@@ -190,6 +197,8 @@ class Builds:
 
     def _build(self, row: Mapping[Any, Any]) -> Build:
         values: dict[str, Any] = dict(row)
+        if values["status"] == RUNNING and not self._owners.is_alive(values["owner"]):
+            values["status"] = LOST  # also where it cannot be marked
         values["usage"] = self._read_usage(values["usage"])
         values["reserved"] = self._read_usage(values["reserved"])
         values["transcript"] = values.get("transcript") or b""
@@ -206,7 +215,7 @@ class Builds:
         """Return the processes in the JSON that still live; a killed one keeps no build going."""
         try:
             owners: list[str] = json.loads(waiters) if waiters else []
-            return [owner for owner in owners if is_alive(owner)]
+            return [owner for owner in owners if self._owners.is_alive(owner)]
         except (ValueError, TypeError, AttributeError) as error:
             raise damaged(self._database.path, "who waits for a build cannot be read") from error
 
@@ -218,7 +227,7 @@ class Builds:
         ):
             usage = self._read_usage(used)
             total += usage
-            if status == RUNNING and reserved and is_alive(owner):
+            if status == RUNNING and reserved and self._owners.is_alive(owner):
                 total += _rest(self._read_usage(reserved), usage)
         return total
 
@@ -226,14 +235,6 @@ class Builds:
         ended = update(builds).where(builds.c.job.in_(jobs), builds.c.status == RUNNING)
         with self._database.write() as connection:
             connection.execute(ended.values(status=status, result=result, ended=now_millis()))
-
-
-def _running(connection: Connection, key: str) -> str | None:
-    """Return the job of a living process that builds `key`; an empty key is nobody's."""
-    if not key:
-        return None
-    same = select(builds.c.job, builds.c.owner).where(builds.c.status == RUNNING, builds.c.key == key)
-    return next((job for job, owner in connection.execute(same) if is_alive(owner)), None)
 
 
 def _rest(reserved: Usage, used: Usage) -> Usage:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Self
 
 from tacit.clock import now_millis
+from tacit.errors import StoreBusy, StoreDamaged, StoreReadOnly
 from tacit.store.audit import Audit
 from tacit.store.builds import Builds
 from tacit.store.commits import Commits
@@ -16,6 +18,7 @@ from tacit.store.failures import read_only
 from tacit.store.health import Health
 from tacit.store.meta import Meta
 from tacit.store.outlines import Outlines
+from tacit.store.owners import Owners
 from tacit.store.retention import Retention
 from tacit.store.runs import Runs
 from tacit.store.schema import ensure_schema
@@ -36,7 +39,8 @@ class Store:
         self.database = database
         self.meta = Meta(database)
         self.vectors = Vectors(database)
-        self.builds = Builds(database)
+        self._owners = Owners(database.path.parent / "owners")
+        self.builds = Builds(database, self._owners)
         self.audit = Audit(database)
         self.health = Health(database, self.meta)
         self.uses = Uses(database)
@@ -63,10 +67,19 @@ class Store:
         database = Database.open(folder, busy_seconds)
         try:
             ensure_schema(database)
-            return cls(database, runs_kept, bytes_kept)
+            store = cls(database, runs_kept, bytes_kept)
+            store._end_killed()
         except BaseException:
             database.close()
             raise
+        return store
+
+    def _end_killed(self) -> None:
+        """Mark the builds of processes that are gone as lost, unless that has to wait or cannot be."""
+        if self.database.writable:
+            with suppress(StoreBusy, StoreReadOnly, StoreDamaged):
+                self.builds.abandon_stale()
+            self._owners.sweep()
 
     def generation(self) -> int:
         """Return a number that grows with every change of the catalog by any process; takes about 0.2 µs."""
@@ -95,6 +108,7 @@ class Store:
         if self.database.disowned:
             return
         self._retention.close()
+        self._owners.close()
         self.meta.close()
         self.database.close()
 
