@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from costly_schemas import ENDLESS
 
 from tacit.building.orders import BuildRequest
 from tacit.building.protocol import MAX_SOURCE_BYTES, MAX_SOURCE_FILES, MAX_TESTS
@@ -176,3 +177,13 @@ def test_test_whose_expected_output_breaks_the_schema_is_refused(make_request: M
     """A test and the output schema cannot contradict each other."""
     refused = refusal(make_request(output_schema={"type": "string"}))
     assert (refused.stage, "breaks output_schema" in refused.message) == ("tests", True)
+
+
+def test_test_whose_input_cannot_be_checked_in_time_is_refused(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A schema that would stall the builder is refused, with what to change."""
+    monkeypatch.setattr("tacit.schemas.validator.CHECK_SECONDS", 1.0)
+    refused = refusal(make_request(input_schema=ENDLESS, tests=[case(input={"costly": 1})]))
+    assert (refused.stage, "could not be checked" in refused.details["diagnostics"]) == ("tests", True)
+    assert "a simpler schema" in refused.details["diagnostics"]

@@ -13,6 +13,7 @@ from tacit.app import App
 from tacit.errors import CapabilityFailed, EnergyExhausted, InvalidInput
 from tacit.models import Expectation, Manifest, TestCase
 from tacit.sandbox import effects_of
+from tacit.service import json_input
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -79,6 +80,17 @@ def test_effects_are_left_to_a_thread(app: App) -> None:
 def test_large_input_is_left_to_a_thread(app: App) -> None:
     """Input that takes long to check is not run at once."""
     assert app.service.run_at_once("reverse_string", {"text": "x" * 20_000}) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"text": "x" * 20_000}, dict.fromkeys(map(str, range(20_000))), [{}] * 20_000, 10**40_000, {"x" * 20_000: 1}],
+    ids=["text", "names", "objects", "number", "name"],
+)
+def test_large_input_is_not_even_written_down(data: object, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write megabytes as JSON would take an event loop a tenth of a second before it is given up."""
+    monkeypatch.setattr(json_input, "encode", lambda *_: pytest.fail("the input was written as JSON"))
+    assert app.service.run_at_once("reverse_string", data) is None
 
 
 def test_a_loop_is_given_up_and_not_tried_again(app: App) -> None:

@@ -26,6 +26,8 @@ BUDGET = 400_000
 """Units of work, of about 10 ns, that a value may always take: a few milliseconds."""
 BUDGET_A_BYTE = 4
 """Units of work for each byte of a value's JSON: about what it took to parse it."""
+FEW, FEW_BYTES = 500, 4096
+"""Units of work once for each value, and bytes: a violation for each unit takes 25 µs, and a copy of the value."""
 
 _SILENT = frozenset(
     {"$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
@@ -97,12 +99,24 @@ def is_quick(load: Load, text: bytes) -> bool:
     """
     size = len(text)
     most = BUDGET + BUDGET_A_BYTE * size
-    if load.units(size // 2 + 1, size) > most:  # a value and its comma take two bytes at least
-        values = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
-        if load.units(values, size) > most:
-            return False
+    # A value and its comma take two bytes at least.
+    if load.units(size // 2 + 1, size) > most and load.units(_values_in(text), size) > most:
+        return False
     outline = text.translate(_OUTLINE) if load.numbers else b""
     return _LONG_NUMBER not in outline and _TINY_NUMBER not in outline
+
+
+def quick_bytes(load: Load) -> int:
+    """Return a number of bytes of JSON up to which any value is quick; hot paths need not look at it then."""
+    size = 0 if load.numbers else 1 << 20
+    while size and load.units(size // 2 + 1, size) > BUDGET:
+        size //= 2
+    return size
+
+
+def has_few_violations(load: Load, text: bytes) -> bool:
+    """Return whether it takes a few milliseconds at most to list what a value breaks of a schema of that load."""
+    return len(text) <= FEW_BYTES and load.once * _values_in(text) <= FEW
 
 
 class _NotPlain(Exception):
@@ -160,6 +174,11 @@ class _Loads:
         load = self.load(at_pointer(self._root, reference[1:]), depth + 1)
         self._followed.pop()
         return load.beside(Load(2))
+
+
+def _values_in(text: bytes) -> int:
+    """Return how many values a JSON text has at most."""
+    return 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _own(keyword: str, rule: Any) -> Load:

@@ -23,7 +23,7 @@ from tacit.errors import InvalidManifest
 from tacit.schemas import checkers
 from tacit.schemas.checkers import Unchecked
 from tacit.schemas.checking import MAX_VIOLATIONS, Malformed, Violations, listed
-from tacit.schemas.load import Load, is_quick, load_of
+from tacit.schemas.load import Load, has_few_violations, is_quick, load_of, quick_bytes
 from tacit.schemas.wording import path_of, shorten
 
 __all__ = ["MAX_VIOLATIONS", "Unchecked", "Validator", "check_schema", "compile_schema", "path_of", "shorten"]
@@ -33,17 +33,20 @@ MAX_PLAIN_BYTES = 16 * 1024
 """Bytes of a schema that is compiled in this process."""
 CHECK_SECONDS = 5.0
 """How long a checker may take for one value, or one schema."""
-FEW = 1000
-"""Units of work times bytes of JSON up to which violations are listed in this process; each may take 25 µs then."""
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=1 << 13, dfa_size_limit=1 << 20)
 """For patterns in this process: with larger ones a schema is left to checkers."""
 
 
 class _Plain(NamedTuple):
-    """A plain schema, compiled, and the work that it is."""
+    """A plain schema, compiled, the work that it is, and up to how many bytes of JSON any value is quick."""
 
     compiled: jsonschema_rs.Validator
     load: Load
+    quick_bytes: int
+
+    def is_quick(self, text: bytes) -> bool:
+        """Return whether a value, given as its JSON, is held against the schema in a few milliseconds."""
+        return len(text) <= self.quick_bytes or is_quick(self.load, text)
 
 
 class Validator:
@@ -63,7 +66,7 @@ class Validator:
 
     def is_quick(self, text: bytes) -> bool:
         """Return whether a value, given as its JSON, is held against the schema here, in a few milliseconds."""
-        return self._plain is not None and is_quick(self._plain.load, text)
+        return self._plain is not None and self._plain.is_quick(text)
 
     def check(self, value: Any, text: bytes, seconds: float) -> Violations:
         """Return `{path, message}` for each violation, at most `MAX_VIOLATIONS`; empty when the value fits.
@@ -72,11 +75,12 @@ class Validator:
         value, shortened. With no seconds nothing is waited for: what cannot be done here and now raises `Unchecked`, as
         does what is not done in time. Raises `InvalidManifest` where the schema turns out to be none.
         """
-        if self._plain is not None and is_quick(self._plain.load, text):
-            if self._plain.compiled.is_valid(value):
+        plain = self._plain
+        if plain is not None and plain.is_quick(text):
+            if plain.compiled.is_valid(value):
                 return []
-            if self._plain.load.once * len(text) <= FEW:
-                return listed(self._plain.compiled, value)
+            if has_few_violations(plain.load, text):
+                return listed(plain.compiled, value)
         return self._asked(text, seconds)
 
     def is_valid(self, value: Any) -> bool:
@@ -144,7 +148,7 @@ def _compile(text: str) -> Validator:
             compiled = jsonschema_rs.validator_for(
                 schema, offline=True, pattern_options=_PATTERNS, validate_formats=True
             )
-            return Validator(text, _Plain(compiled, load))
+            return Validator(text, _Plain(compiled, load, quick_bytes(load)))
         except (jsonschema_rs.ValidationError, ValueError):
             pass  # a checker says what is wrong with it, or takes its patterns
     return Validator(text, None)

@@ -7,7 +7,7 @@ digits wherever their text is at hand.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from tacit import strict_json
 from tacit.config import raise_hint
@@ -41,6 +41,26 @@ def encode(value: Any, limit: int) -> bytes:
         ) from error
     _check_size(len(text), limit)
     return text
+
+
+def is_small(value: Any, limit: int) -> bool:
+    """Return whether a value may take at most `limit` bytes as JSON, found out with as little work."""
+    left, found = limit, [value]
+    while found and left >= 0:
+        each = found.pop()
+        if isinstance(each, str):
+            left -= len(each) + 1
+            continue
+        left -= 1
+        if isinstance(each, list | tuple | dict):
+            within = cast("list[Any] | tuple[Any, ...] | dict[Any, Any]", each)
+            left -= len(within)
+            if left >= 0:
+                found.extend(within)
+                found.extend(within.values() if isinstance(within, dict) else ())
+        elif isinstance(each, int):
+            left -= each.bit_length() // 4
+    return left >= 0
 
 
 def _check_size(size: int, limit: int) -> None:

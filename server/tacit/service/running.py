@@ -258,6 +258,8 @@ class Runner:
 
     def _read_at_once(self, prepared: Prepared, data: Any) -> bytes | None:
         """Return an input that fits, as JSON, or None where reading or checking it might take long."""
+        if not json_input.is_small(data, AT_ONCE_BYTES):
+            return None
         value, text = self._read(data)
         if len(text) > AT_ONCE_BYTES:
             return None
