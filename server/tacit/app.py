@@ -15,6 +15,7 @@ from tacit.config import SAMPLE_FILE, Settings
 from tacit.errors import EmbedderMissing, FileConflict, FilesUnwritable, StoreReadOnly
 from tacit.learning import Policies
 from tacit.sandbox import FilesFolder, HttpGateway, Sandbox, effects_of
+from tacit.schemas.checkers import end_idle
 from tacit.search import Embedder, SearchIndex, open_embedder
 from tacit.service import Service
 from tacit.service.arguments import require
@@ -62,6 +63,7 @@ class App:
         with ExitStack() as opening:
             store = opening.enter_context(Store.open(settings.data))
             catalog = Catalog(store, settings.grants)
+            opening.callback(end_idle)
             sandbox = Sandbox(settings.limits, settings.data / "compiled", settings.workers, reserved=RESERVED)
             opening.callback(sandbox.close)
             files = _files(settings, store)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
 import pytest
 from costly_schemas import ENDLESS, register_echo
+from processes_seen import descendants, running
 from service_samples import OpenApp
 
 from tacit.app import App
@@ -77,6 +79,16 @@ def test_costly_runs_hold_up_no_other(open_app: OpenApp) -> None:
         thread.join()
     assert caught.value.details["violations"][0]["path"] == "$[0]"
     assert ended == ["named", *["costly"] * len(costly)]
+
+
+def test_a_closed_app_leaves_no_checker(open_app: OpenApp) -> None:
+    """What was asked is let go of with the App, and not a minute later."""
+    app, before = open_app(), descendants(os.getpid())
+    register_echo(app, "echo_costly", input_schema=ENDLESS)
+    assert app.service.run("echo_costly", {}).output == {}
+    assert any(map(running, descendants(os.getpid()) - before))
+    app.close()
+    assert not any(map(running, descendants(os.getpid()) - before))
 
 
 def run_costly(app: App, ended: list[str]) -> None:

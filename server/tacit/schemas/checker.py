@@ -32,8 +32,8 @@ _CHUNK = 1 << 20
 
 def main() -> None:
     """Answer questions on stdin until it ends."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, MEMORY)
+    _limit(resource.RLIMIT_CORE, 0)
     while True:
         # The signal's own action ends the process, whatever it is at.
         signal.setitimer(signal.ITIMER_REAL, IDLE_SECONDS)
@@ -47,6 +47,13 @@ def main() -> None:
             return
         for answer in _answers(schema.decode(), value if has_value else None):
             _send(json.dumps(answer).encode() + b"\n")
+
+
+def _limit(what: int, most: int) -> None:
+    """Lower a limit of this process, which may be lower already."""
+    _, allowed = resource.getrlimit(what)
+    most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+    resource.setrlimit(what, (most, most))
 
 
 def _answers(schema: str, value: bytes | None) -> Iterator[dict[str, Any]]:

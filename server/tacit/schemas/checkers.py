@@ -50,7 +50,7 @@ class Checkers:
         """
         deadline = time.monotonic() + seconds
         if seconds <= 0 or not self._free.acquire(timeout=seconds):
-            raise Unchecked(f"there was no time to check it within {seconds:.1f} s")
+            raise Unchecked(f"it could not be checked within {seconds:.1f} s")
         try:
             return self._ask(schema, value, deadline)
         except TimeoutError:
@@ -190,10 +190,6 @@ class _OfThisProcess:
         self.checkers = Checkers()
         self._inherited: list[Checkers] = []
         os.register_at_fork(after_in_child=self._start_anew)
-        atexit.register(self._close)
-
-    def _close(self) -> None:
-        self.checkers.close()
 
     def _start_anew(self) -> None:
         self.checkers.disown()
@@ -207,3 +203,11 @@ _own = _OfThisProcess()
 def ask(schema: str, value: bytes | None, seconds: float) -> Violations:
     """Ask a checker of this process, as `Checkers.ask` does."""
     return _own.checkers.ask(schema, value, seconds)
+
+
+def end_idle() -> None:
+    """End the checkers of this process that have nothing to do; they would end by themselves a minute later."""
+    _own.checkers.close()
+
+
+atexit.register(end_idle)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -111,10 +112,11 @@ class Validator:
 
     def _asked(self, text: bytes | None, seconds: float) -> Violations:
         """Ask a checker, one at a time about one schema, so that a costly one does not keep them all from others."""
+        begun = time.monotonic()
         if seconds <= 0 or not self._turn.acquire(timeout=seconds):
             raise Unchecked(f"it could not be checked within {seconds:.1f} s")
         try:
-            return checkers.ask(self._schema, text, seconds)
+            return checkers.ask(self._schema, text, seconds - (time.monotonic() - begun))
         except Malformed as error:
             raise _invalid(error.problem, error.path) from error
         finally:
