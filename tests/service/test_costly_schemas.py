@@ -55,7 +55,7 @@ def test_what_runs_at_once_asks_no_other_process(side: str, open_app: OpenApp, m
 def test_an_output_that_is_too_large_to_check_at_once_is_not_tried_again(open_app: OpenApp) -> None:
     """A run that was given up for what its output takes to check is left to threads from then on."""
     app = open_app()
-    register_echo(app, "echo_numbers", output_schema={"items": {"enum": list(range(250))}})
+    register_echo(app, "echo_numbers", output_schema={"items": {"enum": list(range(100))}})
     numbers = [1] * 1000
     assert app.service.run("echo_numbers", numbers).output == numbers
     assert app.service.run_at_once("echo_numbers", numbers) is None
