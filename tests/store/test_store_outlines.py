@@ -88,11 +88,13 @@ def test_lists_are_read_in_their_order(store: Store, name: str) -> None:
     assert plans[0] in along_the_key
 
 
-def test_called_runs_are_read_along_their_ids(store: Store) -> None:
-    """From the caller's own on; of runs that were recorded later the index alone is looked at."""
+def test_called_runs_are_found_by_their_ids(store: Store) -> None:
+    """No run is read but those that were begun after the caller and recorded before it, and the last 256."""
     caller = record(store)[0]
     plans = plans_of(store, lambda: store.outlines.called_by(caller, 5))
-    assert plans[0] == "SEARCH runs USING INDEX runs_id (id>?)"
+    assert plans[0] == "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)"
+    assert "SEARCH run_ids USING INTEGER PRIMARY KEY (rowid>?)" in plans
+    assert not any(plan.startswith("SCAN") for plan in plans)
 
 
 def test_a_list_among_many_reads_no_more_than_it_shows(store: Store) -> None:

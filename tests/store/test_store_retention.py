@@ -104,6 +104,7 @@ def test_what_is_known_of_where_runs_are_goes_with_them(store: Store, open_store
     assert open_store(runs_kept=10).prune() == 590
     with store.database.read() as connection:
         assert connection.exec_driver_sql("SELECT block FROM run_blocks").fetchall() == [(2,)]
+        assert connection.exec_driver_sql("SELECT * FROM run_ids").fetchall() == []
 
 
 def test_nothing_is_dropped_below_the_limit(open_store: Callable[..., Store]) -> None:

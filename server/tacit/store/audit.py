@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Select, func, insert, select
 from tacit.clock import now_millis
 from tacit.store.database import Database
 from tacit.store.failures import damaged
-from tacit.store.ids import run_number, started_millis
+from tacit.store.ids import started_millis
+from tacit.store.run_ids import has_id
 from tacit.store.tables import audit, runs
 from tacit.store.unicode import storable
 
@@ -114,7 +115,7 @@ class Audit:
         A decision that was noted before the run was recorded may have been made while it went on. Clocks, which may be
         set meanwhile, decide that alone.
         """
-        seq = select(runs.c.seq).where(runs.c.id == run_number(run_id)).scalar_subquery()
+        seq = select(runs.c.seq).where(has_id(int(run_id, 16))).scalar_subquery()
         started = started_millis(run_id)
         meanwhile = audit.c.at.between(started + 1, started + LONGEST_RUN_MILLIS)
         before = _decided(capability).where(audit.c.run < seq, ~meanwhile)

@@ -17,6 +17,7 @@ from tacit.errors import TacitError
 from tacit.store import sqlite as dialect
 from tacit.store.database import Database
 from tacit.store.failures import explained
+from tacit.store.run_ids import has_id
 from tacit.store.runs import RunRecord, Runs
 from tacit.store.tables import commits, runs
 
@@ -49,7 +50,7 @@ class Commits:
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error
         if run is not None:
-            self._runs.note([run])
+            self._runs.note(run)
 
     def names(self) -> list[str]:
         """Return the names of all commits, of living processes and of killed ones."""
@@ -71,19 +72,19 @@ class Commits:
         """Forget a commit none of whose files is in place, and the record of its run."""
         own = select(commits.c.run).where(commits.c.name == name).scalar_subquery()
         with self._database.write(durable=True) as connection:
-            connection.execute(delete(runs).where(runs.c.id == own))
+            connection.execute(delete(runs).where(has_id(own)))
             connection.execute(delete(commits).where(commits.c.name == name))
 
     def give_up(self, name: str, problem: TacitError) -> None:
         """Forget a commit that cannot be completed; its run ended with that problem."""
         own = select(commits.c.run).where(commits.c.name == name).scalar_subquery()
-        failed = update(runs).where(runs.c.id == own).values(error=json.dumps(problem.to_dict()))
+        failed = update(runs).where(has_id(own)).values(error=json.dumps(problem.to_dict()))
         with self._database.write(durable=True) as connection:
             connection.execute(failed)
             connection.execute(delete(commits).where(commits.c.name == name))
 
     def fail(self, run_id: str, problem: TacitError) -> None:
         """Keep that a run ended with a problem whose commit waits to be completed."""
-        failed = update(runs).where(runs.c.id == int(run_id, 16)).values(error=json.dumps(problem.to_dict()))
+        failed = update(runs).where(has_id(int(run_id, 16))).values(error=json.dumps(problem.to_dict()))
         with self._database.write() as connection:
             connection.execute(failed)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select, update
 from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
 from tacit.store.failures import damaged, explained, read_only
-from tacit.store.shared_counter import SharedCounter
+from tacit.store.shared_counter import SharedCounter, bytes_of
 from tacit.store.sqlite import insert_or_replace
 from tacit.store.tables import meta
 
@@ -33,7 +33,7 @@ class Meta:
         self._lock = threading.Lock()
         self._closed = False
         self._shared = _shared_counter(database)
-        self._confirmed: int | None = None
+        self._confirmed = (b"none yet", 0)
         self._sql = str(select(meta.c.value).where(meta.c.key == _GENERATION).compile(database.engine))
         self._set_counter_right()
 
@@ -48,17 +48,18 @@ class Meta:
         """
         if self._database.closed:
             raise self._database.refusal()
-        hint = self._shared.get() if self._shared else None
-        if hint is not None and hint == self._confirmed:
-            return hint
+        hint = self._shared.get() if self._shared else b""
+        confirmed = self._confirmed  # one value: threads set it at once
+        if hint == confirmed[0]:
+            return confirmed[1]
         stored = self._stored_generation()
-        if stored == hint:
-            self._confirmed = stored
+        if hint == bytes_of(stored):
+            self._confirmed = (hint, stored)
         return stored
 
     def _set_counter_right(self) -> None:
         """Repair a counter that a kill or a new file left wrong; the write lock keeps changes out meanwhile."""
-        if self._shared is None or self.generation() == self._shared.get():
+        if self._shared is None or bytes_of(self.generation()) == self._shared.get():
             return
         with suppress(StoreBusy, StoreReadOnly), self._database.write() as connection:
             self._show(self.generation_in(connection))

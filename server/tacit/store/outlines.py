@@ -11,6 +11,7 @@ from tacit.errors import StoreDamaged
 from tacit.store.database import Database
 from tacit.store.ids import started_millis
 from tacit.store.run_blocks import newest_of
+from tacit.store.run_ids import begun_during, has_id
 from tacit.store.runs import error_of
 from tacit.store.tables import runs
 from tacit.store.unicode import in_bytes, marked, storable
@@ -74,7 +75,7 @@ class Outlines:
     def has(self, run_id: str) -> bool:
         """Return whether a run is recorded: a killed process leaves records of called runs without their caller's."""
         with self._database.read() as connection:
-            return connection.execute(select(runs.c.id).where(runs.c.id == int(run_id, 16))).first() is not None
+            return connection.execute(select(runs.c.id).where(has_id(int(run_id, 16)))).first() is not None
 
     def called_by(self, run_id: str, limit: int) -> list[RunOutline]:
         """Return the first `limit` runs that a recorded run called itself, in their order.
@@ -82,8 +83,7 @@ class Outlines:
         They were recorded before it, and the process that ran them all gave them greater ids, whatever the clock said.
         """
         number = int(run_id, 16)
-        caller = select(runs.c.seq).where(runs.c.id == number).scalar_subquery()
-        called = (runs.c.id > number, runs.c.seq < caller, runs.c.parent_run == number)
+        called = (runs.c.seq.in_(begun_during(number)), runs.c.parent_run == number)
         wanted = select(*_OUTLINED).where(*called).order_by(runs.c.id).limit(limit)
         with self._database.read() as connection:
             return [_outline(row) for row in connection.execute(wanted)]

@@ -20,7 +20,7 @@ from tacit.store.payloads import SLACK
 from tacit.store.run_blocks import forget_before
 from tacit.store.session_runs import forget_names, keep_counted
 from tacit.store.sqlite import insertion_order, used_bytes
-from tacit.store.tables import blobs, builds, runs
+from tacit.store.tables import blobs, builds, run_ids, runs
 
 CHECKPOINT_EVERY = 256
 PRUNE_EVERY = 4096
@@ -77,7 +77,9 @@ class Retention:
         if dropped:
             with self._database.write() as connection:
                 forget_names(connection)
-                forget_before(connection, connection.execute(select(func.min(runs.c.seq))).scalar_one() or 0)
+                first: int = connection.execute(select(func.min(runs.c.seq))).scalar_one() or 0
+                forget_before(connection, first)
+                connection.execute(delete(run_ids).where(run_ids.c.seq < first))
         return dropped
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Where among all runs those of one capability are, to the block, so that a rare one's are found without the rest.
 
-An index on runs would make each record dirty one page more. A row for each block of 256 runs that a version ran in is
-written once a block; a trigger of the database does it (see the migrations), in the statement that records the run.
+As with ids (see `run_ids`), an index would make each record dirty one page more. A row for each block of 256 runs that
+a version ran in is written once a block; a trigger of the database does it (see the migrations), in the statement that
+records the run.
 """
 
 from __future__ import annotations

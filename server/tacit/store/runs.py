@@ -24,6 +24,7 @@ from tacit.store.failures import damaged, explained
 from tacit.store.ids import run_number, started_millis
 from tacit.store.payloads import INLINE_BYTES, Payloads, unpack
 from tacit.store.run_blocks import newest_of
+from tacit.store.run_ids import has_id
 from tacit.store.tables import failed_inputs, runs
 from tacit.store.unicode import in_bytes, marked, storable
 
@@ -118,23 +119,29 @@ class Runs:
 
         Raises `StoreReadOnly` (a full disk included), or `StoreBusy`: at once, unless it may `wait` for others.
         """
-        self._record([run], wait=wait)
+        try:
+            with self._database.turn(wait=wait) as connection:
+                if _is_small(run):
+                    connection.execute(self._sql, self._row(connection, run, 0))
+                else:
+                    with self.writing(connection):
+                        self.insert(connection, [run])
+        except sqlite3.Error as error:
+            raise explained(error, self._database.path) or error from error
+        self.note(run)
 
     def record_at_once(self, tree: Sequence[RunRecord]) -> None:
         """Keep runs, all or none, without waiting for anyone; else as `record`."""
-        self._record(tree, wait=False)
-
-    def _record(self, tree: Sequence[RunRecord], *, wait: bool) -> None:
+        if len(tree) == 1:
+            return self.record(tree[0], wait=False)
         try:
-            with self._database.turn(wait=wait) as connection:
-                if len(tree) == 1 and _is_small(tree[0]):
-                    connection.execute(self._sql, self._row(connection, tree[0], 0))
-                else:
-                    with self.writing(connection):
-                        self.insert(connection, tree)
+            with self._database.turn(wait=False) as connection, self.writing(connection):
+                self.insert(connection, tree)
         except sqlite3.Error as error:
             raise explained(error, self._database.path) or error from error
-        self.note(tree)
+        for run in tree:
+            self.note(run)
+        return None
 
     @contextmanager
     def writing(self, connection: Any) -> Generator[None]:
@@ -153,16 +160,16 @@ class Runs:
         rows = [self._row(connection, run, before + number) for number, run in enumerate(tree, 1)]
         connection.executemany(self._sql, rows)
 
-    def note(self, tree: Sequence[RunRecord]) -> None:
-        """Tell retention of runs that are recorded now."""
-        self._recorded(sum(len(run.input) + len(run.output) + len(run.calls) for run in tree))
+    def note(self, run: RunRecord) -> None:
+        """Tell retention of a run that is recorded now."""
+        self._recorded(len(run.input) + len(run.output) + len(run.calls))
 
     def get(self, run_id: str) -> RunRecord:
         """Return a recorded run; raises `UnknownRun`, also for one that is no longer kept."""
         number = run_number(run_id)
         try:
             with self._database.read() as connection:
-                row = connection.execute(select(runs).where(runs.c.id == number)).one_or_none() if number else None
+                row = connection.execute(select(runs).where(has_id(number))).one_or_none() if number else None
                 if row is None:
                     raise LookupError
                 with self._reading(run_id):
@@ -280,7 +287,7 @@ class Runs:
 
 def _is_small(run: RunRecord) -> bool:
     """Whether its row holds all of it, so that it needs no more than one statement."""
-    return max(len(run.input), len(run.output), len(run.calls)) <= INLINE_BYTES
+    return len(run.input) <= INLINE_BYTES and len(run.output) <= INLINE_BYTES and len(run.calls) <= INLINE_BYTES
 
 
 def _record(connection: Connection, row: Row[Any]) -> RunRecord:

@@ -24,17 +24,21 @@ class SharedCounter:
         size = os.fstat(self._descriptor).st_size
         if size < _BYTES:
             os.pwrite(self._descriptor, bytes(_BYTES - size), size)
-        if self.get() is None:
+        if len(self.get()) < _BYTES:
             raise OSError("it is no file that keeps a number")
 
-    def get(self) -> int | None:
-        """Return the number as any process wrote it last; 0 in a new file, None where it cannot be read."""
+    def get(self) -> bytes:
+        """Return the number as any process wrote it last, in its bytes (see `bytes_of`); others where it is damaged."""
         try:
-            kept = os.pread(self._descriptor, _BYTES, 0)
+            return os.pread(self._descriptor, _BYTES, 0)
         except OSError:
-            return None
-        return int.from_bytes(kept, "little", signed=True) if len(kept) == _BYTES else None
+            return b""
 
     def set(self, number: int) -> None:
         """Show the number to every process; raises `OSError`."""
-        os.pwrite(self._descriptor, number.to_bytes(_BYTES, "little", signed=True), 0)
+        os.pwrite(self._descriptor, bytes_of(number), 0)
+
+
+def bytes_of(number: int) -> bytes:
+    """Return a number as it is shared: to compare bytes is quicker than to read the number of them each time."""
+    return number.to_bytes(_BYTES, "little", signed=True)

@@ -194,12 +194,19 @@ runs = Table(
     Column("now_millis", BigInteger, nullable=False),
     Column("session", String),
     Column("parent_run", BigInteger),
-    Index("runs_id", "id", unique=True),
 )
 """`seq` is the order of recording, whatever the clock says; `id` holds the time of the start (see `ids`).
 
-`input`, `output` and `calls` are as `payloads` packs them. No foreign key, and no index by version: see `run_blocks`.
+`input`, `output` and `calls` are as `payloads` packs them. No foreign key and no index: a record costs one page.
 """
+
+run_ids = Table(
+    "run_ids",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""The places of runs by their ids, but for the last ones; a trigger keeps it (see `run_ids`)."""
 
 run_blocks = Table(
     "run_blocks",

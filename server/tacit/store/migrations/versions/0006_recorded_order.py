@@ -21,12 +21,12 @@ INSERT INTO runs SELECT id, capability, version, input, output, error, calls, en
     session, parent_run FROM new_runs ORDER BY id
 """
 _AUDITED = """
-UPDATE audit SET run = coalesce((SELECT seq FROM runs WHERE id < (max(audit.at * 1000 - 1577836800000000, 0) << 12)
+UPDATE audit SET run = coalesce((SELECT seq FROM run_ids WHERE id < (max(audit.at * 1000 - 1577836800000000, 0) << 12)
     ORDER BY id DESC LIMIT 1), 0)
 """
 """By the ids of runs that start then (see `ids`)."""
 _TOUCHED = """
-UPDATE blobs SET touched = coalesce((SELECT seq FROM runs WHERE id <= blobs.touched + (2 * 60000000 << 12)
+UPDATE blobs SET touched = coalesce((SELECT seq FROM run_ids WHERE id <= blobs.touched + (2 * 60000000 << 12)
     ORDER BY id DESC LIMIT 1), 0)
 """
 """By as much could a run's id exceed what its blobs say."""
@@ -40,6 +40,11 @@ CREATE TRIGGER runs_blocks AFTER INSERT ON runs BEGIN
 END
 """
 """In the statement that records a run: a kill between two would leave runs that no search by version finds."""
+_IDS = """
+CREATE TRIGGER runs_ids AFTER INSERT ON runs WHEN new.seq & 255 = 0 BEGIN
+    INSERT OR IGNORE INTO run_ids SELECT id, seq FROM runs WHERE seq > new.seq - 256;
+END
+"""
 
 
 def upgrade() -> None:
@@ -48,7 +53,7 @@ def upgrade() -> None:
     _create_runs(sa.Column("seq", _integer(), primary_key=True), sa.Column("id", sa.BigInteger, nullable=False))
     op.execute(_TO_NUMBERED)
     op.drop_table("old_runs")
-    op.create_index("runs_id", "runs", ["id"], unique=True)
+    _create_ids()
     _create_blocks()
     op.add_column("audit", sa.Column("run", sa.BigInteger, nullable=False, server_default="0"))
     op.execute(_AUDITED)
@@ -70,8 +75,9 @@ def downgrade() -> None:
     op.drop_column("session_runs", "first_seq")
     op.drop_column("audit", "run")
     op.execute("DROP TRIGGER runs_blocks")
+    op.execute("DROP TRIGGER runs_ids")
     op.drop_table("run_blocks")
-    op.drop_index("runs_id", "runs")
+    op.drop_table("run_ids")
     op.rename_table("runs", "new_runs")
     _create_runs(sa.Column("id", _integer(), primary_key=True, autoincrement=False))
     op.execute(_TO_KEYED)
@@ -100,6 +106,16 @@ def _create_runs(*key: sa.Column[int]) -> None:
         sa.Column("session", sa.String),
         sa.Column("parent_run", sa.BigInteger),
     )
+
+
+def _create_ids() -> None:
+    op.create_table(
+        "run_ids",
+        sa.Column("id", _integer(), primary_key=True, autoincrement=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+    )
+    op.execute("INSERT INTO run_ids SELECT id, seq FROM runs")
+    op.execute(_IDS)
 
 
 def _create_blocks() -> None:
