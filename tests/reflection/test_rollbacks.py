@@ -43,12 +43,16 @@ def test_success_rates_are_compared(own: tuple[int, int], parent: tuple[int, int
 def worsen(open_app: OpenApp) -> Callable[..., App]:
     """Return a function that makes a version 2 which fails every second run, and reopens the app after that."""
 
-    def make(*, runs: int = 6, parent: str | None = None, source: str = STEADY, begins_with: int = 0) -> App:
+    def make(
+        *, runs: int = 6, parent: str | None = None, source: str = STEADY, begins_with: int = 0, ahead_millis: int = 0
+    ) -> App:
         app = open_app(limits={"energy": 10_000_000})
         add_echo(app, source=source)
         for number in range(1, 7):
             app.service.run("echo_back", number * 10)
         add_echo(app, note="otherwise", parent=parent)
+        with app.catalog.store.database.write() as connection:
+            connection.exec_driver_sql("UPDATE versions SET created = created + ?", (ahead_millis,))
         for number in range(1, runs, 2):
             fail(app, begins_with + number / 16)
             app.service.run("echo_back", number)
@@ -94,6 +98,13 @@ def test_a_repeated_input_tells_once(open_app: OpenApp) -> None:
         fail(app)
     app.close()
     assert open_app().service.run("echo_back", 1).version == 2
+
+
+def test_a_worse_version_is_rolled_back_where_it_was_made_on_a_clock_that_was_ahead(
+    worsen: Callable[..., App],
+) -> None:
+    """Its runs are its own, though their ids are from before it was made."""
+    assert worsen(ahead_millis=86_400_000).service.run("echo_back", 1).version == 1
 
 
 def test_few_runs_tell_nothing(worsen: Callable[..., App]) -> None:

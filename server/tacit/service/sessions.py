@@ -44,13 +44,13 @@ class Sessions:
     def keep(self, use: SessionUse) -> None:
         """Keep what a session of the shell used so far, unless the store is busy or cannot be written.
 
-        Of more than `MAX_KEPT` the one that began first gives way.
+        Of more than `MAX_KEPT` the one that was kept first gives way.
         """
         meta, key = self._store.meta, f"{_KEY}{use.session}"
         with suppress(StoreBusy, StoreReadOnly), self._store.database.write() as connection:
             new = meta.get_in(connection, key) is None
             meta.put_in(connection, key, use.model_dump_json())
-            before = sorted(self._kept(), key=lambda kept: kept.started) if new else []
+            before = list(self._kept()) if new else []  # by when they came, whatever the clock said
             for oldest in before[: max(len(before) + 1 - MAX_KEPT, 0)]:
                 meta.drop_in(connection, f"{_KEY}{oldest.session}")
 

@@ -17,7 +17,7 @@ from tacit.errors import StoreBusy, StoreReadOnly
 from tacit.store.database import Database
 from tacit.store.failures import damaged, explained, read_only
 from tacit.store.shared_counter import SharedCounter, bytes_of
-from tacit.store.sqlite import insert_or_replace
+from tacit.store.sqlite import insert_or_replace, insertion_order
 from tacit.store.tables import meta
 
 _GENERATION = "generation"
@@ -107,8 +107,9 @@ class Meta:
         return connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
 
     def starting_with(self, prefix: str) -> list[str]:
-        """Return the values kept under keys that begin so, in the order of the keys."""
-        kept = select(meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True)).order_by(meta.c.key)
+        """Return the values kept under keys that begin so, in the order in which the keys were first kept."""
+        kept = select(meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True))
+        kept = kept.order_by(insertion_order(meta))
         with self._database.read() as connection:
             return list(connection.execute(kept).scalars())
 
