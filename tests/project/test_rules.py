@@ -39,11 +39,11 @@ def test_every_error_stands_in_the_tree(kind: type[TacitError]) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_stay_short(path: Path) -> None:
-    """A file has under 400 lines, a function at most 50."""
+    """A file has under 600 lines, a function at most 50."""
     text = path.read_text()
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 50]
-    assert (text.count("\n") < 400, long) == (True, [])
+    assert (text.count("\n") < 600, long) == (True, [])
 
 
 def patterns_in(tree: ast.Module) -> list[ast.expr]:

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use capability_common::exact_number;
 use serde_json::value::RawValue;
 
 use crate::number::Plain;
@@ -78,9 +79,7 @@ impl Decimal {
 
     /// As a JSON number; None where whoever reads it would lose digits, as of a fraction with more than a double has.
     pub fn to_json(self) -> Option<Box<RawValue>> {
-        let digits = self.to_string();
-        let holds = !digits.contains('.') || digits.parse().is_ok_and(|number: f64| holds(number, &digits));
-        holds.then(|| RawValue::from_string(digits).ok()).flatten()
+        exact_number(&self.to_string())
     }
 
     /// As `to_json`, with fewer decimals where all of them would be too many.
@@ -135,18 +134,6 @@ impl fmt::Display for Decimal {
         let point = if decimals.is_empty() { "" } else { "." };
         write!(formatter, "{sign}{whole}{point}{decimals}")
     }
-}
-
-/// Whether a double, written with as many digits, shows these.
-fn holds(number: f64, digits: &str) -> bool {
-    let significant = |text: &str| {
-        let mantissa = text.split('e').next().unwrap_or_default();
-        let plain: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-        plain.trim_matches('0').to_owned()
-    };
-    let wanted = significant(digits);
-    let most = wanted.len().saturating_sub(1);
-    significant(&format!("{number:.most$e}")) == wanted
 }
 
 fn power_of_ten(power: u32) -> Option<i128> {
