@@ -64,7 +64,7 @@ def test_an_imported_program_has_the_effects_of_its_callees(open_app: OpenApp, t
     """They are read off what the catalog has, never off the folder."""
     home = write_program(tmp_path / "pay", "call input 0\ncall get_salary_details 1\n", "get_salary_details")
     service = open_app().service
-    assert set(service.import_folder(home)["effects"]) == {Effect.CALLS, Effect.READS}
+    assert set(service.import_folder(home)["effects"]) == {Effect.CALLS, Effect.READS, Effect.TIME}
 
 
 def test_a_program_is_not_imported_before_what_it_calls(open_app: OpenApp, tmp_path: Path) -> None:

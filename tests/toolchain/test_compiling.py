@@ -24,6 +24,7 @@ USES = {
     "base64": 'base64::engine::general_purpose::STANDARD.encode(b"x").len()',
     "chrono": "chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap().to_string().len()",
     "csv": 'csv::Reader::from_reader(&b"a,b\\n1,2"[..]).records().count()',
+    "icu_normalizer": 'icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize("a").len()',
     "itertools": "itertools::Itertools::sorted([2, 1].into_iter()).len()",
     "regex": 'regex::Regex::new(r"\\d+").unwrap().find_iter("1 2").count()',
     "rust_decimal": "rust_decimal::Decimal::new(123, 2).to_string().len()",
