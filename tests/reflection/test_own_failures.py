@@ -96,14 +96,6 @@ def test_a_limit_is_told_from_other_failures(kind: type[TacitError]) -> None:
     assert limit_met(attempt(failed(kind))) is (kind.code in LIMITS)
 
 
-def test_an_overflow_that_the_guest_reports_is_a_limit() -> None:
-    """A number too large for its type comes from a large input; other limits are not the guest's to report."""
-    overflow = attempt(reported("arithmetic_overflow"))
-    assert (own_failure(overflow), limit_met(overflow)) == (False, True)
-    pretended = attempt(reported("energy_exhausted"))
-    assert (own_failure(pretended), limit_met(pretended)) == (True, False)
-
-
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_nested_run_answers_for_all_but_what_its_caller_left_it(kind: type[TacitError]) -> None:
     """A called capability that runs out of energy or time may have been left too little."""
