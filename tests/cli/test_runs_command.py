@@ -122,13 +122,13 @@ def listed(tacit: Tacit, *options: str) -> list[dict[str, object]]:
 
 
 def test_runs_are_listed_newest_first(tacit: Tacit) -> None:
-    """Under headings, those that others called with the caller's id."""
+    """Under headings, those that others called below their callers, which end after them, and with the callers' ids."""
     done = tacit("runs")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["RUN", "STARTED", "CAPABILITY", "ENDED", "ENERGY", "MS", "SESSION", "CALLED", "BY"]
     names = [line.split()[3:5] for line in lines[1:]]
-    assert names[:3] == [["reverse_string@1", "ok"], ["reverse_string@1", "ok"], ["watch_it@1", "assertion_failed"]]
-    assert lines[2].split()[-1] == lines[3].split()[0]
+    assert names[:3] == [["reverse_string@1", "ok"], ["watch_it@1", "assertion_failed"], ["reverse_string@1", "ok"]]
+    assert lines[3].split()[-1] == lines[2].split()[0]
     assert len(lines) == 6
 
 
