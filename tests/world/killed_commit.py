@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -70,11 +71,14 @@ def opened(folder: Path) -> Iterator[tuple[FilesFolder, Store]]:
 
 
 def prepare(folder: Path) -> None:
-    """Make a folder with the old files."""
-    for name, data in OLD.items():
-        (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "files" / name).write_bytes(data)
-    Store.open(folder / "data").close()
+    """Make a folder with the old files, all alike."""
+    first = folder.with_name("first")
+    if not first.exists():
+        for name, data in OLD.items():
+            (first / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+            (first / "files" / name).write_bytes(data)
+        Store.open(first / "data").close()
+    shutil.copytree(first, folder)
 
 
 def commit_of(written: dict[str, bytes]) -> Callable[[FilesFolder], None]:
