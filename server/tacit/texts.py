@@ -16,11 +16,11 @@ from pydantic import ValidationError
 
 from tacit.errors import TacitError
 from tacit.models import Brief, Effect, Hit, MutateAnswer, Observed, Permissions, RunAnswer, SearchAnswer, Usage
-from tacit.plain_text import made_plain, one_line, quoted
+from tacit.plain_text import escaped, made_plain, one_line, quoted
 
 _SAID_IN_MESSAGE = frozenset({"violations", "stage"})
 """Details that the message of their error already spells out."""
-_PLACE = frozenset({"address", "line"})
+_NUMBERS = frozenset({"address", "line", "failures_in_row"})
 """Details that are shown whatever the message says: a small number stands in most of them by chance."""
 _OBSERVED = frozenset({"observations", "observations_left_out"})
 
@@ -46,8 +46,8 @@ def _failure_text(error: Mapping[str, Any]) -> str:
     observed = error_observations(details)
     if observed:
         details = {name: value for name, value in details.items() if name not in _OBSERVED}
-    shown = {name: _detail(value) for name, value in details.items() if _worth_showing(name, value)}
-    unsaid = [f"{name}: {value}" for name, value in shown.items() if name in _PLACE or value not in said]
+    shown = {one_line(name): _detail(value) for name, value in details.items() if _worth_showing(name, value)}
+    unsaid = [f"{name}: {value}" for name, value in shown.items() if name in _NUMBERS or value not in said]
     return "\n".join([*lines, *unsaid, *observed])
 
 
@@ -140,17 +140,17 @@ def _detail(value: Any) -> str:
     if isinstance(value, str):
         return _block(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
-        return ", ".join(value)  # pyright: ignore[reportUnknownArgumentType]
+        return one_line(", ".join(value))  # pyright: ignore[reportUnknownArgumentType]
     return compact(value)
 
 
 def _hit_text(number: int, hit: Hit) -> str:
     lines = [
         f"{number}. {hit.id}@{hit.version} (score {hit.score:.2f}, {effects_text(hit.effects)}): {quoted(hit.summary)}",
-        f"   input schema: {compact(hit.input_schema)}",
+        f"   input schema: {escaped(compact(hit.input_schema))}",
     ]
     if hit.example_input is not None:
-        lines.append(f"   example input: {compact(hit.example_input)}")
+        lines.append(f"   example input: {escaped(compact(hit.example_input))}")
     if denied := permissions_text(hit.permissions_not_granted):
         lines.append(f"   permissions not granted: {denied}")
     return "\n".join(lines)

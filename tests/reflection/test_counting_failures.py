@@ -15,6 +15,7 @@ from tacit.catalog import Premise
 from tacit.errors import CapabilityDeprecated, CapabilityFailed, InvalidJson, TacitError
 from tacit.models import Permissions
 from tacit.store import Decision
+from tacit.texts import error_text
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 FAILS = """
@@ -78,6 +79,13 @@ def end(process: subprocess.Popen[str]) -> None:
 def test_own_failures_are_counted(app: App) -> None:
     """Each input in a row counts, and the error says how many there are."""
     assert [fail(app, number).details["failures_in_row"] for number in (0, 0.5)] == [1, 2]
+
+
+def test_a_failures_text_has_the_count_whatever_its_message_says(app: App) -> None:
+    """A message with the same number in it does not stand for the count."""
+    error = fail(app)
+    error.message = "It trapped at main.rs:1."
+    assert "failures_in_row: 1" in error_text(error).splitlines()
 
 
 def test_an_input_counts_once_however_often_it_is_sent(app: App) -> None:

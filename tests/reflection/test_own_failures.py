@@ -96,6 +96,14 @@ def test_a_limit_is_told_from_other_failures(kind: type[TacitError]) -> None:
     assert limit_met(attempt(failed(kind))) is (kind.code in LIMITS)
 
 
+def test_a_panic_over_what_no_memory_holds_is_a_limit() -> None:
+    """It comes from a large number in the input; other limits are not the guest's to report."""
+    capacity = attempt(CapabilityFailed("…", details={"code": "panic", "message": "capacity overflow (main.rs:3)"}))
+    assert (own_failure(capacity), limit_met(capacity)) == (False, True)
+    pretended = attempt(reported("energy_exhausted"))
+    assert (own_failure(pretended), limit_met(pretended)) == (True, False)
+
+
 @pytest.mark.parametrize("kind", list(run_errors()), ids=lambda kind: kind.code)
 def test_a_nested_run_answers_for_all_but_what_its_caller_left_it(kind: type[TacitError]) -> None:
     """A called capability that runs out of energy or time may have been left too little."""

@@ -22,7 +22,13 @@ class Effect(StrEnum):
     CALLS = "calls"
 
 
+_MAX_GLOB = 1000
+"""Characters of a glob: each of its segments may be compared with each of a path's."""
+
+
 def _glob(pattern: str) -> str:
+    if len(pattern) > _MAX_GLOB:
+        raise ValueError(f"a glob has {len(pattern)} characters; at most {_MAX_GLOB} are taken")
     if not pattern or pattern.startswith("/") or "\\" in pattern or "\0" in pattern or ".." in pattern.split("/"):
         raise ValueError(f"{pattern!r} is not a relative glob such as 'reports/*.csv' or '**'")
     return require_plain(pattern)

@@ -10,6 +10,7 @@ That process runs this module's `main`, no code of an author's, so its answer ma
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,8 +27,8 @@ from tacit.sandbox.binary import MalformedModule, read_outline
 from tacit.sandbox.configuration import EngineLimits, open_engine
 from tacit.sandbox.growth import show_refused_growth
 
-SMALL_BYTES = 16 << 10
-"""Largest module that is compiled in the process itself: 0.4 s for the worst found."""
+SMALL_BYTES = 1 << 10
+"""Largest module that is compiled in the process itself: 16 times as much can take 10 s and 4 GB."""
 SECONDS, SECONDS_PER_MIB = 10, 10
 """Processor time for a module: about twenty times what Rust's take, four times what interpreters in C do."""
 MEMORY_BYTES = 1 << 30
@@ -38,6 +39,14 @@ _AT_ONCE = 2
 _MALFORMED = 2
 """The exit code of a process that found a module malformed, and said so on stderr."""
 _ORPHAN_SECONDS = 0.5
+_TURN_SECONDS = 60.0
+_GRACE_SECONDS = 5
+"""Between the signals that say and that enforce that the processor time is over: only the first one tells why."""
+if sys.platform != "win32":
+    _TOO_COSTLY = {-signal.SIGXCPU, -signal.SIGABRT}
+else:
+    _TOO_COSTLY = set[int]()
+"""How a process ends for want of processor time, and of memory. Whoever else kills it says nothing about the module."""
 
 
 class CompilationFailed(Exception):  # no error of Tacit; `modules` makes it one
@@ -67,15 +76,19 @@ class Compilers:
 
     def compile_apart(self, wasm: bytes) -> bytes:
         """Return a module's compiled code; raises `MalformedModule`, `CompilationTooCostly` or `CompilationFailed`."""
-        with self._places:
-            seconds = SECONDS + SECONDS_PER_MIB * len(wasm) // (1 << 20)
+        seconds = SECONDS + SECONDS_PER_MIB * len(wasm) // (1 << 20)
+        if not self._places.acquire(timeout=_TURN_SECONDS):
+            raise CompilationFailed("other modules are being compiled")
+        try:
             code, said, status = self._ask(wasm, seconds)
+        finally:
+            self._places.release()
         if status == 0:
             return code
         problem = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
         if status == _MALFORMED:
             raise MalformedModule(problem)
-        if self._closed or status > 0:
+        if self._closed or status not in _TOO_COSTLY:
             raise CompilationFailed(problem or f"the process that compiles ended with {status}")
         raise CompilationTooCostly(f"{seconds} s of the processor or {MEMORY_BYTES >> 20} MiB of memory")
 
@@ -136,7 +149,8 @@ def _limit(seconds: int, memory: int) -> None:
         for kind, value in wanted:
             _, most = resource.getrlimit(kind)
             limit = value if most == resource.RLIM_INFINITY else min(value, most)
-            resource.setrlimit(kind, (limit, limit))
+            hard = limit + _GRACE_SECONDS if kind == resource.RLIMIT_CPU and most == resource.RLIM_INFINITY else limit
+            resource.setrlimit(kind, (limit, hard))
 
 
 def _end_with(parent: int) -> None:

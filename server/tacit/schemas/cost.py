@@ -155,8 +155,8 @@ def at_pointer(start: Any, pointer: str) -> Any:
         part = part.replace("~1", "/").replace("~0", "~")  # noqa: PLW2901  # unescaped
         if isinstance(found, dict):
             found = cast("dict[str, Any]", found).get(part)
-        elif isinstance(found, list) and part.isdecimal() and int(part) < len(cast("list[Any]", found)):
-            found = cast("list[Any]", found)[int(part)]
+        elif isinstance(found, list) and part.isdecimal() and len(part) < 10:  # more digits may be too many to read
+            found = next(iter(cast("list[Any]", found)[int(part) :]), None)
         else:
             return None
     return found

@@ -16,9 +16,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from tacit.schemas.cost import at_pointer
+from tacit.schemas.patterns import states_of
 
 MAX_VISITS = 2000
 """Subschemas looked at, one behind several references once for each."""
+MAX_STATES = 500
+"""States of a plain schema's patterns: compiling takes the square of them, 5.4 s for 15,000."""
 PATTERN_VISITS = 20
 """Subschemas that a pattern counts for: it takes 0.1 ms to compile."""
 MAX_DEPTH = 64
@@ -129,6 +132,7 @@ class _Loads:
     def __init__(self, root: Any) -> None:
         self._root = root
         self._visits = 0
+        self._states = 0
         self._followed: list[str] = []
 
     def load(self, node: Any, depth: int) -> Load:
@@ -155,9 +159,16 @@ class _Loads:
             ):  # what is in the list is compared for the list, and so for each that it is in
                 beside = beside.beside(Load(parts=1500, numbers=1))
             else:
-                self._visits += PATTERN_VISITS if keyword == "pattern" else 0
+                if keyword == "pattern":
+                    self._count_pattern(rule)
                 own = own.beside(_own(keyword, rule))
         return own.or_else(below).beside(beside)
+
+    def _count_pattern(self, pattern: Any) -> None:
+        self._visits += PATTERN_VISITS
+        self._states += states_of(pattern) if isinstance(pattern, str) else 0
+        if self._states > MAX_STATES:
+            raise _NotPlain
 
     def _beside(self, keyword: str, rule: Any, depth: int) -> Load:
         if keyword == "$ref":

@@ -57,7 +57,7 @@ class Repairs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fare:
-    """How a version's newest runs went, as far as they tell of it, each input once a session.
+    """How a version's newest runs went, as far as they tell of it, each input once.
 
     `failed` are those that may have failed by its own fault, newest first.
     """
@@ -232,17 +232,16 @@ class Failures:
         return parent if parent.status is Status.ACTIVE else None
 
     def _fare(self, version: Version, window: int, after: int = 0, *, limits: bool = False) -> Fare:
-        """Return how the newest runs of a version went, at most `window`, each input once a session.
+        """Return how the newest runs of a version went, at most `window`, each input once: sessions cost nothing.
 
         What its callers did does not count; the `limits` that it met may.
         """
         runs, failed = 0, list[str]()
-        seen: set[tuple[bytes, str | None]] = set()
+        seen: set[bytes] = set()
         for outcome in self._store.runs.outcomes(version.id, version.version, window * LOOKED_AT, after=after):
-            key = (outcome.given, outcome.session)
-            if key in seen or runs == window:
+            if outcome.given in seen or runs == window:
                 continue
-            seen.add(key)
+            seen.add(outcome.given)
             own = outcome.error is not None and self._was_own(version, outcome, limits=limits)
             failed += [outcome.run_id] if own else []
             runs += own or outcome.error is None

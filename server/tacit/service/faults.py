@@ -53,6 +53,8 @@ _OF_THE_HOST = frozenset({"host_failed", "not_found", "too_large", "timed_out", 
 _OF_NUMBERS = frozenset({ArithmeticOverflow.code, "not_finite"})
 """What a capability may report, itself or by its SDK, where the numbers of an input explain it."""
 _INVALID_INPUT = "invalid_input"
+_PANIC, _TOO_MUCH = "panic", "capacity overflow"
+"""How Rust's library refuses to make what is larger than the address space."""
 _WHOLE = 0.9
 """The share of a limit from which on a called capability that used it up itself would have done so alone."""
 _LARGEST = 1 << 53
@@ -124,8 +126,14 @@ def met_limit(error: Mapping[str, Any], given: Given) -> bool:
 
 
 def _limit_in(error: Mapping[str, Any]) -> str | None:
-    """Return the code of the limit that a run met, None where it ended otherwise."""
+    """Return the code of the limit that a run met, None where it ended otherwise.
+
+    A guest panics where it is to make what no memory holds.
+    """
     code: str = error["code"]
+    details: Mapping[str, Any] = error.get("details", {}) if code == CapabilityFailed.code else {}
+    if details.get("code") == _PANIC and str(details.get("message", "")).startswith(_TOO_MUCH):
+        return MemoryExhausted.code
     return code if code in _LIMITS else None
 
 

@@ -93,6 +93,8 @@ class Journal:
         self._beside = state / "journal"
         self._stages_inside: bool | None = None
         self._left_alone: set[str] = set()
+        self._awaited: dict[str, frozenset[str]] = {}
+        """The paths of each sealed commit that cannot be completed now."""
         self._told: set[str] = set()
 
     def commit(self, files: Mapping[str, bytes], run: Any = None) -> None:
@@ -101,8 +103,9 @@ class Journal:
         Raises `FilesUnwritable` when the machine cannot write them. Then nothing is kept and none has landed, unless
         its detail `partly_written` is true: it failed between two renames, the record is kept, and what is missing
         lands with the next recovery, or is set aside for the operator. Raises what the ledger does: then nothing is
-        kept either.
+        kept either. So too where a path waits for an earlier commit, which would land over what is newer.
         """
+        self._refuse_awaited(files)
         written = [Written(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items()]
         try:
             inside = self._choose()
@@ -111,15 +114,32 @@ class Journal:
                     staging.make_inside()
                 staging.stage(files)
                 if run is not None or len(files) > 1:
-                    self._ledger.seal(staging.name, self._entry(written), run)
+                    self._seal(staging, self._entry(written, inside=inside), run)
                     self._land(staging, written)
                 else:
                     staging.land(written)
         except OSError as error:
             raise self._unwritable(error) from error
 
+    def _refuse_awaited(self, files: Mapping[str, bytes]) -> None:
+        for name, awaited in self._awaited.copy().items():
+            if not awaited.isdisjoint(files):
+                path = min(awaited.intersection(files))
+                raise FilesUnwritable(
+                    f"{path!r} waits for what an earlier run wrote, which cannot be put into the files folder now.",
+                    hint=f"Nothing was written. Check the owner and the modes of folders below {self._root}; "
+                    f"what waits is in {self._beside / name}.",
+                )
+
+    def _seal(self, staging: Staging, entry: str, run: Any) -> None:
+        staging.kept = True  # until the ledger says that it has no such commit, or does not need it any more
+        try:
+            self._ledger.seal(staging.name, entry, run)
+        except TacitError:
+            staging.kept = False
+            raise
+
     def _land(self, staging: Staging, files: Sealed) -> None:
-        staging.kept = True  # until the ledger knows that it is not needed any more
         try:
             staging.land(files)
         except OSError as error:
@@ -169,6 +189,7 @@ class Journal:
         if set_aside_name(folder).exists():  # it was killed before it said so
             self._ledger.give_up(folder.name, self._never_completed(set_aside_name(folder)))
             return
+        was_there = folder.is_dir()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # missing where a power cut took back its end
         try:
             staging = Staging.reopen(self._root, folder)
@@ -177,6 +198,7 @@ class Journal:
         with staging:
             staging.kept = True
             entry = self._ledger.entry(folder.name)
+            files: Sealed | None = None
             try:
                 files = self._files_in(entry, staging)
                 if files is None:
@@ -184,12 +206,14 @@ class Journal:
                 elif entry is not None and not self._is_of_root(entry):
                     self._leave_alone(folder)
                 else:
-                    self._complete(staging, files)
+                    self._complete(staging, files, whole=was_there and not _staged_inside(entry))
                     if entry is not None:
                         self._ledger.finish(folder.name)
                     staging.kept = False
+                self._awaited.pop(folder.name, None)
             except (OSError, ValueError, LookupError, TypeError, HostFailure, PermissionDenied) as error:
                 if _may_be_mended(error):
+                    self._awaited[folder.name] = frozenset(file.path for file in files or ())
                     self._tell_once(folder, error)
                 else:
                     self._set_aside(staging, entry)
@@ -212,10 +236,11 @@ class Journal:
             file_segments(each.path, "file_write", self._hidden)
         return sealed
 
-    def _complete(self, staging: Staging, files: Sealed) -> None:
+    def _complete(self, staging: Staging, files: Sealed, *, whole: bool) -> None:
+        """Put the files into place; only where the staging folder is `whole` are those missing there known to be so."""
         _LOG.info("completing the %d file(s) of a run that was killed while it committed", len(files))
-        staging.find_inside()
-        staging.check(files)
+        whole |= staging.find_inside()
+        staging.check(files, whole=whole)
         for file in files:
             check_writable(self._root, file.segments)
         staging.land(files)
@@ -292,14 +317,17 @@ class Journal:
             landed.unlink(missing_ok=True)
         return True
 
-    def _entry(self, files: Sealed) -> str:
-        return json.dumps({"root": os.path.realpath(self._root), "files": [astuple(each) for each in files]})
+    def _entry(self, files: Sealed, *, inside: bool) -> str:
+        root = {"root": os.path.realpath(self._root), "inode": self._root.stat().st_ino, "inside": inside}
+        return json.dumps({**root, "files": [astuple(each) for each in files]})
 
     def _is_of_root(self, entry: str) -> bool:
-        """Whether a commit was to this files folder; one whose folder is gone was to this one before it was moved."""
-        root: str = json.loads(entry)["root"]
+        """Whether a commit was to this files folder; where its folder is gone, whether this is it, moved."""
+        sealed = json.loads(entry)
         try:
-            return not os.path.lexists(root) or self._root.samefile(root)
+            if os.path.lexists(sealed["root"]):
+                return self._root.samefile(sealed["root"])
+            return bool(self._root.stat().st_ino == sealed["inode"])
         except OSError:
             return False
 
@@ -336,6 +364,10 @@ def _may_be_mended(error: BaseException | None) -> bool:
     if isinstance(error, HostFailure):
         error = error.__cause__
     return isinstance(error, OSError) and error.errno in _MENDED_BY_OTHERS
+
+
+def _staged_inside(entry: str | None) -> bool:
+    return entry is not None and bool(json.loads(entry)["inside"])
 
 
 def _staging_folders(folder: Path) -> list[str]:

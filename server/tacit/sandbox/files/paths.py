@@ -99,7 +99,10 @@ class PathGlob:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.literal = "*" not in pattern and "?" not in pattern
-        self._segments = [None if part == "**" else _segment(part) for part in pattern.split("/")]
+        parts = pattern.split("/")
+        # A `**` behind another means nothing more, and each would make every look at a path longer.
+        distinct = [part for before, part in zip(["", *parts], parts, strict=False) if not before == part == "**"]
+        self._segments = [None if part == "**" else _segment(part) for part in distinct]
 
     def matches(self, path: str) -> bool:
         """Return whether the path of a file is one that the glob means."""

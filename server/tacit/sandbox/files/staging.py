@@ -16,6 +16,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
@@ -96,10 +97,14 @@ class Staging:
             os.mkdir(self._inside_name, 0o700, dir_fd=journal)
             self._inside = os.open(self._inside_name, _FOLDER, dir_fd=journal)
 
-    def find_inside(self) -> None:
-        """Look for what a killed process staged in the files folder; raises OSError for what is there and no folder."""
+    def find_inside(self) -> bool:
+        """Look for what a killed process staged in the files folder, and return whether that is there.
+
+        Raises OSError for what is there and no folder.
+        """
         with suppress(FileNotFoundError), opened_folder(self._root, (INSIDE,)) as journal:
             self._inside = os.open(self._inside_name, _FOLDER, dir_fd=journal)
+        return self._inside is not None
 
     def stage(self, files: Mapping[str, bytes]) -> None:
         """Write the files, each with the mode that it will have, and have them reach the disk."""
@@ -115,21 +120,33 @@ class Staging:
                 os.close(descriptor)
         os.fsync(self._place)
 
-    def check(self, files: Sealed) -> None:
-        """Raise ValueError unless each file is in place already or staged as it was sealed."""
+    def check(self, files: Sealed, *, whole: bool) -> None:
+        """Raise ValueError unless each file is in place already or staged as it was sealed.
+
+        One that is not staged is in place where the staging folder is `whole`; where somebody removed that, the bytes
+        in its place have to be those that were sealed.
+        """
         for number, sealed in enumerate(files):
             try:
                 descriptor = os.open(str(number), _FILE, dir_fd=self._place)
             except FileNotFoundError:
+                if not whole:
+                    self._check_in_place(sealed)
                 continue
             with os.fdopen(descriptor, "rb") as file:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                    raise ValueError("what is staged is no file of its own")
-                if sealed.digest is not None and (
-                    found.st_size != sealed.size or hashlib.file_digest(file, "sha256").hexdigest() != sealed.digest
-                ):
+                if not _is_sealed_file(file, sealed):
                     raise ValueError("what is staged is not what was sealed")
+
+    def _check_in_place(self, sealed: Written) -> None:
+        *folders, name = sealed.segments
+        try:
+            with opened_folder(self._root, tuple(folders)) as folder:
+                descriptor = os.open(name, _FILE, dir_fd=folder)
+        except FileNotFoundError as error:
+            raise ValueError("what was staged is gone") from error
+        with os.fdopen(descriptor, "rb") as file:
+            if not _is_sealed_file(file, sealed):
+                raise ValueError("what was staged is gone, and something else is in its place")
 
     def land(self, files: Sealed) -> None:
         """Rename the staged files into place; those that are gone have landed already."""
@@ -186,6 +203,16 @@ class Staging:
         with suppress(FileNotFoundError), opened_folder(self._root, segments[:-1]) as folder:
             return stat.S_IMODE(os.stat(segments[-1], dir_fd=folder, follow_symlinks=False).st_mode) & 0o777
         return None
+
+
+def _is_sealed_file(file: BufferedReader, sealed: Written) -> bool:
+    """Return whether an open file is a file of its own with the bytes that were sealed."""
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        return False
+    if sealed.digest is None:  # a version before sealed paths alone
+        return True
+    return found.st_size == sealed.size and hashlib.file_digest(file, "sha256").hexdigest() == sealed.digest
 
 
 def set_aside_name(folder: Path) -> Path:
