@@ -100,7 +100,7 @@ BEFORE_ORDER = f"""
 INSERT INTO runs VALUES ({(5 << 32) + 1}, 'count_words', 1, x'01{"11" * 32}',
     x'0032', NULL, x'', 5, 9, 0.1, 0, 'a', NULL);
 INSERT INTO runs VALUES ({600 << 32}, 'other_one', 2, x'0031', x'0032', '{{"code": "trap"}}', x'',
-    5, 9, 0.1, 0, 'a', 7);
+    5, 9, 0.1, 0, 'a', NULL);
 INSERT INTO blobs VALUES (x'{"11" * 32}', {5 << 32}, x'00');
 INSERT INTO session_runs VALUES ('=b', 'count_words', 1, 3, 5);
 INSERT INTO session_runs VALUES ('=a', 'count_words', 1, 2, 6);
@@ -131,12 +131,27 @@ def test_runs_from_before_stand_in_the_order_of_their_ids(before_order: Path) ->
         assert [each.run_id for each in store.runs.outcomes("other_one", 2, 9)] == [new.run_id, ids[2]]
 
 
+def test_called_runs_from_before_stand_before_their_callers(old: Path) -> None:
+    """As they were recorded, so that they are found by them."""
+    migrate(old, command.upgrade, "0004")
+    calls = ((20, None), (30, 20), (31, 30), (35, 20), (40, 7), (50, 99))
+    row = "(?, 'a', 1, x'', x'', NULL, x'', 5, 9, 0.1, 0, NULL, ?)"
+    with closing(sqlite3.connect(old / "tacit.db")) as connection, connection:
+        connection.executemany(f"INSERT INTO runs VALUES {row}", calls)
+    with Store.open(old) as store:
+        newest = [int(run.run_id, 16) for run in store.outlines.newest(9, Sought())]
+        called = {number: store.outlines.called_by(f"{number:016x}", 9) for number in (7, 20, 30)}
+    assert newest == [50, 20, 35, 30, 31, 7, 40]
+    found = {number: [int(run.run_id, 16) for run in some] for number, some in called.items()}
+    assert found == {7: [40], 20: [30, 35], 30: [31]}
+
+
 def test_what_goes_by_the_order_of_runs_is_put_into_it(before_order: Path) -> None:
     """Decisions stand after the runs from before them, blobs last as long as their runs, sessions where they began."""
     Store.open(before_order).close()
     with closing(sqlite3.connect(before_order / "tacit.db")) as connection:
         assert connection.execute("SELECT run FROM audit ORDER BY id").fetchall() == [(2,), (1,), (0,)]
-        assert connection.execute("SELECT touched FROM blobs").fetchall() == [(2,)]
+        assert connection.execute("SELECT touched FROM blobs").fetchall() == [(1002,)]
         kept = connection.execute("SELECT session FROM session_runs WHERE first_seq < 0 ORDER BY first_seq").fetchall()
         assert kept == [("=b",), ("=a",)]
 

@@ -11,11 +11,22 @@ branch_labels = None
 depends_on = None
 
 _TO_NUMBERED = """
+WITH RECURSIVE
+    below(id, caller, depth) AS (
+        SELECT id, parent_run, 1 FROM old_runs WHERE parent_run IS NOT NULL
+        UNION ALL
+        SELECT below.id, old_runs.parent_run, depth + 1 FROM below JOIN old_runs ON old_runs.id = below.caller
+            WHERE old_runs.parent_run < below.caller
+    ),
+    outermost(id, caller, depth) AS (SELECT id, min(caller), max(depth) FROM below GROUP BY id)
 INSERT INTO runs (id, capability, version, input, output, error, calls, energy, energy_limit, seconds, now_millis,
     session, parent_run)
-SELECT id, capability, version, input, output, error, calls, energy, energy_limit, seconds, now_millis, session,
-    parent_run FROM old_runs ORDER BY id
+SELECT old_runs.id, capability, version, input, output, error, calls, energy, energy_limit, seconds, now_millis,
+    session, parent_run
+FROM old_runs LEFT JOIN outermost ON outermost.id = old_runs.id
+ORDER BY coalesce(outermost.caller, old_runs.id), coalesce(outermost.depth, 0) DESC, old_runs.id
 """
+"""In the order of their ids, but for those that were called: they were recorded before their callers."""
 _TO_KEYED = """
 INSERT INTO runs SELECT id, capability, version, input, output, error, calls, energy, energy_limit, seconds, now_millis,
     session, parent_run FROM new_runs ORDER BY id
@@ -27,9 +38,9 @@ UPDATE audit SET run = coalesce((SELECT seq FROM run_ids WHERE id < (max(audit.a
 """By the ids of runs that start then (see `ids`)."""
 _TOUCHED = """
 UPDATE blobs SET touched = coalesce((SELECT seq FROM run_ids WHERE id <= blobs.touched + (2 * 60000000 << 12)
-    ORDER BY id DESC LIMIT 1), 0)
+    ORDER BY id DESC LIMIT 1) + 1000, 0)
 """
-"""By as much could a run's id exceed what its blobs say."""
+"""By as much could a run's id exceed what its blobs say; so many runs further its caller may stand."""
 _TOUCHED_BEFORE = """
 UPDATE blobs SET touched = coalesce((SELECT id FROM runs WHERE seq <= blobs.touched + 1000 ORDER BY seq DESC LIMIT 1),
     0)
