@@ -159,16 +159,16 @@ class _Loads:
             ):  # what is in the list is compared for the list, and so for each that it is in
                 beside = beside.beside(Load(parts=1500, numbers=1))
             else:
-                if keyword == "pattern":
-                    self._count_pattern(rule)
-                own = own.beside(_own(keyword, rule))
+                own = own.beside(self._own(keyword, rule))
         return own.or_else(below).beside(beside)
 
-    def _count_pattern(self, pattern: Any) -> None:
-        self._visits += PATTERN_VISITS
-        self._states += states_of(pattern) if isinstance(pattern, str) else 0
-        if self._states > MAX_STATES:
-            raise _NotPlain
+    def _own(self, keyword: str, rule: Any) -> Load:
+        if keyword == "pattern":
+            self._visits += PATTERN_VISITS
+            self._states += states_of(rule) if isinstance(rule, str) else 0
+            if self._states > MAX_STATES:
+                raise _NotPlain
+        return _own(keyword, rule)
 
     def _beside(self, keyword: str, rule: Any, depth: int) -> Load:
         if keyword == "$ref":

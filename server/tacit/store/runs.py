@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ REPLAYABLE_BYTES = 8 << 20
 """What the runs that are to be replayed hold at most, together; they travel in one line to the builder."""
 CONSIDERED = 4
 """How many runs are looked at for each that is wanted, so that large ones make way for others."""
+MOST_COMPARED = 10_000
+"""How many good runs of a version are counted by session, at most."""
 RECENT = 2000
 """Among how many of a version's newest good runs those that are to be replayed are chosen."""
 
@@ -197,12 +200,20 @@ class Runs:
             ]
 
     def ended_well_elsewhere(self, capability: str, version: int) -> bool:
-        """Return whether a kept run of a version ended well in a session in which no failure of it counts now."""
-        failed = select(failed_inputs.c.session).filter_by(capability=capability, version=version)
-        elsewhere = func.coalesce(runs.c.session, "").not_in(failed)
-        well = select(runs.c.id).where(runs.c.error.is_(None), elsewhere)
+        """Return whether a version works for somebody, as far as its runs are kept.
+
+        That is a session in which a run of it ended well and no failure of it counts now, or more runs ended well than
+        failures count.
+        """
+        failed = select(failed_inputs.c.session, func.count()).filter_by(capability=capability, version=version)
+        session = func.coalesce(runs.c.session, "").label("name")
+        well = select(session).where(runs.c.error.is_(None))
         with self._database.read() as connection:
-            return bool(list(newest_of(connection, well, 1, capability, version)))
+            failures = {name: count for name, count in connection.execute(failed.group_by(failed_inputs.c.session))}
+            if newest_of(connection, well.where(session.not_in(failures)), 1, capability, version):
+                return True
+            good = Counter(row.name for row in newest_of(connection, well, MOST_COMPARED, capability, version))
+        return any(good[name] > count for name, count in failures.items())
 
     def replayable(
         self, capability: str, version: int, limit: int, *, max_bytes: int = REPLAYABLE_BYTES
