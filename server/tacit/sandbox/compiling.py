@@ -27,8 +27,8 @@ from tacit.sandbox.binary import MalformedModule, read_outline
 from tacit.sandbox.configuration import EngineLimits, open_engine
 from tacit.sandbox.growth import show_refused_growth
 
-SMALL_BYTES = 1 << 10
-"""Largest module that is compiled in the process itself: 16 times as much can take 10 s and 4 GB."""
+SMALL_BYTES = 2 << 10
+"""Largest module that is compiled in the process itself: eight times as much can take 10 s and 4 GB."""
 SECONDS, SECONDS_PER_MIB = 10, 10
 """Processor time for a module: about twenty times what Rust's take, four times what interpreters in C do."""
 MEMORY_BYTES = 1 << 30

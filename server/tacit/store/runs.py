@@ -209,7 +209,8 @@ class Runs:
         session = func.coalesce(runs.c.session, "").label("name")
         well = select(session).where(runs.c.error.is_(None))
         with self._database.read() as connection:
-            failures = {name: count for name, count in connection.execute(failed.group_by(failed_inputs.c.session))}
+            counted = connection.execute(failed.group_by(failed_inputs.c.session)).all()
+            failures = {str(name): int(count) for name, count in counted}
             if newest_of(connection, well.where(session.not_in(failures)), 1, capability, version):
                 return True
             good = Counter(row.name for row in newest_of(connection, well, MOST_COMPARED, capability, version))
