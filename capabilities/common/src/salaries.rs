@@ -40,7 +40,7 @@ pub struct Change {
     pub reason: String,
 }
 
-/// A new salary from a day on; what is None stays as it was.
+/// A new salary from a day on; what is None stays as it was on the day before.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Raise {
     /// Its first day.
@@ -76,13 +76,19 @@ impl Salary {
         self
     }
 
-    /// Take in a raise: at once if it has begun by a day, else as scheduled, in the place of another of its day.
-    pub fn take(&mut self, raise: Raise, today: Date) {
+    /// Take in a raise: at once if it has begun by a day, else as scheduled, in the place of another of its day, which
+    /// says what the raise leaves out.
+    pub fn take(&mut self, mut raise: Raise, today: Date) {
         if raise.effective_date <= today.to_string() {
             return self.begin(raise);
         }
-        self.scheduled
-            .retain(|other| other.effective_date != raise.effective_date);
+        let same_day = |other: &Raise| other.effective_date == raise.effective_date;
+        if let Some(place) = self.scheduled.iter().position(same_day) {
+            let replaced = self.scheduled.remove(place);
+            raise.currency = raise.currency.or(replaced.currency);
+            raise.bonus = raise.bonus.or(replaced.bonus);
+            raise.pay_grade = raise.pay_grade.or(replaced.pay_grade);
+        }
         self.scheduled.push(raise);
         self.sort_scheduled();
     }
@@ -280,5 +286,34 @@ mod tests {
             ("99000".into(), 2)
         );
         assert_eq!(changed.scheduled.len(), 2);
+    }
+
+    #[test]
+    fn a_raise_leaves_out_what_stays_as_it_was_on_the_day_before() {
+        let raise = |effective_date: &str, base_salary: u32, currency: Option<&str>| Raise {
+            effective_date: effective_date.into(),
+            base_salary: base_salary.into(),
+            currency: currency.map(str::to_owned),
+            bonus: None,
+            pay_grade: None,
+            reason: "update".into(),
+        };
+        let today = day("2026-11-30");
+        let mut changed = scheduled();
+        changed.scheduled.clear();
+        let mut first = raise("2027-01-01", 80000, Some("CHF"));
+        (first.bonus, first.pay_grade) = (Some(7.into()), Some("L7".into()));
+        changed.take(first, today);
+        changed.take(raise("2027-06-01", 85000, None), today);
+        changed.take(raise("2027-01-01", 81000, None), today);
+        for (date, base_salary) in [("2027-01-01", "81000"), ("2027-06-01", "85000")] {
+            let then = changed.clone().on(day(date));
+            assert_eq!(
+                (then.base_salary.to_string().as_str(), then.currency.as_str()),
+                (base_salary, "CHF")
+            );
+            assert_eq!((then.bonus, then.pay_grade.as_str()), (7.into(), "L7"));
+        }
+        assert_eq!(changed.on(today).currency, "USD");
     }
 }

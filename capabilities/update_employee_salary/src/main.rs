@@ -52,7 +52,7 @@ fn update_salary(input: Input) -> Result<Output, Error> {
         ));
     }
     let mut salary = before.clone();
-    salary.take(raise(input, date, &before), today);
+    salary.take(raise(input, date), today);
     database.replace(&id, "salary", &salary)?;
     database.save()?;
     Ok(Output {
@@ -76,12 +76,12 @@ fn check_amounts(input: &Input) -> Result<(), Error> {
     Ok(())
 }
 
-/// The raise asked for; its amounts are in the currency of today unless another is given.
-fn raise(input: Input, effective_date: String, before: &Salary) -> Raise {
+/// The raise asked for; what is not given stays as it is on the day before.
+fn raise(input: Input, effective_date: String) -> Raise {
     Raise {
         effective_date,
         base_salary: input.base_salary,
-        currency: input.currency.or_else(|| Some(before.currency.clone())),
+        currency: input.currency,
         bonus: input.bonus,
         pay_grade: input.pay_grade,
         reason: input.reason.unwrap_or_else(|| "update".to_owned()),
