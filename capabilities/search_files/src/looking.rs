@@ -64,7 +64,11 @@ pub fn look<'t>(
     if !is_ascii {
         energy.spend(text.len(), NORMALIZING);
     }
-    let composed = composed(text);
+    let with_line_feeds = with_line_feeds(text, pattern);
+    if let Cow::Owned(_) = with_line_feeds {
+        energy.spend(text.len(), NORMALIZING);
+    }
+    let composed = composed(&with_line_feeds);
     if let Cow::Owned(_) = composed {
         energy.spend(text.len(), COMPOSING);
     }
@@ -101,9 +105,9 @@ pub fn look<'t>(
         }
         let after = lines.next_after(found.end().max(found.start() + 1) - 1);
         let line = counted.number_at(start);
-        let shown = match &composed {
-            Cow::Borrowed(_) => original.without_end(start, after),
-            Cow::Owned(_) => original.line(line, lines.count(start, after.saturating_sub(1))),
+        let shown = match (&with_line_feeds, &composed) {
+            (Cow::Borrowed(_), Cow::Borrowed(_)) => original.without_end(start, after),
+            _ => original.line(line, lines.count(start, after.saturating_sub(1))),
         };
         let before = composed.get(start..found.start()).unwrap_or_default().chars().count();
         if !take(Found {
@@ -116,6 +120,16 @@ pub fn look<'t>(
         from = after;
     }
     Ended::Whole
+}
+
+/// A text whose lines end with a line feed each, where that is what a pattern takes for a line end.
+fn with_line_feeds<'t>(text: &'t str, pattern: &Pattern) -> Cow<'t, str> {
+    if !pattern.has_one_line_end || !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    // As `Lines` counts them: where there is a line feed, a carriage return alone ends no line.
+    let end = if text.contains('\n') { "\r\n" } else { "\r" };
+    Cow::Owned(text.replace(end, "\n"))
 }
 
 /// Where the part of a text ends in which matches may begin, and the part in which they have to end: at line ends.
@@ -176,6 +190,35 @@ mod tests {
         assert_eq!(regex(r"third\z", text), is(&[(3, "third")]));
         let query = Pattern::text("line\nsecond", false).unwrap();
         assert_eq!(all(text, &query), [(1, "first line\r\nsecond line".to_owned(), 6)]);
+    }
+
+    #[test]
+    fn a_line_end_of_an_expression_is_any_line_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["one", "two", "three", "", "zwölf", "two", "three"].join(end);
+            let both = format!("two{end}three");
+            for pattern in [
+                r"two\nthree",
+                r"two\r?\nthree",
+                "two\nthree",
+                r"(?s)two.three",
+                r"two[^x]three",
+            ] {
+                assert_eq!(
+                    regex(pattern, &text),
+                    is(&[(2, &both), (6, &both)]),
+                    "{pattern} {end:?}"
+                );
+            }
+            assert_eq!(regex(r"two\n", &text), is(&[(2, "two"), (6, "two")]), "{end:?}");
+            assert_eq!(
+                regex(r"e\n\nzw.lf$", &text),
+                is(&[(3, &format!("three{end}{end}zwölf"))])
+            );
+            assert_eq!(regex(r"two\r", &text).len(), if end == "\n" { 0 } else { 2 });
+        }
+        assert_eq!(regex(r"b\r\nc", "a\r\nb\r\nc"), is(&[(2, "b\r\nc")]));
+        assert_eq!(regex(r"c\n", "a\nb\rx\r\nc\r\nd"), is(&[(3, "c")]));
     }
 
     #[test]

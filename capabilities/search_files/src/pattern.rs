@@ -23,6 +23,8 @@ pub struct Pattern {
     pub loose: Option<Regex>,
     /// Whether it asks where the text ends, so that no part of a text can be looked at alone.
     pub has_text_end: bool,
+    /// Whether a line end is one line feed to it, however the text writes line ends.
+    pub has_one_line_end: bool,
 }
 
 impl Pattern {
@@ -39,12 +41,13 @@ impl Pattern {
             narrow: narrow.transpose().map_err(invalid)?,
             loose: None,
             has_text_end: false,
+            has_one_line_end: false,
         })
     }
 
-    /// A regular expression, whose `^` and `$` are about lines.
+    /// A regular expression, whose `^` and `$` are about lines, and whose `\n` is any line end unless it asks for `\r`.
     pub fn regex(query: &str, case_sensitive: bool) -> Result<Self, Error> {
-        let query = composed(query);
+        let query = with_one_line_end(&composed(query));
         let has = |escapes: &[&str]| escapes.iter().any(|escape| query.contains(escape));
         Ok(Self {
             wide: built(&query, case_sensitive)?,
@@ -53,6 +56,7 @@ impl Pattern {
                 .map(|query| built(&query, case_sensitive))
                 .transpose()?,
             has_text_end: has(&["\\z", "-m"]),
+            has_one_line_end: !asks_for_return(&query),
         })
     }
 
@@ -78,6 +82,41 @@ fn built(pattern: &str, case_sensitive: bool) -> Result<Regex, Error> {
         .crlf(true)
         .size_limit(SIZE);
     builder.build().map_err(invalid)
+}
+
+/// An expression with `\n` for each `\r?\n`, which means the same: any line end.
+fn with_one_line_end(pattern: &str) -> String {
+    let mut plain = pattern.replace("\r\n", "\n");
+    let found: Vec<_> = escapes(&plain).collect();
+    for at in found.into_iter().rev() {
+        if plain.get(at..).is_some_and(|rest| rest.starts_with(r"\r?\n")) {
+            plain.replace_range(at..at + 3, "");
+        }
+    }
+    plain
+}
+
+/// Whether an expression names the carriage return, so that how a text writes its line ends matters to it.
+fn asks_for_return(pattern: &str) -> bool {
+    let named = [
+        r"\r", r"\x0d", r"\x0D", r"\x{d}", r"\x{D}", r"\x{0d}", r"\x{0D}", r"\u000d", r"\u000D",
+    ];
+    pattern.contains('\r')
+        || escapes(pattern).any(|at| {
+            let rest = pattern.get(at..).unwrap_or_default();
+            named.iter().any(|name| rest.starts_with(name))
+        })
+}
+
+/// Where the escapes of an expression begin.
+fn escapes(pattern: &str) -> impl Iterator<Item = usize> + '_ {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + pattern.get(from..)?.find('\\')?;
+        let escaped = pattern.get(at + 1..)?.chars().next();
+        from = at + 1 + escaped.map_or(0, char::len_utf8);
+        Some(at)
+    })
 }
 
 /// An expression that does not ask for the edges of words; None if it did not anyway.
@@ -191,6 +230,22 @@ mod tests {
             ("b", None),
         ] {
             assert_eq!(without_edges(pattern).as_deref(), loose, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_line_end_is_one_unless_a_return_is_asked_for() {
+        for (pattern, plain, asks) in [
+            (r"a\nb", r"a\nb", false),
+            (r"a\r?\nb", r"a\nb", false),
+            ("a\r\nb", "a\nb", false),
+            (r"a\\r?\nb", r"a\\r?\nb", false),
+            (r"a\r\n", r"a\r\n", true),
+            (r"[\r\n]", r"[\r\n]", true),
+            (r"\x0D", r"\x0D", true),
+        ] {
+            assert_eq!(with_one_line_end(pattern), plain);
+            assert_eq!(asks_for_return(plain), asks, "{pattern}");
         }
     }
 
