@@ -80,6 +80,8 @@ fn act(input: Input) -> Result<Box<RawValue>, Error> {
         "product" => json!((1..=25i64 + n as i64 - n as i64).product::<i64>()),
         "decimal" => json!((Decimal::MAX * Decimal::from(n)).to_string()),
         "checked" => json!(u32::try_from(n)?),
+        "beyond" => json!({"x": i128::from(u64::MAX) * i128::from(n)}),
+        "beyond to_value" => serde_json::to_value(i128::from(u64::MAX) * i128::from(n))?,
         "own" => return Err(Error::new("arithmetic_overflow", "Mine.")),
         "by zero" => json!(1 / (n - n)),
         "wrapping" => json!(0u64.wrapping_sub(n)),
@@ -202,6 +204,7 @@ def reported(execution: Execution) -> tuple[str, str]:
         ("sum", "attempt to add with overflow"),
         ("product", "attempt to multiply with overflow"),
         ("decimal", "Multiplication overflowed"),
+        ("beyond", "more than 64 bits does not fit a JSON value"),
     ],
 )
 def test_a_whole_number_that_overflows_ends_the_run(built: Callable[[str], Guest], act: str, said: str) -> None:
@@ -213,7 +216,7 @@ def test_a_whole_number_that_overflows_ends_the_run(built: Callable[[str], Guest
     assert "i128" in failed.hint
 
 
-@pytest.mark.parametrize("act", ["checked", "own"])
+@pytest.mark.parametrize("act", ["checked", "own", "beyond to_value"])
 def test_an_overflow_that_a_capability_finds_itself_has_the_code_too(built: Callable[[str], Guest], act: str) -> None:
     """It is the capability's own error, as any that it reports."""
     assert reported(built(SOURCE)(f'{{"act": "{act}", "n": 5000000000}}'))[0] == ArithmeticOverflow.code
@@ -260,6 +263,7 @@ def test_what_is_no_number_is_an_error_with_its_path(built: Callable[[str], Gues
     code, message = reported(built(OUTPUTS)(f'["{act}", 0]'))
     assert code == "not_finite"
     assert message.startswith(place)
+    assert message.endswith("a division by zero or a number too large gives that.")
 
 
 def test_nulls_and_finite_numbers_are_printed_as_before(built: Callable[[str], Guest]) -> None:

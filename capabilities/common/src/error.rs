@@ -10,6 +10,10 @@ use crate::host::HostError;
 /// The code of a whole number that overflowed, which the host knows.
 pub(crate) const OVERFLOW: &str = "arithmetic_overflow";
 
+/// What is said of a whole number that a `serde_json::Value` cannot hold.
+pub(crate) const BEYOND: &str =
+    "a whole number of more than 64 bits does not fit a JSON value; a field of its own type or a text holds it";
+
 /// Why a capability failed: a stable `code` for programs and a `message` for whoever reads it.
 ///
 /// Printed as `{"error": {"code": …, "message": …}}`. Codes are lower-case words joined by underscores.
@@ -46,7 +50,9 @@ impl Error {
         };
         Some(Self::new(
             "not_finite",
-            format!("{path} {number}, which is no number of JSON; a division by zero gives that."),
+            format!(
+                "{path} {number}, which is no number of JSON; a division by zero or a number too large gives that."
+            ),
         ))
     }
 }
@@ -70,6 +76,10 @@ impl From<HostError> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
+        // What is read from a text has a line.
+        if error.line() == 0 && error.to_string() == "number out of range" {
+            return Self::new(OVERFLOW, BEYOND);
+        }
         Self::not_finite(&error, "A value").unwrap_or_else(|| Self::new("invalid_json", error))
     }
 }

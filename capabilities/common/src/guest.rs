@@ -9,7 +9,7 @@ use std::process::exit;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
-use crate::error::{Error, OVERFLOW};
+use crate::error::{Error, BEYOND, OVERFLOW};
 use crate::places::{path_before, path_of};
 
 /// Run a capability: read its input from stdin, call it, print what it answers.
@@ -58,21 +58,26 @@ pub(crate) fn respond<T: DeserializeOwned, U: Serialize>(
     }
 }
 
+/// How a panic ends where `json!` was given a whole number of more than 64 bits; of a text, it would name a line.
+const BEYOND_VALUE: &str = r#"Error("number out of range", line: 0, column: 0)"#;
+
 /// The error of a panic with this payload, which ended the run at `place`.
 pub(crate) fn panicked(payload: &(dyn Any + Send), place: &str) -> Error {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("the capability panicked");
+    let text = if text.ends_with(BEYOND_VALUE) { BEYOND } else { text };
     let code = if is_overflow(text) { OVERFLOW } else { "panic" };
     Error::new(code, format!("{text}{place}"))
 }
 
 /// Whether a panic says that a number overflowed: rustc's own checks (`attempt to add with overflow`), rust_decimal
-/// and chrono (`Multiplication overflowed`), and the durations of std (`overflow when adding durations`).
+/// and chrono (`Multiplication overflowed`), the durations of std (`overflow when adding durations`), and `json!`.
 fn is_overflow(text: &str) -> bool {
     (text.starts_with("attempt to ") && text.ends_with(" with overflow"))
         || text.ends_with(" overflowed")
         || text.starts_with("overflow when ")
+        || text == BEYOND
 }
 
 /// The error of an input that is JSON, but no `T`; it names the path.
@@ -229,6 +234,27 @@ mod tests {
         for text in ["attempt to divide by zero", "capacity overflow", "no tea"] {
             assert_eq!(code(text), "panic", "{text}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_beyond_a_json_value_overflows() {
+        let large = i128::from(u64::MAX) + 1;
+        let panic = std::panic::catch_unwind(|| serde_json::json!({"x": large})).unwrap_err();
+        let error = panicked(&*panic, " (src/main.rs:7)");
+        assert_eq!(error.code, "arithmetic_overflow");
+        assert!(
+            error.message.contains("more than 64 bits") && error.message.ends_with(" (src/main.rs:7)"),
+            "{}",
+            error.message
+        );
+        assert_eq!(
+            Error::from(serde_json::to_value(large).unwrap_err()).code,
+            "arithmetic_overflow"
+        );
+        let read = serde_json::from_str::<serde_json::Value>("1e999");
+        assert_eq!(Error::from(read.unwrap_err()).code, "invalid_json");
+        let panic = std::panic::catch_unwind(|| serde_json::from_str::<serde_json::Value>("1e999").unwrap());
+        assert_eq!(panicked(&*panic.unwrap_err(), "").code, "panic");
     }
 
     #[test]
