@@ -161,6 +161,11 @@ impl Column {
         self.add_value(cell, room);
     }
 
+    /// The column's name, if its values are added up.
+    pub fn added_up(&self) -> Option<&str> {
+        (self.kind() == Kind::Integer).then_some(&self.name)
+    }
+
     /// The decimal sign that the numbers have, where they have but one.
     pub fn sign(&self) -> Option<Sign> {
         match (self.only_point, self.only_comma) {

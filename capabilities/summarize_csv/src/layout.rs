@@ -235,7 +235,7 @@ fn lines_above(rows: &[Row]) -> usize {
             _ if usual == 1 => comment && row.cells.iter().any(|cell| cell.starts_with("# ")),
             _ if comment => row.width < usual || (later_header && is_header(next)),
             1 => row.width < usual || few || title,
-            _ => few || title,
+            _ => few || title || (row.width < usual && later_is_table(later, usual)),
         };
         if !passed {
             break;
@@ -243,6 +243,23 @@ fn lines_above(rows: &[Row]) -> usize {
         above = index + 1;
     }
     above
+}
+
+/// Whether rows are a table by themselves: shorter ones, a header with all its names, and below it rows of as many
+/// cells, one column of which holds numbers, dates or booleans alone.
+fn later_is_table(rows: &[Row], usual: usize) -> bool {
+    let header = rows.iter().position(|row| row.width >= usual).unwrap_or_default();
+    let Some((header, below)) = rows.get(header..).and_then(<[Row]>::split_first) else {
+        return false;
+    };
+    let named = filled(header) == usual && !header.cells.iter().any(|cell| is_typed(cell));
+    let alike = below.iter().all(|row| row.width == usual || row.width == 1);
+    let is_typed_in = |row: &Row, column: usize| row.cells.get(column).is_some_and(|cell| is_typed(cell));
+    let mut table = below.iter().filter(|row| row.width == usual).peekable();
+    named
+        && alike
+        && table.peek().is_some()
+        && (0..usual.min(SAMPLE_CELLS)).any(|column| table.clone().all(|row| is_typed_in(row, column)))
 }
 
 fn filled(row: &Row) -> usize {

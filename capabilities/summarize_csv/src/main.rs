@@ -77,6 +77,7 @@ fn summarize(input: Input) -> Result<Output, Error> {
     let mut rows = Rows::new(&text, layout.start, layout.delimiter);
     let mut columns = header(&mut rows, &mut notes)?;
     let gathered = gather(&mut rows, &mut columns, &mut notes);
+    say_that_rows_are_longer(&gathered, &columns, layout.delimiter, &mut notes);
     if let Some(at) = rows.unclosed() {
         let line = line_of(text.get(..at).unwrap_or_default());
         notes.push(format!(
@@ -192,6 +193,8 @@ fn named_apart(names: Vec<String>, notes: &mut Vec<String>) -> Vec<String> {
 struct Gathered {
     rows: usize,
     uneven: usize,
+    /// Rows with values beyond the last column.
+    longer: usize,
 }
 
 /// Take all rows into their columns.
@@ -202,7 +205,7 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
         rows.pass_over_remarks();
     }
     loop {
-        let (mut filled, mut totals) = (0, false);
+        let (mut filled, mut totals, mut beyond) = (0, false, false);
         let width = rows.next(|index, cell| {
             if filled == 0 {
                 totals = is_total(cell);
@@ -210,6 +213,8 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
             filled += 1;
             if let Some(column) = columns.get_mut(index) {
                 column.add(cell, &mut room);
+            } else {
+                beyond = true;
             }
         });
         let Some(width) = width else { break };
@@ -219,6 +224,7 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
         }
         gathered.rows += 1;
         gathered.uneven += usize::from(width != columns.len());
+        gathered.longer += usize::from(beyond);
         total = totals;
     }
     for (count, what) in [
@@ -240,6 +246,33 @@ fn gather(rows: &mut Rows, columns: &mut [Column], notes: &mut Vec<String>) -> G
         notes.push("The last row looks like totals; it is counted as any other row.".to_owned());
     }
     gathered
+}
+
+/// Values such as `1,234.50` are two cells without quotes: what is added up then is no sum of anything.
+fn say_that_rows_are_longer(gathered: &Gathered, columns: &[Column], delimiter: u8, notes: &mut Vec<String>) {
+    if gathered.longer == 0 || columns.len() == MOST_COLUMNS {
+        return;
+    }
+    let names: Vec<_> = columns.iter().filter_map(Column::added_up).collect();
+    let mut shown: Vec<_> = names.iter().take(5).map(|name| format!("'{name}'")).collect();
+    if names.len() > shown.len() {
+        shown.push("others".to_owned());
+    }
+    let sums = if shown.is_empty() {
+        String::new()
+    } else {
+        format!(", and the sums of {} are not to be trusted", shown.join(", "))
+    };
+    let sign = if delimiter == b'\t' {
+        "tabs".to_owned()
+    } else {
+        format!("'{}'", char::from(delimiter))
+    };
+    notes.push(format!(
+        "{} of {} rows have more cells than the header: values may be cut at {sign} within them or stand in the wrong \
+         column{sums}. Put such values in quotes, or give another delimiter.",
+        gathered.longer, gathered.rows
+    ));
 }
 
 /// The number of the line that begins or goes on behind a text.

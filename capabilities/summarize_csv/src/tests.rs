@@ -187,6 +187,44 @@ fn lines_above_the_header_are_passed_over_with_a_note() {
 }
 
 #[test]
+fn a_title_with_a_delimiter_is_no_header() {
+    for title in [
+        "Quarterly report, 2026",
+        "Quarterly report, final",
+        "Quarterly report, 2026\nBy, Finance",
+    ] {
+        let summary = summary(&format!("{title}\nregion,sales,cost\nNorth,100,50\nSouth,200,60\n"));
+        assert_eq!(names(&summary), ["region", "sales", "cost"], "{title}");
+        assert!(notes(&summary).contains("beginning with 'Quarterly report'"), "{title}");
+        assert_eq!(
+            (&summary["rows"], &summary["columns"][2]["sum"]),
+            (&json!(2), &json!(110))
+        );
+    }
+}
+
+#[test]
+fn values_cut_at_commas_are_not_added_up_unsaid() {
+    let cut = summary("id,amount\n1,$1,234.50\n2,$2,000.00\n");
+    assert_eq!((names(&cut), &cut["uneven_rows"]), (vec!["id", "amount"], &json!(2)));
+    let said = "2 of 2 rows have more cells than the header: values may be cut at ','";
+    assert!(notes(&cut).contains(said), "{}", notes(&cut));
+    assert!(notes(&cut).contains("the sums of 'id', 'amount' are not to be trusted"));
+    let few = summary("id,amount\n1,500\n2,750\n3,1,200\n");
+    assert!(notes(&few).contains("1 of 3 rows have more cells than the header"));
+    let texts = summary("name,city\nAnn,Paris,France\nBob,Rome,Italy\n");
+    assert_eq!(names(&texts), ["name", "city"]);
+    assert!(notes(&texts).contains("column. Put such values in quotes"));
+    for whole in [
+        "id,amount\n1,2,\n3,4,\n",
+        "id,amount\n1,\"$1,234.50\"\n",
+        "a,b,c\n1,2\n3\n",
+    ] {
+        assert!(!notes(&summary(whole)).contains("more cells"), "{whole}");
+    }
+}
+
+#[test]
 fn headers_stay_headers() {
     for (text, expected) in [
         ("#,name\n1,x\n2,y\n", vec!["#", "name"]),
@@ -195,6 +233,8 @@ fn headers_stay_headers() {
         ("a|b\n1\n2|\n3||\n", vec!["a", "b"]),
         ("2023,2024\n1,2\n", vec!["2023", "2024"]),
         ("a,b\nx,y,z\n", vec!["a", "b"]),
+        ("a,b\nx,y,z\nv,1,w\nu,s,t\n", vec!["a", "b"]),
+        ("name,amount\nAnn,1,234.50\nBob,2,000\n", vec!["name", "amount"]),
         ("name,city\n\nAnn,Rome\nBob,Oslo\n", vec!["name", "city"]),
         ("name\nx\ny\n", vec!["name"]),
         ("a,a,,a\n1,2,3,4\n", vec!["a", "a (2)", "column 3", "a (3)"]),
