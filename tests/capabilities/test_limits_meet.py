@@ -99,6 +99,9 @@ TEXTS = {
     "marks": filled(LIMITS.file_bytes, b"", "u\N{COMBINING DIAERESIS}ber alle A\N{COMBINING DIAERESIS}pfel\n".encode()),
     "cyrillic": filled(LIMITS.file_bytes, b"", "строка чём-то другом\n".encode()),
     "one line": filled(LIMITS.file_bytes, b"", b"word "),
+    "returns": filled(LIMITS.file_bytes, b"", b"a line\r\n"),
+    "returns alone": filled(LIMITS.file_bytes, b"", "u\N{COMBINING DIAERESIS}ber\r".encode()),
+    "returns in latin": filled(LIMITS.file_bytes, b"", b"Zo\xeb\r\n"),
 }
 DOCUMENTS = {
     "numbers": filled(LIMITS.http_bytes, b"[1", b",1", b"]"),
