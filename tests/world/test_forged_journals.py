@@ -6,9 +6,11 @@ import errno
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -335,3 +337,79 @@ def test_a_commit_that_is_called_off_leaves_no_record(
         assert not transaction.kept
     assert not store.outlines.has(run.run_id)
     assert store.commits.names() == []
+
+
+def gone_beside(tmp_path: Path, files: FilesFolder) -> None:
+    shutil.rmtree(tmp_path / "state/journal")
+
+
+def gone_inside(tmp_path: Path, files: FilesFolder) -> None:
+    shutil.rmtree(files.root / ".tacit-journal")
+
+
+@pytest.mark.parametrize("removed", [gone_beside, gone_inside])
+def test_a_commit_whose_staged_files_were_removed_is_no_success(
+    inside: FilesFolder, store: Store, tmp_path: Path, removed: Callable[[Path, FilesFolder], None]
+) -> None:
+    """A file that is not staged is in place only where its bytes are there."""
+    run_id = seal(inside, first=b"1", second=b"2")
+    removed(tmp_path, inside)
+    inside.recover()
+    landed = [(inside.root / name).exists() for name in ("first", "second")]
+    assert (landed, store.runs.get(run_id).error_code) in (([True, True], None), ([False, False], "files_unwritable"))
+
+
+def test_what_waits_is_not_written_by_later_runs(
+    folder: FilesFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that cannot be completed now would land over them; other files are written."""
+    seal(folder, first=b"1", second=b"2")
+    with monkeypatch.context() as patch:
+
+        def denied(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "denied")
+
+        patch.setattr(Journal, "_complete", denied)
+        for name, refused in (("first", True), ("third", False)):
+            with folder.transaction([name]) as later:
+                later.write(name, b"newer")
+                with pytest.raises(FilesUnwritable, match="waits for") if refused else nullcontext():
+                    later.commit()
+    read_all(folder)
+    assert [(folder.root / name).read_bytes() for name in ("first", "second", "third")] == [b"1", b"2", b"newer"]
+    with folder.transaction(["first"]) as later:
+        later.write("first", b"newer")
+        later.commit()
+    assert (folder.root / "first").read_bytes() == b"newer"
+
+
+def test_a_commit_lands_in_its_own_folder_alone(folder: FilesFolder, store: Store, tmp_path: Path) -> None:
+    """Also where that was renamed: another one is not taken for it, and the renamed one is."""
+    seal(folder, first=b"1", second=b"2")
+    folder.root.rename(tmp_path / "renamed")
+    (tmp_path / "another").mkdir()
+    FilesFolder(tmp_path / "another", tmp_path / "state", store.commits).recover()
+    assert not (tmp_path / "another" / "first").exists()
+    FilesFolder(tmp_path / "renamed", tmp_path / "state", store.commits).recover()
+    assert (tmp_path / "renamed" / "first").read_bytes() == b"1"
+
+
+def test_whatever_ends_a_commit_after_its_seal_leaves_it_to_be_completed(
+    folder: FilesFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is kept, so its files must not be thrown away."""
+    seal_first = store.commits.seal
+
+    def interrupted(*arguments: Any) -> None:
+        seal_first(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.commits, "seal", interrupted)
+    run = RunRecord(new_run_id(), "write_it", 1, b"", b"", None, b"", 1, 1, 0.1, 0)
+    with folder.transaction(["**"]) as transaction:
+        transaction.write("first", b"1")
+        with pytest.raises(KeyboardInterrupt):
+            transaction.commit(run)
+    folder.recover()
+    assert (folder.root / "first").read_bytes() == b"1"
+    assert store.runs.get(run.run_id).error_code is None

@@ -6,9 +6,11 @@ import json
 import shlex
 
 import pytest
+from pydantic import ValidationError
 
 from tacit.errors import PermissionDenied
 from tacit.models import Effect, Permissions
+from tacit.sandbox.files.paths import compile_glob
 from tacit.sandbox.grants import Allowance, missing_for, not_granted
 
 
@@ -188,3 +190,16 @@ def test_a_listing_shows_only_what_may_be_read() -> None:
     """Names that are not granted do not appear in a listing."""
     both = Permissions(read=("a.txt", "sub/**"))
     assert json.loads(Allowance(both, both).listing((), ["a.txt", "b.txt", "sub/", "other/"])) == ["a.txt", "sub/"]
+
+
+def test_a_glob_of_many_wildcards_costs_no_more_than_one() -> None:
+    """Each `**` behind another would be one more place to look at, for each segment of a path."""
+    many = compile_glob("**/" * 300 + "b")
+    assert len(many._segments) == 2
+    assert (many.matches("a/a/b"), many.matches("b"), many.matches("a/c")) == (True, True, False)
+
+
+def test_a_glob_without_end_is_refused() -> None:
+    """Its segments are compared with those of every path."""
+    with pytest.raises(ValidationError, match="at most 1000"):
+        Permissions(read=("a/**/" * 300 + "b",))

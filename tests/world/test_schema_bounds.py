@@ -16,6 +16,7 @@ from tacit.errors import InvalidManifest
 from tacit.schemas import checkers, validator
 from tacit.schemas.checkers import Checkers
 from tacit.schemas.checking import compiled, is_too_large
+from tacit.schemas.load import load_of
 from tacit.schemas.validator import Unchecked, check_schema, compile_schema
 
 OTHER = {"dependentRequired": {"has": ["needs"]}}
@@ -239,3 +240,16 @@ def test_scalars_of_a_schema_count_against_large_values() -> None:
     """Thirty thousand numbers are too many for a list of as many, and not for one of a thousand."""
     cost = compiled(json.dumps({"items": {"enum": [number + 0.5 for number in range(30_000)]}})).cost
     assert (is_too_large([7] * 1000, cost), is_too_large([7] * 30_000, cost)) == (False, True)
+
+
+def test_a_long_pattern_is_compiled_by_a_checker() -> None:
+    r"""Compiling `\s` 1,000 times holds the interpreter for seconds."""
+    assert load_of({"type": "string", "pattern": r"\s" * 10}) is not None
+    assert load_of({"type": "string", "pattern": r"\s" * 1000}) is None
+    assert load_of({"properties": {f"p{n}": {"pattern": "[a-z]{30}"} for n in range(20)}}) is None
+
+
+def test_a_pointer_of_many_digits_leads_nowhere() -> None:
+    """Python reads no number of more than 4,300."""
+    with pytest.raises(InvalidManifest):
+        check_schema({"allOf": [{}], "$ref": "#/allOf/" + "9" * 5000})
