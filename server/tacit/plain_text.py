@@ -58,7 +58,7 @@ def made_plain(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return a stranger's text on one line, without such characters, so that it cannot look like lines of ours."""
-    return made_plain(" ".join(text.split()))
+    return " ".join(made_plain(" ".join(text.split())).split())  # ends of lines are spaces before the rest goes
 
 
 def quoted(text: str) -> str:

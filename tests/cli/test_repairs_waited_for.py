@@ -35,7 +35,7 @@ DIAGNOSIS = {
     "cause": "The division by `total` panics where the total is zero, which the input schema allows.",
     "test": {"name": "nothing has no shares", "input": {"part": 1, "total": 0}, "expect": {"output": 0}},
 }
-ZERO = '{"part": 7, "total": 0}'
+ZERO, ANOTHER_ZERO = '{"part": 7, "total": 0}', '{"part": 8, "total": 0}'
 
 
 def _make(tacit: Tacit, folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_run_waits_for_the_repair_that_it_started(small: Tacit, tmp_path: Path
         implementation=[write(MENDED), call("test"), call("complete")],
     )
     with ScriptedLlm(author) as llm:
-        assert "repair" not in small("run", "calculate_share", ZERO, **_configured(llm)).stderr
+        assert "repair" not in small("run", "calculate_share", ANOTHER_ZERO, **_configured(llm)).stderr
         failed = small("run", "calculate_share", ZERO, "--json", **_configured(llm))
         assert (failed.returncode, json.loads(failed.stdout)["error"]["code"]) == (1, "capability_error")
         assert "registered calculate_share@2" in failed.stderr
@@ -72,7 +72,7 @@ def test_a_repair_that_comes_to_nothing_is_told(small: Tacit, tmp_path: Path) ->
     """What the model did wrong is said after the failure itself."""
     _make(small, tmp_path)
     with ScriptedLlm(played(diagnosis=[say("I give up.")])) as llm:
-        small("run", "calculate_share", ZERO, **_configured(llm))
+        small("run", "calculate_share", ANOTHER_ZERO, **_configured(llm))
         failed = small("run", "calculate_share", ZERO, **_configured(llm))
     assert failed.returncode == 1
     assert "TACIT_LLM_MODEL" in failed.stderr.split("Waiting for the repair.")[1]

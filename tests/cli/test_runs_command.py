@@ -158,7 +158,7 @@ def test_a_run_is_shown_whole(tacit: Tacit) -> None:
     for part in (
         f"run         {run_id}\ncapability  watch_it@1\n",
         "\nended       ok\n",
-        " of 5,000,000,000\n",
+        " of 15,000,000,000\n",
         '\ninput\n  {"text":"a\\u001b[2Jb"}\noutput\n',
         "\nruns that it called\n  RUN ",
         '\nhost calls\n  capability_call reverse_string {"text":"a\\u001b[2Jb"} → {"reversed":"b',

@@ -240,9 +240,9 @@ def test_a_program_that_fails_is_withdrawn_but_not_repaired(open_app: OpenApp) -
     model = {"llm": "openai", "llm_model": "none", "openai_api_key": "k", "openai_base_url": "http://[::1]:9"}
     service = open_app(shipped=False, **model).service
     registered(service.mutate(greet(output_schema={"type": "string", "maxLength": 12})))
-    for _ in range(3):
+    for number in range(3):
         with pytest.raises(InvalidOutput):
-            service.run("greet", {"name": "a name that is too long"})
+            service.run("greet", {"name": f"a name that is too long {number}"}, session=f"{number % 2}")
     assert service.show("greet")["status"] == "deprecated"
     assert len(service.builds()) == 1
 

@@ -105,7 +105,7 @@ def test_lists_are_of_what_is_asked_for(app: App) -> None:
     assert ids(capability="save_it", version=1) == ids(session="a") == [first]
     assert ids(errors=True) == ids(session="b", errors=True) == [second]
     assert ids(capability="echo_it", errors=True) == ids(session="none such") == []
-    assert [run["capability"] for run in app.service.runs(session="a")] == ["write_it", "echo_it", "save_it"]
+    assert [run["capability"] for run in app.service.runs(session="a")] == ["save_it", "write_it", "echo_it"]
 
 
 @pytest.mark.parametrize("n", [0, -1, 1001])
