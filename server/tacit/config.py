@@ -86,7 +86,7 @@ class Limits(BaseModel):
 
 
 LESS = "Give it less to do at once: a part of the input, a filter, a smaller range."
-"""What the caller of a run can do that met one of its limits."""
+"""The advice to the caller of a run that met one of its limits."""
 
 
 def raise_hint(limit: str, present: float) -> str:

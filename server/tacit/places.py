@@ -22,7 +22,7 @@ class Place:
 
     def __init__(self) -> None:
         self.kept = False
-        """Whether it is kept for what is short."""
+        """Kept for short runs, or an ordinary place."""
         self.session: str | None = None
         """The session that holds it, or held it last; None is the session of all that name none."""
         self.since = 0.0
@@ -45,7 +45,7 @@ class Waiter(Generic[P]):
 
 
 class _Turns(Generic[P]):
-    """Those who wait, by session; the sessions in the order in which they were served last."""
+    """The waiters, by session; the sessions in the order in which they were served last."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str | None, dict[Waiter[P], None]] = OrderedDict()
@@ -95,7 +95,7 @@ class Places(Generic[P]):
         self._short: _Turns[P] = _Turns()
         self._closing = False
         self._busy = False
-        """Whether a free place has to be seen to: somebody waits, or a kept one is lent."""
+        """True while somebody waits or a kept place is lent, so that a free place has to be seen to."""
         self._changed = threading.Condition()
 
     def has_room(self, session: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""What was used last: a bounded memory that never empties itself at once."""
+"""A bounded memory of what was used last, which never empties itself at once."""
 
 from __future__ import annotations
 
