@@ -128,7 +128,7 @@ def test_killed_set_up_leaves_nothing_half(set_up: SetUp, tmp_path: Path) -> Non
     begun = tmp_path / "begun"
     os.mkfifo(begun)
     cache = tmp_path / "cache"
-    first = set_up(cache, apt_get=DEBIAN_ARCHIVE.format(f"echo x > {begun}; exec sleep 600"), **DPKG)
+    first = set_up(cache, apt_get=DEBIAN_ARCHIVE.format(f"echo x > {begun}; exec /bin/sleep 600"), **DPKG)
     assert begun.read_text() == "x\n"
     assert list(cache.glob(".setup-*"))
     os.killpg(first.pid, signal.SIGKILL)
