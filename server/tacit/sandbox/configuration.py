@@ -20,7 +20,7 @@ from tacit.sandbox.bindings import WASMTIME_VERSION, ffi
 
 
 class EngineLimits(Protocol):
-    """Those of `config.Limits` that an engine and its compiled code depend on."""
+    """The limits of `config.Limits` that an engine and its compiled code depend on."""
 
     @property
     def memory_bytes(self) -> int:

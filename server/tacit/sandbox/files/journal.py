@@ -48,7 +48,7 @@ _MENDED_BY_OTHERS = {
     errno.EROFS,
     errno.ESTALE,
 }
-"""What keeps a commit from being completed now, and may not later."""
+"""The system errors that keep a commit from being completed now, and may not later."""
 
 
 class Ledger(Protocol):
@@ -322,7 +322,7 @@ class Journal:
         return json.dumps({**root, "files": [astuple(each) for each in files]})
 
     def _is_of_root(self, entry: str) -> bool:
-        """Whether a commit was to this files folder; where its folder is gone, whether this is it, moved."""
+        """Return True for a commit to this files folder; also where its folder is gone and this one is it, moved."""
         sealed = json.loads(entry)
         try:
             if os.path.lexists(sealed["root"]):
@@ -360,7 +360,7 @@ class Journal:
 
 
 def _may_be_mended(error: BaseException | None) -> bool:
-    """Whether what failed may go well later, without anybody's touching the staging folder."""
+    """Return True for a failure that may go well later, without anybody's touching the staging folder."""
     if isinstance(error, HostFailure):
         error = error.__cause__
     return isinstance(error, OSError) and error.errno in _MENDED_BY_OTHERS
